@@ -1,0 +1,7 @@
+export * from './camera.ts';
+export * from './capture.ts';
+export * from './events.ts';
+export * from './frame.ts';
+export * from './jobs.ts';
+export * from './splats.ts';
+export * from './training.ts';

@@ -1,0 +1,92 @@
+import { z } from 'zod';
+import { failureSchema, jobEventSchema } from './events.ts';
+import {
+  computeOptionsSchema,
+  evaluationRequestSchema,
+  evaluationResultSchema,
+  renderRequestSchema,
+  renderResultSchema,
+  trainingRequestSchema,
+  trainingResultSchema,
+} from './training.ts';
+
+/** Raised when host and worker would misunderstand each other; both ends refuse any other number. */
+export const PROTOCOL_VERSION = 1;
+
+/** The worker sends a sign of life at this interval, even in the middle of a long kernel's host-side loop. */
+export const HEARTBEAT_MS = 1000;
+
+/** One line of benchmarks.md: what was promised, what was measured. `value` is null when the run did not get that far. */
+export const benchmarkTargetSchema = z.object({
+  name: z.string(),
+  target: z.string(),
+  value: z.union([z.number(), z.string(), z.boolean()]).nullable(),
+  met: z.boolean(),
+});
+export type BenchmarkTarget = z.infer<typeof benchmarkTargetSchema>;
+
+export const benchmarkRequestSchema = computeOptionsSchema.extend({
+  name: z.string().min(1).max(100),
+  quick: z.boolean().default(false),
+  seed: z.number().int().min(0).max(0xffffffff).default(0),
+  /** Whatever else the benchmark's own schema asks for. */
+  arguments: z.record(z.string(), z.json()).default({}),
+});
+export type BenchmarkRequest = z.infer<typeof benchmarkRequestSchema>;
+
+/** A JSON document with the benchmark's own figures beside its targets. */
+export const benchmarkResultSchema = z.object({ targets: z.array(benchmarkTargetSchema) }).catchall(z.json());
+export type BenchmarkResult = z.infer<typeof benchmarkResultSchema>;
+
+/** Request and result of every job kind. A kind added here does not compile until the worker has a handler for it. */
+export const jobSchemas = {
+  'train-splats': { request: trainingRequestSchema, result: trainingResultSchema },
+  'evaluate-splats': { request: evaluationRequestSchema, result: evaluationResultSchema },
+  'render-splats': { request: renderRequestSchema, result: renderResultSchema },
+  bench: { request: benchmarkRequestSchema, result: benchmarkResultSchema },
+} as const;
+
+export type JobKind = keyof typeof jobSchemas;
+export const jobKindSchema = z.enum(Object.keys(jobSchemas) as [JobKind, ...JobKind[]]);
+
+/** A request with its defaults filled in, as the worker's handler gets it. */
+export type JobRequestOf<K extends JobKind> = z.infer<(typeof jobSchemas)[K]['request']>;
+/** A request as a caller may write it, defaults left out. */
+export type JobInputOf<K extends JobKind> = z.input<(typeof jobSchemas)[K]['request']>;
+export type JobResultOf<K extends JobKind> = z.infer<(typeof jobSchemas)[K]['result']>;
+
+/** One job: its kind and its request. */
+export type JobRequest = { [K in JobKind]: { kind: K; request: JobRequestOf<K> } }[JobKind];
+
+const jobRequestSchema = z.discriminatedUnion('kind', [
+  z.object({ kind: z.literal('train-splats'), request: jobSchemas['train-splats'].request }),
+  z.object({ kind: z.literal('evaluate-splats'), request: jobSchemas['evaluate-splats'].request }),
+  z.object({ kind: z.literal('render-splats'), request: jobSchemas['render-splats'].request }),
+  z.object({ kind: z.literal('bench'), request: jobSchemas.bench.request }),
+]);
+
+/** Host to worker. A worker process runs exactly one job and then exits. */
+export const hostMessageSchema = z.discriminatedUnion('type', [
+  z.object({ type: z.literal('start'), protocol: z.literal(PROTOCOL_VERSION), job: jobRequestSchema }),
+  /** Stop at the next safe point, with a checkpoint where the job has them. */
+  z.object({ type: z.literal('cancel') }),
+  z.object({ type: z.literal('ping'), sequence: z.number().int().min(0) }),
+  /** The host has delivered the last snapshot and is ready for a newer one. */
+  z.object({ type: z.literal('snapshot-taken') }),
+]);
+export type HostMessage = z.infer<typeof hostMessageSchema>;
+
+/** Worker to host. Exactly one `result` or `error` ends the job. */
+export const workerMessageSchema = z.discriminatedUnion('type', [
+  z.object({ type: z.literal('ready'), protocol: z.number().int(), node: z.string(), pid: z.number().int() }),
+  z.object({ type: z.literal('heartbeat'), memoryBytes: z.number().min(0) }),
+  z.object({ type: z.literal('pong'), sequence: z.number().int().min(0) }),
+  /** The ordered lane; `sequence` counts from 0 without a gap. */
+  z.object({ type: z.literal('event'), sequence: z.number().int().min(0), event: jobEventSchema }),
+  /** The latest-wins lane: the worker keeps only the newest until the host says `snapshot-taken`. */
+  z.object({ type: z.literal('snapshot'), event: jobEventSchema }),
+  /** Parsed again by the caller with the schema of the job's kind. */
+  z.object({ type: z.literal('result'), result: z.unknown() }),
+  z.object({ type: z.literal('error'), failure: failureSchema }),
+]);
+export type WorkerMessage = z.infer<typeof workerMessageSchema>;
