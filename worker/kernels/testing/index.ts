@@ -1,0 +1,12 @@
+export { checkGradients, type GradientCheck } from './gradients.ts';
+export { type SeededRandom, seededRandom } from './random.ts';
+export {
+  type BoundaryBand,
+  expectClose,
+  expectCloseOutsideBand,
+  expectNoMissingGradient,
+  expectVectorAgreement,
+  largestMagnitude,
+  type Tolerance,
+  ToleranceError,
+} from './tolerance.ts';
