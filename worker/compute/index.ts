@@ -1,0 +1,12 @@
+/** @public door of worker/compute */
+export {
+  type Backend,
+  type BackendKind,
+  type DeviceBuffer,
+  type Kernel,
+  KernelError,
+  type MemoryUse,
+  OutOfMemoryError,
+} from './backend.ts';
+export { createBackend } from './select.ts';
+export { WasmBackend, type WasmBackendOptions, WasmBuffer } from './wasm/index.ts';

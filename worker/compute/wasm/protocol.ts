@@ -1,0 +1,42 @@
+/**
+ * The control block at the start of the shared memory: how thread 0 hands a kernel to the others.
+ * Kept to plain integers and floats so that a dispatch costs a few atomic operations and no message.
+ */
+export const CONTROL = {
+  /** Int32 indices. */
+  generation: 0,
+  finished: 16,
+  functionIndex: 32,
+  argumentCount: 33,
+  failed: 34,
+  /** Float64 index and capacity of the arguments. */
+  arguments: 32,
+  maxArguments: 48,
+  /** First byte that buffers may use. */
+  endBytes: 1024,
+} as const;
+
+/** Function index that ends a thread. */
+export const STOP = -1;
+
+/** What a thread needs to take part. Every thread numbers the functions of `modules` the same way. */
+export interface ThreadStart {
+  readonly memory: WebAssembly.Memory;
+  readonly modules: readonly WebAssembly.Module[];
+  readonly thread: number;
+  readonly threads: number;
+}
+
+export type KernelFunction = (thread: number, threads: number, ...args: number[]) => void;
+
+/** One instance per thread of every module, flattened in module and export order. */
+export function instantiate(memory: WebAssembly.Memory, modules: readonly WebAssembly.Module[]): KernelFunction[] {
+  const functions: KernelFunction[] = [];
+  for (const module of modules) {
+    const instance = new WebAssembly.Instance(module, { env: { memory } });
+    for (const { name, kind } of WebAssembly.Module.exports(module)) {
+      if (kind === 'function') functions.push(instance.exports[name] as KernelFunction);
+    }
+  }
+  return functions;
+}

@@ -1,0 +1,179 @@
+import type { Backend, DeviceBuffer, Kernel, WasmBackend } from '../../compute/index.ts';
+import { TILE } from '../shared/index.ts';
+
+/** Bytes per instance record {Gaussian, slot}, and per thread's partial counts. */
+const INSTANCE_BYTES = 8;
+const PARTIAL_BYTES = 64;
+/** Largest digit of the radix sort: two histograms of 2^11 counters stay inside the first-level cache. */
+const MAX_DIGIT_BITS = 11;
+
+/**
+ * Which Gaussians each tile blends, in order of camera depth (ties: lower index first).
+ * Owns its buffers and grows them as needed; one object is reused for every view.
+ */
+export class TileLists {
+  readonly #backend: Backend;
+  readonly #buffers = new Map<string, DeviceBuffer>();
+  /** Of the last view. */
+  tilesX = 0;
+  tilesY = 0;
+  /** (tile, Gaussian) pairs of the last view. */
+  instanceCount = 0;
+  /** Gaussians that touch a tile of the last view. */
+  visibleCount = 0;
+
+  constructor(backend: Backend) {
+    this.#backend = backend;
+  }
+
+  get tileCount(): number {
+    return this.tilesX * this.tilesY;
+  }
+
+  /** [N + 1] uint32: slots of Gaussian g are slotStart[g] … slotStart[g + 1] - 1. */
+  get slotStart(): DeviceBuffer {
+    return this.#get('slotStart');
+  }
+  /** [tiles + 1] uint32: instances of tile t are tileStart[t] … tileStart[t + 1] - 1. */
+  get tileStart(): DeviceBuffer {
+    return this.#get('tileStart');
+  }
+  /** [M, 2] uint32: {Gaussian, slot}, by tile, front to back. */
+  get instances(): DeviceBuffer {
+    return this.#get('instances');
+  }
+
+  /** A buffer of at least `sizeBytes`; contents are lost when it grows. */
+  ensure(name: string, sizeBytes: number): DeviceBuffer {
+    const current = this.#buffers.get(name);
+    if (current !== undefined && current.sizeBytes >= sizeBytes) return current;
+    if (current !== undefined) this.#backend.destroyBuffer(current);
+    this.#buffers.delete(name);
+    // A quarter more than asked: counts drift from view to view and must not reallocate at each new maximum.
+    const buffer = this.#backend.createBuffer(
+      `tile lists: ${name}`,
+      current === undefined ? sizeBytes : Math.ceil(sizeBytes * 1.25),
+    );
+    this.#buffers.set(name, buffer);
+    return buffer;
+  }
+
+  dispose(): void {
+    for (const buffer of this.#buffers.values()) this.#backend.destroyBuffer(buffer);
+    this.#buffers.clear();
+  }
+
+  #get(name: string): DeviceBuffer {
+    const buffer = this.#buffers.get(name);
+    if (buffer === undefined) throw new Error('TileLists are empty: run binTiles first');
+    return buffer;
+  }
+}
+
+export interface BinArgs {
+  /** [N, 16] projected records. */
+  readonly projected: DeviceBuffer;
+  readonly count: number;
+  readonly width: number;
+  readonly height: number;
+  readonly lists: TileLists;
+}
+
+/** Fills `lists` for one view. A Gaussian is listed in every tile that its alpha >= 1/255 ellipse may touch. */
+export const binTiles: Kernel<BinArgs> = {
+  name: 'binTiles',
+  wasm(backend, { projected, count, width, height, lists }) {
+    const { threads } = backend;
+    lists.tilesX = Math.ceil(width / TILE);
+    lists.tilesY = Math.ceil(height / TILE);
+    const tiles = lists.tileCount;
+    const slotStart = lists.ensure('slotStart', (count + 1) * 4);
+    const partials = lists.ensure('partials', threads * PARTIAL_BYTES);
+    const records = backend.address(projected);
+    const view = [records, count, width, height] as const;
+    backend.dispatch('binning.measure', ...view, backend.address(slotStart), backend.address(partials));
+
+    let instances = 0;
+    let visible = 0;
+    let minKey = 0xffffffff;
+    let maxKey = 0;
+    const partial = backend.integers(partials);
+    for (let thread = 0; thread < threads; thread++) {
+      const at = (thread * PARTIAL_BYTES) / 4;
+      instances += partial[at]!;
+      visible += partial[at + 1]!;
+      minKey = Math.min(minKey, partial[at + 2]! >>> 0);
+      maxKey = Math.max(maxKey, partial[at + 3]! >>> 0);
+    }
+    lists.instanceCount = instances;
+    lists.visibleCount = visible;
+
+    let keys = lists.ensure('keys', count * 4);
+    let ids = lists.ensure('ids', count * 4);
+    const slotTile = lists.ensure('slotTile', instances * 4);
+    const expandTo = [slotTile, keys, ids].map((buffer) => backend.address(buffer));
+    backend.dispatch(
+      'binning.expand',
+      ...view,
+      backend.address(slotStart),
+      backend.address(partials),
+      ...expandTo,
+      minKey,
+    );
+
+    // Depths of one view share most of their exponent bits: sorting the difference to the nearest needs fewer passes.
+    const keyBits = visible === 0 ? 0 : 32 - Math.clz32(maxKey - minKey);
+    const passes = Math.ceil(keyBits / MAX_DIGIT_BITS);
+    let otherKeys = lists.ensure('keys2', count * 4);
+    let otherIds = lists.ensure('ids2', count * 4);
+    for (let pass = 0, shift = 0; pass < passes; pass++) {
+      const bits = Math.ceil((keyBits - shift) / (passes - pass));
+      sortPass(backend, lists, { keys, ids, keysOut: otherKeys, idsOut: otherIds, visible, shift, bits });
+      [keys, otherKeys] = [otherKeys, keys];
+      [ids, otherIds] = [otherIds, ids];
+      shift += bits;
+    }
+
+    const counts = backend.address(lists.ensure('tileCounts', threads * tiles * 4));
+    const tileStart = backend.address(lists.ensure('tileStart', (tiles + 1) * 4));
+    const list = lists.ensure('instances', instances * INSTANCE_BYTES);
+    const ordered = [ids, slotStart, slotTile].map((buffer) => backend.address(buffer)) as [number, number, number];
+    const order = [ordered[0], visible, ordered[1], ordered[2], tiles, counts] as const;
+    backend.dispatch('binning.tileHistogram', ...order);
+    backend.dispatch('binning.tilePrefix', tiles, counts, tileStart);
+    backend.dispatch('binning.tileScatter', ...order, backend.address(list));
+  },
+};
+
+interface SortPass {
+  readonly keys: DeviceBuffer;
+  readonly ids: DeviceBuffer;
+  readonly keysOut: DeviceBuffer;
+  readonly idsOut: DeviceBuffer;
+  readonly visible: number;
+  readonly shift: number;
+  readonly bits: number;
+}
+
+/** One stable counting pass of the least-significant-digit radix sort. */
+function sortPass(backend: WasmBackend, lists: TileLists, pass: SortPass): void {
+  const size = (backend.threads * 4) << MAX_DIGIT_BITS;
+  const histograms = backend.address(lists.ensure('histograms', size));
+  const offsets = backend.address(lists.ensure('offsets', size));
+  const [keys, ids, keysOut, idsOut] = [pass.keys, pass.ids, pass.keysOut, pass.idsOut].map((b) =>
+    backend.address(b),
+  ) as [number, number, number, number];
+  backend.dispatch('binning.digitHistogram', keys, pass.visible, pass.shift, pass.bits, histograms);
+  backend.dispatch(
+    'binning.digitScatter',
+    keys,
+    ids,
+    keysOut,
+    idsOut,
+    pass.visible,
+    pass.shift,
+    pass.bits,
+    histograms,
+    offsets,
+  );
+}

@@ -1,0 +1,2 @@
+export { type BinArgs, binTiles, TileLists } from './binning.ts';
+export { type BinnedReference, binReference } from './reference.ts';

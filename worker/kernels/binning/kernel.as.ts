@@ -1,0 +1,223 @@
+// Tile binning and depth sort. One stable radix sort of the visible Gaussians by camera depth, then one counting
+// pass into tiles in that order: every tile's list comes out sorted, and nothing is sorted per tile.
+// All ranges are contiguous in index or depth order per thread, so the lists do not depend on the number of threads.
+
+import { PROJECTED_BYTES, TILE } from "../shared/layout.as";
+
+const PARTIAL_BYTES: usize = 64;
+
+// @ts-ignore: decorator
+@inline
+function rangeStart(thread: i32, threads: i32, count: i32): i32 {
+  return <i32>((<i64>count * <i64>thread) / <i64>threads);
+}
+
+// Horizontal tile range [first, last] that an ellipse covers inside the band of rows dy in [d0, d1] around its centre.
+// Packs first | last << 16; 1 (last < first) when the band misses the image. x(dy) = -(b/a)dy +- sqrt(cutoff/a - det/a^2 dy^2) is
+// concave (convex) in dy, so its extreme inside the band is at the ellipse's own extreme point clamped to the band.
+// @ts-ignore: decorator
+@inline
+function bandTiles(p: usize, d0: f32, d1: f32, width: i32): u32 {
+  const x = load<f32>(p);
+  const invA: f32 = 1.0 / load<f32>(p, 8);
+  const slope: f32 = load<f32>(p, 12) * invA;
+  const k0: f32 = load<f32>(p, 48) * invA * 1.02;
+  const k1: f32 = load<f32>(p, 52) * invA * invA;
+  const extremeDy: f32 = -load<f32>(p, 12) / load<f32>(p, 16) * load<f32>(p, 40);
+  const right = min(max(extremeDy, d0), d1);
+  const left = min(max(-extremeDy, d0), d1);
+  const squareRight: f32 = k0 - k1 * right * right;
+  const squareLeft: f32 = k0 - k1 * left * left;
+  const x1: f32 = x - slope * right + sqrt<f32>(max<f32>(squareRight, 0.0));
+  const x0: f32 = x - slope * left - sqrt<f32>(max<f32>(squareLeft, 0.0));
+  // Pixel centres at +0.5: pixel i is inside when x0 <= i + 0.5 <= x1.
+  const begin: f32 = max<f32>(ceil<f32>(x0 - 0.5), 0.0);
+  const end: f32 = min<f32>(floor<f32>(x1 - 0.5), <f32>(width - 1));
+  if (!(begin <= end)) return 1;
+  return <u32>(<i32>begin / TILE) | (<u32>(<i32>end / TILE) << 16);
+}
+
+// Rows of pixels whose centres lie in the vertical extent, as tile rows.
+// @ts-ignore: decorator
+@inline
+function firstRow(p: usize): i32 {
+  return <i32>max<f32>(ceil<f32>(load<f32>(p, 4) - load<f32>(p, 44) - 0.51), 0.0);
+}
+
+// @ts-ignore: decorator
+@inline
+function lastRow(p: usize, height: i32): i32 {
+  return <i32>min<f32>(floor<f32>(load<f32>(p, 4) + load<f32>(p, 44) - 0.49), <f32>(height - 1));
+}
+
+// Writes how many tiles each Gaussian touches to slotCount[g], and per thread {instances, visible, minKey, maxKey}.
+export function measure(
+  thread: i32, threads: i32,
+  projected: usize, count: i32, width: i32, height: i32, slotCount: usize, partials: usize,
+): void {
+  const begin = rangeStart(thread, threads, count);
+  const end = rangeStart(thread + 1, threads, count);
+  let instances: u32 = 0;
+  let visible: u32 = 0;
+  let minKey: u32 = 0xffffffff;
+  let maxKey: u32 = 0;
+  for (let g = begin; g < end; g++) {
+    const p = projected + <usize>g * PROJECTED_BYTES;
+    let tiles: u32 = 0;
+    if (load<f32>(p, 40) > 0.0) {
+      const row0 = firstRow(p);
+      const row1 = lastRow(p, height);
+      const y = load<f32>(p, 4);
+      for (let ty = row0 / TILE; max(row0, ty * TILE) <= row1; ty++) {
+        const band = bandTiles(p, <f32>max(row0, ty * TILE) + 0.5 - y, <f32>min(row1, ty * TILE + TILE - 1) + 0.5 - y, width);
+        const first = band & 0xffff;
+        const last = band >> 16;
+        if (last >= first) tiles += last - first + 1;
+      }
+      if (tiles > 0) {
+        const key = load<u32>(p, 36);
+        minKey = min(minKey, key);
+        maxKey = max(maxKey, key);
+        visible++;
+      }
+    }
+    store<u32>(slotCount + (<usize>g << 2), tiles);
+    instances += tiles;
+  }
+  const partial = partials + <usize>thread * PARTIAL_BYTES;
+  store<u32>(partial, instances);
+  store<u32>(partial, visible, 4);
+  store<u32>(partial, minKey, 8);
+  store<u32>(partial, maxKey, 12);
+}
+
+// slotStart: counts in, exclusive prefix sums out ([N+1]); slotTile[slot] = tile; (key, id) of the visible ones.
+export function expand(
+  thread: i32, threads: i32,
+  projected: usize, count: i32, width: i32, height: i32, slotStart: usize, partials: usize,
+  slotTile: usize, keys: usize, ids: usize, minKey: u32,
+): void {
+  const begin = rangeStart(thread, threads, count);
+  const end = rangeStart(thread + 1, threads, count);
+  let slot: u32 = 0;
+  let order: usize = 0;
+  for (let t = 0; t < thread; t++) {
+    slot += load<u32>(partials + <usize>t * PARTIAL_BYTES);
+    order += load<u32>(partials + <usize>t * PARTIAL_BYTES, 4);
+  }
+  const tilesX = (width + TILE - 1) / TILE;
+  for (let g = begin; g < end; g++) {
+    const address = slotStart + (<usize>g << 2);
+    const tiles = load<u32>(address);
+    store<u32>(address, slot);
+    if (tiles == 0) continue;
+    const p = projected + <usize>g * PROJECTED_BYTES;
+    store<u32>(keys + (order << 2), load<u32>(p, 36) - minKey);
+    store<u32>(ids + (order << 2), g);
+    order++;
+    const row0 = firstRow(p);
+    const row1 = lastRow(p, height);
+    const y = load<f32>(p, 4);
+    for (let ty = row0 / TILE; max(row0, ty * TILE) <= row1; ty++) {
+      const band = bandTiles(p, <f32>max(row0, ty * TILE) + 0.5 - y, <f32>min(row1, ty * TILE + TILE - 1) + 0.5 - y, width);
+      const last = <i32>(band >> 16);
+      for (let tx = <i32>(band & 0xffff); tx <= last; tx++) {
+        store<u32>(slotTile + (<usize>slot << 2), ty * tilesX + tx);
+        slot++;
+      }
+    }
+  }
+  if (thread == threads - 1) store<u32>(slotStart + (<usize>count << 2), slot);
+}
+
+export function digitHistogram(
+  thread: i32, threads: i32, keys: usize, count: i32, shift: i32, bits: i32, histograms: usize,
+): void {
+  const digits = <usize>1 << bits;
+  const mask = <u32>(digits - 1);
+  const own = histograms + ((<usize>thread * digits) << 2);
+  memory.fill(own, 0, digits << 2);
+  const end = rangeStart(thread + 1, threads, count);
+  for (let i = rangeStart(thread, threads, count); i < end; i++) {
+    const digit = <usize>((load<u32>(keys + (<usize>i << 2)) >> shift) & mask);
+    const cell = own + (digit << 2);
+    store<u32>(cell, load<u32>(cell) + 1);
+  }
+}
+
+export function digitScatter(
+  thread: i32, threads: i32, keys: usize, ids: usize, keysOut: usize, idsOut: usize,
+  count: i32, shift: i32, bits: i32, histograms: usize, offsets: usize,
+): void {
+  const digits = <usize>1 << bits;
+  const mask = <u32>(digits - 1);
+  const own = offsets + ((<usize>thread * digits) << 2);
+  let base: u32 = 0;
+  for (let digit: usize = 0; digit < digits; digit++) {
+    for (let t = 0; t < threads; t++) {
+      if (t == thread) store<u32>(own + (digit << 2), base);
+      base += load<u32>(histograms + ((<usize>t * digits + digit) << 2));
+    }
+  }
+  const end = rangeStart(thread + 1, threads, count);
+  for (let i = rangeStart(thread, threads, count); i < end; i++) {
+    const key = load<u32>(keys + (<usize>i << 2));
+    const cell = own + (<usize>((key >> shift) & mask) << 2);
+    const target = <usize>load<u32>(cell);
+    store<u32>(cell, <u32>target + 1);
+    store<u32>(keysOut + (target << 2), key);
+    store<u32>(idsOut + (target << 2), load<u32>(ids + (<usize>i << 2)));
+  }
+}
+
+export function tileHistogram(
+  thread: i32, threads: i32, ids: usize, count: i32, slotStart: usize, slotTile: usize, tiles: i32, counts: usize,
+): void {
+  const own = counts + ((<usize>thread * <usize>tiles) << 2);
+  memory.fill(own, 0, <usize>tiles << 2);
+  const end = rangeStart(thread + 1, threads, count);
+  for (let i = rangeStart(thread, threads, count); i < end; i++) {
+    const starts = slotStart + (<usize>load<u32>(ids + (<usize>i << 2)) << 2);
+    const last = load<u32>(starts, 4);
+    for (let slot = load<u32>(starts); slot < last; slot++) {
+      const cell = own + (<usize>load<u32>(slotTile + (<usize>slot << 2)) << 2);
+      store<u32>(cell, load<u32>(cell) + 1);
+    }
+  }
+}
+
+// counts[thread][tile] in, first position of that thread in that tile's list out; tileStart [tiles+1].
+export function tilePrefix(thread: i32, threads: i32, tiles: i32, counts: usize, tileStart: usize): void {
+  if (thread != 0) return;
+  let position: u32 = 0;
+  for (let tile: usize = 0; tile < <usize>tiles; tile++) {
+    store<u32>(tileStart + (tile << 2), position);
+    for (let t: usize = 0; t < <usize>threads; t++) {
+      const cell = counts + ((t * <usize>tiles + tile) << 2);
+      const own = load<u32>(cell);
+      store<u32>(cell, position);
+      position += own;
+    }
+  }
+  store<u32>(tileStart + (<usize>tiles << 2), position);
+}
+
+// instances[position] = {Gaussian, slot}, by tile, front to back.
+export function tileScatter(
+  thread: i32, threads: i32, ids: usize, count: i32, slotStart: usize, slotTile: usize, tiles: i32, counts: usize, instances: usize,
+): void {
+  const own = counts + ((<usize>thread * <usize>tiles) << 2);
+  const end = rangeStart(thread + 1, threads, count);
+  for (let i = rangeStart(thread, threads, count); i < end; i++) {
+    const gaussian = load<u32>(ids + (<usize>i << 2));
+    const starts = slotStart + (<usize>gaussian << 2);
+    const last = load<u32>(starts, 4);
+    for (let slot = load<u32>(starts); slot < last; slot++) {
+      const cell = own + (<usize>load<u32>(slotTile + (<usize>slot << 2)) << 2);
+      const position = <usize>load<u32>(cell);
+      store<u32>(cell, <u32>position + 1);
+      store<u32>(instances + (position << 3), gaussian);
+      store<u32>(instances + (position << 3), slot, 4);
+    }
+  }
+}
