@@ -38,12 +38,38 @@ export type BenchmarkRequest = z.infer<typeof benchmarkRequestSchema>;
 export const benchmarkResultSchema = z.object({ targets: z.array(benchmarkTargetSchema) }).catchall(z.json());
 export type BenchmarkResult = z.infer<typeof benchmarkResultSchema>;
 
+/**
+ * One question to the machine, answered in a process of its own, because a broken driver or native package may take the
+ * process down with it.
+ */
+export const inspectionProbeSchema = z.enum(['wasm', 'webgpu', 'onnxruntime', 'tensorflow']);
+export type InspectionProbe = z.infer<typeof inspectionProbeSchema>;
+export const inspectionRequestSchema = z.object({ probe: inspectionProbeSchema });
+export type InspectionRequest = z.infer<typeof inspectionRequestSchema>;
+
+export const inspectionStateSchema = z.enum(['ok', 'absent', 'problem']);
+/** One line of `doctor`. `absent` is an optional part that is not there; `problem` is something that should work and does not. */
+export const inspectionLineSchema = z.object({
+  name: z.string(),
+  state: inspectionStateSchema,
+  /** What was found: a version, an adapter, a count. */
+  detail: z.string(),
+  /** What the part is for. */
+  enables: z.string(),
+  /** What to do about it; only where `state` is not `ok`. */
+  remedy: z.string().optional(),
+});
+export type InspectionLine = z.infer<typeof inspectionLineSchema>;
+export const inspectionResultSchema = z.object({ lines: z.array(inspectionLineSchema) });
+export type InspectionResult = z.infer<typeof inspectionResultSchema>;
+
 /** Request and result of every job kind. A kind added here does not compile until the worker has a handler for it. */
 export const jobSchemas = {
   'train-splats': { request: trainingRequestSchema, result: trainingResultSchema },
   'evaluate-splats': { request: evaluationRequestSchema, result: evaluationResultSchema },
   'render-splats': { request: renderRequestSchema, result: renderResultSchema },
   bench: { request: benchmarkRequestSchema, result: benchmarkResultSchema },
+  inspect: { request: inspectionRequestSchema, result: inspectionResultSchema },
 } as const;
 
 export type JobKind = keyof typeof jobSchemas;
@@ -63,6 +89,7 @@ const jobRequestSchema = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('evaluate-splats'), request: jobSchemas['evaluate-splats'].request }),
   z.object({ kind: z.literal('render-splats'), request: jobSchemas['render-splats'].request }),
   z.object({ kind: z.literal('bench'), request: jobSchemas.bench.request }),
+  z.object({ kind: z.literal('inspect'), request: jobSchemas.inspect.request }),
 ]);
 
 /** Host to worker. A worker process runs exactly one job and then exits. */

@@ -1,0 +1,335 @@
+import { type ChildProcess, fork } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import {
+  HEARTBEAT_MS,
+  type HostMessage,
+  isSnapshot,
+  type JobInputOf,
+  type JobKind,
+  type JobRequestOf,
+  type JobResultOf,
+  jobSchemas,
+  LiftscopeError,
+  type OrderedEvent,
+  PROTOCOL_VERSION,
+  type SnapshotEvent,
+  type WorkerMessage,
+  workerMessageSchema,
+} from '../../contract/index.ts';
+import { explainExit } from './explain-exit.ts';
+
+/** How long each step of the cancel ladder waits before the next: ask, SIGTERM, SIGKILL. */
+export interface CancelLadder {
+  /** For the job to reach a safe point and write its checkpoint. */
+  readonly askMs: number;
+  /** For SIGTERM, and for the exit of a worker that has answered. */
+  readonly terminateMs: number;
+}
+
+export interface RunJobOptions {
+  /** Cancels: ask → wait → SIGTERM → wait → SIGKILL. The result rejects with `cancelled` in every case. */
+  readonly signal?: AbortSignal;
+  /** Ordered lane: called for every event in the order the worker emitted it. An exception here ends the job. */
+  readonly onEvent?: (event: OrderedEvent) => void;
+  /**
+   * Latest-wins lane: called with the newest snapshot once the previous call has settled. An exception or rejection is
+   * ignored: a preview nobody could show is no reason to lose a training.
+   */
+  readonly onSnapshot?: (event: SnapshotEvent) => void | Promise<void>;
+  /** Called once with the process id of the worker. */
+  readonly onSpawn?: (pid: number) => void;
+  /** Lines the worker printed; native libraries write there. Absent: kept only for the report of a crash. */
+  readonly onLog?: (text: string) => void;
+  /** No message of any kind for this long: the worker is taken for hung and killed. */
+  readonly silenceMs?: number;
+  readonly ladder?: CancelLadder;
+  /** The Node binary; the desktop shell, whose own binary is Electron's, passes the one it ships. */
+  readonly nodePath?: string;
+  readonly workerPath?: string;
+}
+
+/** A worker at work. */
+export interface RunningJob<K extends JobKind> {
+  /** Settles exactly once, whatever happens to the worker. Rejects with a `LiftscopeError`. */
+  readonly result: Promise<JobResultOf<K>>;
+  /** First step of the ladder; later calls change nothing. */
+  cancel(): void;
+  /** SIGKILL now. */
+  kill(): void;
+}
+
+/** A single iteration may take seconds on a slow machine under swap; a hang is longer than this. */
+export const DEFAULT_SILENCE_MS = 180_000;
+const DEFAULT_LADDER: CancelLadder = { askMs: 60_000, terminateMs: 3000 };
+/** After the process has exited, its last messages may still be in the channel; a grandchild may hold the pipes for ever. */
+const DRAIN_MS = 2000;
+/** What is kept of the worker's stderr for the report of a crash. */
+const LOG_TAIL_CHARS = 16_384;
+
+const WORKER_ENTRY = fileURLToPath(new URL('../../worker/host/main.ts', import.meta.url));
+
+/** {@link startJob} for callers that need only its result. */
+export function runJob<K extends JobKind>(
+  kind: K,
+  request: JobInputOf<K>,
+  options: RunJobOptions = {},
+): Promise<JobResultOf<K>> {
+  return startJob(kind, request, options).result;
+}
+
+/** Checks the request, starts a worker process for it and supervises it to its end. */
+export function startJob<K extends JobKind>(
+  kind: K,
+  request: JobInputOf<K>,
+  options: RunJobOptions = {},
+): RunningJob<K> {
+  const parsed = jobSchemas[kind].request.safeParse(request);
+  if (!parsed.success) {
+    const issue = parsed.error.issues[0];
+    const failure = new LiftscopeError({
+      code: 'bad-input',
+      message: `The request for ${kind} is not valid: ${issue?.path.join('.') ?? ''}: ${issue?.message ?? 'unknown'}`,
+    });
+    return { result: Promise.reject(failure), cancel: () => undefined, kill: () => undefined };
+  }
+  if (options.signal?.aborted === true) {
+    return { result: Promise.reject(cancelled()), cancel: () => undefined, kill: () => undefined };
+  }
+  return new Supervisor(kind, parsed.data as JobRequestOf<K>, options);
+}
+
+function cancelled(): LiftscopeError {
+  return new LiftscopeError({ code: 'cancelled', message: 'The job was cancelled.' });
+}
+
+class Supervisor<K extends JobKind> implements RunningJob<K> {
+  readonly result: Promise<JobResultOf<K>>;
+  private readonly kind: K;
+  private readonly options: RunJobOptions;
+  private readonly child: ChildProcess;
+  private readonly settle: PromiseWithResolvers<JobResultOf<K>>;
+  private outcome: { result: JobResultOf<K> } | { error: LiftscopeError } | undefined;
+  private settled = false;
+  private cancelling = false;
+  private lastMessageAt = performance.now();
+  private lastMemoryBytes: number | undefined;
+  private nextSequence = 0;
+  private log = '';
+  private ladderTimer: NodeJS.Timeout | undefined;
+  private drainTimer: NodeJS.Timeout | undefined;
+  private exitTimer: NodeJS.Timeout | undefined;
+  private readonly silenceTimer: NodeJS.Timeout;
+  private readonly onAbort = (): void => this.cancel();
+
+  constructor(kind: K, request: JobRequestOf<K>, options: RunJobOptions) {
+    this.kind = kind;
+    this.options = options;
+    this.settle = Promise.withResolvers();
+    this.result = this.settle.promise;
+    const silenceMs = options.silenceMs ?? DEFAULT_SILENCE_MS;
+    this.silenceTimer = setInterval(() => this.checkSilence(silenceMs), Math.min(silenceMs, HEARTBEAT_MS));
+
+    this.child = fork(options.workerPath ?? WORKER_ENTRY, [], {
+      execPath: options.nodePath ?? process.execPath,
+      // Flags of the host (a debugger's port, a test runner's loader) are not the worker's.
+      execArgv: [],
+      serialization: 'advanced',
+      stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+    });
+    if (this.child.pid !== undefined) options.onSpawn?.(this.child.pid);
+    this.child.on('message', (raw) => this.receive(raw));
+    this.child.stdout?.on('data', (chunk: Buffer) => this.keepLog(chunk));
+    this.child.stderr?.on('data', (chunk: Buffer) => this.keepLog(chunk));
+    this.child.on('error', (error) => {
+      if (this.child.pid !== undefined) return; // The channel broke; `exit` says why.
+      this.fail(
+        new LiftscopeError({
+          code: 'crashed',
+          message: `The worker process could not be started: ${error.message}`,
+          hint: `Is ${options.nodePath ?? process.execPath} a Node 24 binary that can be run?`,
+        }),
+      );
+      this.finish();
+    });
+    this.child.on('exit', (code, signal) => {
+      this.drainTimer = setTimeout(() => this.ended(code, signal), DRAIN_MS);
+    });
+    this.child.on('close', (code, signal) => this.ended(code, signal));
+
+    options.signal?.addEventListener('abort', this.onAbort, { once: true });
+    const job = { kind, request } as Extract<HostMessage, { type: 'start' }>['job'];
+    this.send({ type: 'start', protocol: PROTOCOL_VERSION, job });
+  }
+
+  cancel(): void {
+    if (this.cancelling || this.outcome !== undefined) return;
+    this.cancelling = true;
+    const ladder = this.options.ladder ?? DEFAULT_LADDER;
+    this.send({ type: 'cancel' });
+    this.ladderTimer = setTimeout(() => {
+      this.child.kill('SIGTERM');
+      this.ladderTimer = setTimeout(() => this.child.kill('SIGKILL'), ladder.terminateMs);
+    }, ladder.askMs);
+  }
+
+  kill(): void {
+    this.cancelling = true;
+    this.child.kill('SIGKILL');
+  }
+
+  private send(message: HostMessage): void {
+    if (!this.child.connected) return;
+    // A worker that dies while we write is reported by its exit.
+    this.child.send(message, () => undefined);
+  }
+
+  private receive(raw: unknown): void {
+    this.lastMessageAt = performance.now();
+    if (this.outcome !== undefined) return;
+    const parsed = workerMessageSchema.safeParse(raw);
+    if (!parsed.success) {
+      const issue = parsed.error.issues[0];
+      this.protocolError(`a message it does not know (${issue?.path.join('.') ?? ''}: ${issue?.message ?? ''})`);
+      return;
+    }
+    this.handle(parsed.data);
+  }
+
+  private handle(message: WorkerMessage): void {
+    switch (message.type) {
+      case 'ready':
+        if (message.protocol !== PROTOCOL_VERSION) this.protocolError(`protocol ${message.protocol}`);
+        return;
+      case 'heartbeat':
+        this.lastMemoryBytes = message.memoryBytes;
+        return;
+      case 'pong':
+        return;
+      case 'event':
+        if (message.sequence !== this.nextSequence || isSnapshot(message.event)) {
+          this.protocolError(`event ${message.sequence} where ${this.nextSequence} was due`);
+          return;
+        }
+        this.nextSequence += 1;
+        try {
+          this.options.onEvent?.(message.event);
+        } catch (error) {
+          this.fail(asFailure(error));
+          this.child.kill('SIGKILL');
+        }
+        return;
+      case 'snapshot':
+        if (isSnapshot(message.event)) void this.deliver(message.event);
+        else this.protocolError(`a snapshot of type ${message.event.type}`);
+        return;
+      case 'result': {
+        const result = jobSchemas[this.kind].result.safeParse(message.result);
+        if (result.success) {
+          this.outcome = { result: result.data as JobResultOf<K> };
+          this.expectExit();
+        } else {
+          const issue = result.error.issues[0];
+          this.protocolError(`a result that is not one (${issue?.path.join('.') ?? ''}: ${issue?.message ?? ''})`);
+        }
+        return;
+      }
+      case 'error':
+        this.fail(new LiftscopeError(message.failure));
+        this.expectExit();
+        return;
+      default:
+        message satisfies never;
+    }
+  }
+
+  /** A worker that has said its last word and still runs is ended; its answer stands. */
+  private expectExit(): void {
+    const { terminateMs } = this.options.ladder ?? DEFAULT_LADDER;
+    this.exitTimer = setTimeout(() => this.child.kill('SIGKILL'), terminateMs);
+  }
+
+  private async deliver(event: SnapshotEvent): Promise<void> {
+    try {
+      await this.options.onSnapshot?.(event);
+    } catch {
+      // Documented: a snapshot is never worth the job.
+    }
+    this.send({ type: 'snapshot-taken' });
+  }
+
+  private protocolError(what: string): void {
+    this.fail(
+      new LiftscopeError({
+        code: 'protocol',
+        message: `The worker sent ${what}.`,
+        hint: 'Host and worker must come from the same version of Liftscope.',
+      }),
+    );
+    this.child.kill('SIGKILL');
+  }
+
+  private checkSilence(silenceMs: number): void {
+    if (performance.now() - this.lastMessageAt < silenceMs || this.outcome !== undefined) return;
+    this.fail(
+      new LiftscopeError({
+        code: 'not-responding',
+        message: `The worker gave no sign of life for ${Math.round(silenceMs / 1000)} s and was ended.`,
+        hint: 'Start again with --resume; if it happens again, use fewer threads (--threads) or a smaller --scale.',
+      }),
+    );
+    this.child.kill('SIGKILL');
+  }
+
+  private keepLog(chunk: Buffer): void {
+    const text = chunk.toString('utf8');
+    this.log = (this.log + text).slice(-LOG_TAIL_CHARS);
+    this.options.onLog?.(text);
+  }
+
+  /** The first failure wins: what follows it is its consequence. */
+  private fail(error: LiftscopeError): void {
+    this.outcome ??= { error };
+  }
+
+  private ended(code: number | null, signal: NodeJS.Signals | null): void {
+    if (this.outcome === undefined) {
+      this.fail(
+        this.cancelling
+          ? new LiftscopeError({
+              code: 'cancelled',
+              message: 'The job was cancelled; its worker was ended before it could stop by itself.',
+              ...(this.kind === 'train-splats' && {
+                hint: 'Earlier checkpoints are intact: --resume continues from the newest.',
+              }),
+            })
+          : explainExit({
+              code,
+              signal,
+              log: this.log,
+              lastMemoryBytes: this.lastMemoryBytes,
+              resumable: this.kind === 'train-splats',
+            }),
+      );
+    }
+    this.finish();
+  }
+
+  private finish(): void {
+    if (this.settled) return;
+    this.settled = true;
+    clearInterval(this.silenceTimer);
+    clearTimeout(this.ladderTimer);
+    clearTimeout(this.drainTimer);
+    clearTimeout(this.exitTimer);
+    this.options.signal?.removeEventListener('abort', this.onAbort);
+    if (this.outcome === undefined) this.settle.reject(cancelled());
+    else if ('result' in this.outcome) this.settle.resolve(this.outcome.result);
+    else this.settle.reject(this.outcome.error);
+  }
+}
+
+function asFailure(error: unknown): LiftscopeError {
+  if (error instanceof LiftscopeError) return error;
+  const message = error instanceof Error ? error.message : String(error);
+  return new LiftscopeError({ code: 'internal', message: `The host failed while handling an event: ${message}` });
+}

@@ -1,0 +1,31 @@
+import type { JobKind, JobRequest, JobRequestOf, JobResultOf } from '../../contract/index.ts';
+import type { JobContext } from './session.ts';
+
+type Handlers = { readonly [K in JobKind]: (request: JobRequestOf<K>, context: JobContext) => Promise<JobResultOf<K>> };
+
+/** Loaded on demand: a benchmark or an inspection must not fail because the trainer's native parts do. */
+const handlers: Handlers = {
+  'train-splats': async (request, context) => (await import('../splats/index.ts')).trainSplats(request, context),
+  'evaluate-splats': async (request, context) => (await import('../splats/index.ts')).evaluateSplats(request, context),
+  'render-splats': async (request, context) => (await import('../splats/index.ts')).renderSplats(request, context),
+  bench: async (request, context) => (await import('../bench/index.ts')).runBenchmark(request, context),
+  inspect: async (request) => (await import('./inspect.ts')).inspect(request),
+};
+
+/** Runs the handler of the job's kind. */
+export async function runHandler(job: JobRequest, context: JobContext): Promise<unknown> {
+  switch (job.kind) {
+    case 'train-splats':
+      return handlers[job.kind](job.request, context);
+    case 'evaluate-splats':
+      return handlers[job.kind](job.request, context);
+    case 'render-splats':
+      return handlers[job.kind](job.request, context);
+    case 'bench':
+      return handlers[job.kind](job.request, context);
+    case 'inspect':
+      return handlers[job.kind](job.request, context);
+    default:
+      return job satisfies never;
+  }
+}
