@@ -1,6 +1,7 @@
 /**
  * Camera models and intrinsics. The models, their parameter names, their order and their numeric ids are COLMAP's
  * (`src/colmap/sensor/models.h`), so that files can be read and written without a translation table of our own.
+ * COLMAP's EQUIRECTANGULAR (id 17) is left out: a full sphere cannot be undistorted to one pinhole image.
  *
  * Every model maps a point in OpenCV camera axes (x right, y down, z forward) to pixels whose centres lie at +0.5:
  * the top-left pixel covers [0, 1) x [0, 1).
@@ -135,6 +136,36 @@ export const radTanThinPrismFisheyeCameraSchema = z.strictObject({
   }),
 });
 
+export const simpleDivisionCameraSchema = z.strictObject({
+  ...common,
+  model: z.literal('SIMPLE_DIVISION'),
+  params: z.strictObject({ ...single, k: distortion }),
+});
+
+export const divisionCameraSchema = z.strictObject({
+  ...common,
+  model: z.literal('DIVISION'),
+  params: z.strictObject({ ...double, k: distortion }),
+});
+
+export const simpleFisheyeCameraSchema = z.strictObject({
+  ...common,
+  model: z.literal('SIMPLE_FISHEYE'),
+  params: z.strictObject(single),
+});
+
+export const fisheyeCameraSchema = z.strictObject({
+  ...common,
+  model: z.literal('FISHEYE'),
+  params: z.strictObject(double),
+});
+
+export const eucmCameraSchema = z.strictObject({
+  ...common,
+  model: z.literal('EUCM'),
+  params: z.strictObject({ ...double, alpha: z.number().finite().min(0).max(1), beta: z.number().gt(0).max(1e3) }),
+});
+
 export const cameraSchema = z.discriminatedUnion('model', [
   simplePinholeCameraSchema,
   pinholeCameraSchema,
@@ -148,6 +179,11 @@ export const cameraSchema = z.discriminatedUnion('model', [
   radialFisheyeCameraSchema,
   thinPrismFisheyeCameraSchema,
   radTanThinPrismFisheyeCameraSchema,
+  simpleDivisionCameraSchema,
+  divisionCameraSchema,
+  simpleFisheyeCameraSchema,
+  fisheyeCameraSchema,
+  eucmCameraSchema,
 ]);
 
 export type Camera = z.infer<typeof cameraSchema>;
@@ -183,4 +219,9 @@ export const cameraModels: {
     colmapId: 11,
     params: ['fx', 'fy', 'cx', 'cy', 'k0', 'k1', 'k2', 'k3', 'k4', 'k5', 'p0', 'p1', 's0', 's1', 's2', 's3'],
   },
+  SIMPLE_DIVISION: { colmapId: 12, params: ['f', 'cx', 'cy', 'k'] },
+  DIVISION: { colmapId: 13, params: ['fx', 'fy', 'cx', 'cy', 'k'] },
+  SIMPLE_FISHEYE: { colmapId: 14, params: ['f', 'cx', 'cy'] },
+  FISHEYE: { colmapId: 15, params: ['fx', 'fy', 'cx', 'cy'] },
+  EUCM: { colmapId: 16, params: ['fx', 'fy', 'cx', 'cy', 'alpha', 'beta'] },
 };

@@ -90,7 +90,7 @@ const captureFields = {
   warnings: z.array(captureWarningSchema).max(maxWarnings),
   /** How often each warning occurred, including those beyond `maxWarnings`. */
   warningCounts: z.partialRecord(captureWarningCodeSchema, z.int().min(1)),
-  /** `sha256:` + hex over model files and the names, sizes and times of the images: tells a relink from a change. */
+  /** `sha256:` + hex over model files and the names and sizes of the images: tells a relink from a change. */
   fingerprint: z.string().regex(/^sha256:[0-9a-f]{64}$/),
 };
 
@@ -101,7 +101,7 @@ export const captureSchema = z.strictObject({
 export type Capture = z.infer<typeof captureSchema>;
 
 /**
- * A capture that a worker can use as it is: PINHOLE cameras only, upright 8-bit RGB or greyscale images of exactly
+ * A capture that a worker can use as it is: PINHOLE cameras only, upright 8-bit RGB images of exactly
  * their camera's size, and a role for every frame.
  */
 export const preparedCaptureSchema = z.strictObject({
