@@ -1,0 +1,163 @@
+import type { Backend, DeviceBuffer, Kernel, WasmBackend } from '../../compute/index.ts';
+import { WINDOW_RADIUS } from './reference.ts';
+
+/** Per thread: 4 temporary rows and two windows of 46 rows, of 4 planes of 336 floats each (kernel.as.ts). */
+const SCRATCH_BYTES_PER_THREAD = (4 + 2 * 46) * 4 * 336 * 4;
+/** float32 pairs per row of a channel: sum of |x - y|, sum of SSIM. */
+const ROW_SUM_BYTES = 8;
+
+/** Working memory of {@link imageLoss}; its size hardly depends on the image's. One object serves every view. */
+export class ImageLossWorkspace {
+  readonly #backend: Backend;
+  readonly #buffers = new Map<string, DeviceBuffer>();
+
+  constructor(backend: Backend) {
+    this.#backend = backend;
+  }
+
+  /** A buffer of at least `sizeBytes`; contents are lost when it grows. */
+  ensure(name: string, sizeBytes: number): DeviceBuffer {
+    const current = this.#buffers.get(name);
+    if (current !== undefined && current.sizeBytes >= sizeBytes) return current;
+    if (current !== undefined) this.#backend.destroyBuffer(current);
+    this.#buffers.delete(name);
+    const buffer = this.#backend.createBuffer(`image loss: ${name}`, sizeBytes);
+    this.#buffers.set(name, buffer);
+    return buffer;
+  }
+
+  dispose(): void {
+    for (const buffer of this.#buffers.values()) this.#backend.destroyBuffer(buffer);
+    this.#buffers.clear();
+  }
+}
+
+export interface ImageLossArgs {
+  readonly width: number;
+  readonly height: number;
+  /** [3, H, W] float32. */
+  readonly rendered: DeviceBuffer;
+  /** [3, H, W] uint8; compared as value / 255. */
+  readonly target: DeviceBuffer;
+  /** [3, H, W] float32 from {@link targetMeans} of the same target: saves one of seven blurs. */
+  readonly means?: DeviceBuffer;
+  /** Weight of 1 - SSIM against the mean absolute difference; 0.2 in Kerbl et al. 2023. */
+  readonly lambda: number;
+  /** Out: [3, H, W] float32, dLoss/dRendered. */
+  readonly gradient: DeviceBuffer;
+  /** Out: float64 {mean absolute difference, mean SSIM}; the loss is (1 - lambda) L1 + lambda (1 - SSIM). */
+  readonly sums: DeviceBuffer;
+  readonly workspace: ImageLossWorkspace;
+}
+
+/** Bytes of {@link ImageLossArgs.sums}. */
+export const IMAGE_LOSS_SUMS_BYTES = 16;
+
+/** Training loss and its gradient; imageLossReference is the definition. */
+export const imageLoss: Kernel<ImageLossArgs> = {
+  name: 'imageLoss',
+  wasm(backend, args) {
+    const { width, height, lambda, workspace } = args;
+    const values = requireSize(backend, args, {
+      rendered: [args.rendered, 4],
+      target: [args.target, 1],
+      gradient: [args.gradient, 4],
+      ...(args.means === undefined ? {} : { means: [args.means, 4] }),
+    });
+    if (values === 0) {
+      backend.write(args.sums, Float64Array.of(0, 1));
+      return;
+    }
+    const rowSums = workspace.ensure('row sums', 3 * height * ROW_SUM_BYTES);
+    const scratch = workspace.ensure('scratch', backend.threads * SCRATCH_BYTES_PER_THREAD);
+    backend.dispatch(
+      'image-loss.gradient',
+      backend.address(args.rendered),
+      backend.address(args.target),
+      args.means === undefined ? 0 : backend.address(args.means),
+      backend.address(args.gradient),
+      backend.address(rowSums),
+      width,
+      height,
+      (-2 * lambda) / values,
+      (1 - lambda) / values,
+      backend.address(scratch),
+      SCRATCH_BYTES_PER_THREAD,
+    );
+    // Rows are summed here, in one order, so that the loss does not depend on how they were shared out.
+    const sums = backend.floats(rowSums);
+    let absolute = 0;
+    let similarity = 0;
+    for (let row = 0; row < 3 * height; row++) {
+      absolute += sums[2 * row]!;
+      similarity += sums[2 * row + 1]!;
+    }
+    backend.write(args.sums, Float64Array.of(absolute / values, similarity / values));
+  },
+};
+
+export interface TargetMeansArgs {
+  readonly width: number;
+  readonly height: number;
+  /** [3, H, W] uint8. */
+  readonly target: DeviceBuffer;
+  /** Out: [3, H, W] float32. */
+  readonly means: DeviceBuffer;
+  readonly workspace: ImageLossWorkspace;
+}
+
+/** The window's mean of target / 255 at every pixel, zero-padded: what {@link ImageLossArgs.means} caches per photo. */
+export const targetMeans: Kernel<TargetMeansArgs> = {
+  name: 'targetMeans',
+  wasm(backend, args) {
+    const values = requireSize(backend, args, { target: [args.target, 1], means: [args.means, 4] });
+    if (values === 0) return;
+    const scratch = args.workspace.ensure('scratch', backend.threads * SCRATCH_BYTES_PER_THREAD);
+    backend.dispatch(
+      'image-loss.means',
+      backend.address(args.target),
+      backend.address(args.means),
+      args.width,
+      args.height,
+      backend.address(scratch),
+      SCRATCH_BYTES_PER_THREAD,
+    );
+  },
+};
+
+/** Least work and traffic of one call: arithmetic, and each input and output moved once. */
+export function imageLossCost(args: { width: number; height: number; hasMeans: boolean }): {
+  flops: number;
+  bytes: number;
+} {
+  const values = 3 * args.width * args.height;
+  // A separable blur by a symmetric window: radius additions and radius + 1 multiply-adds per direction.
+  const blurFlops = 2 * (WINDOW_RADIUS + 2 * WINDOW_RADIUS + 1);
+  const blurs = args.hasMeans ? 6 : 7;
+  const pointwiseFlops = 5 + 28 + 10;
+  return {
+    flops: values * (blurs * blurFlops + pointwiseFlops),
+    bytes: values * (4 + 1 + 4 + (args.hasMeans ? 4 : 0)),
+  };
+}
+
+/** Number of values; refuses buffers too small for the image, which a kernel would read or write past. */
+function requireSize(
+  backend: WasmBackend,
+  { width, height }: { width: number; height: number },
+  buffers: Record<string, [buffer: DeviceBuffer, bytesPerValue: number]>,
+): number {
+  if (!Number.isInteger(width) || !Number.isInteger(height) || width < 0 || height < 0) {
+    throw new RangeError(`image size ${width}x${height} is not a number of pixels`);
+  }
+  const values = 3 * width * height;
+  for (const [name, [buffer, bytesPerValue]] of Object.entries(buffers)) {
+    backend.bytes(buffer, 0, 0);
+    if (buffer.sizeBytes < values * bytesPerValue) {
+      throw new RangeError(
+        `${name} (${buffer.label}) holds ${buffer.sizeBytes} bytes; 3x${height}x${width} needs ${values * bytesPerValue}`,
+      );
+    }
+  }
+  return values;
+}
