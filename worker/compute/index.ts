@@ -8,5 +8,6 @@ export {
   type MemoryUse,
   OutOfMemoryError,
 } from './backend.ts';
+export { GrowingBuffers } from './growing.ts';
 export { createBackend } from './select.ts';
 export { WasmBackend, type WasmBackendOptions, WasmBuffer } from './wasm/index.ts';

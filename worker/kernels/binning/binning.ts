@@ -1,4 +1,4 @@
-import type { Backend, DeviceBuffer, Kernel, WasmBackend } from '../../compute/index.ts';
+import { type Backend, type DeviceBuffer, GrowingBuffers, type Kernel, type WasmBackend } from '../../compute/index.ts';
 import { TILE } from '../shared/index.ts';
 
 /** Bytes per instance record {Gaussian, slot}, and per thread's partial counts. */
@@ -11,9 +11,7 @@ const MAX_DIGIT_BITS = 11;
  * Which Gaussians each tile blends, in order of camera depth (ties: lower index first).
  * Owns its buffers and grows them as needed; one object is reused for every view.
  */
-export class TileLists {
-  readonly #backend: Backend;
-  readonly #buffers = new Map<string, DeviceBuffer>();
+export class TileLists extends GrowingBuffers {
   /** Of the last view. */
   tilesX = 0;
   tilesY = 0;
@@ -23,7 +21,7 @@ export class TileLists {
   visibleCount = 0;
 
   constructor(backend: Backend) {
-    this.#backend = backend;
+    super(backend, 'tile lists');
   }
 
   get tileCount(): number {
@@ -32,41 +30,15 @@ export class TileLists {
 
   /** [N + 1] uint32: slots of Gaussian g are slotStart[g] … slotStart[g + 1] - 1. */
   get slotStart(): DeviceBuffer {
-    return this.#get('slotStart');
+    return this.ensure('slotStart', 0);
   }
   /** [tiles + 1] uint32: instances of tile t are tileStart[t] … tileStart[t + 1] - 1. */
   get tileStart(): DeviceBuffer {
-    return this.#get('tileStart');
+    return this.ensure('tileStart', 0);
   }
   /** [M, 2] uint32: {Gaussian, slot}, by tile, front to back. */
   get instances(): DeviceBuffer {
-    return this.#get('instances');
-  }
-
-  /** A buffer of at least `sizeBytes`; contents are lost when it grows. */
-  ensure(name: string, sizeBytes: number): DeviceBuffer {
-    const current = this.#buffers.get(name);
-    if (current !== undefined && current.sizeBytes >= sizeBytes) return current;
-    if (current !== undefined) this.#backend.destroyBuffer(current);
-    this.#buffers.delete(name);
-    // A quarter more than asked: counts drift from view to view and must not reallocate at each new maximum.
-    const buffer = this.#backend.createBuffer(
-      `tile lists: ${name}`,
-      current === undefined ? sizeBytes : Math.ceil(sizeBytes * 1.25),
-    );
-    this.#buffers.set(name, buffer);
-    return buffer;
-  }
-
-  dispose(): void {
-    for (const buffer of this.#buffers.values()) this.#backend.destroyBuffer(buffer);
-    this.#buffers.clear();
-  }
-
-  #get(name: string): DeviceBuffer {
-    const buffer = this.#buffers.get(name);
-    if (buffer === undefined) throw new Error('TileLists are empty: run binTiles first');
-    return buffer;
+    return this.ensure('instances', 0);
   }
 }
 

@@ -9,70 +9,15 @@
 // twice, and both passes agree on what was blended to the last bit.
 
 import { exp2x4InRange, fma, fnma, splat } from "../shared/math.as";
-import { PROJECTED_BYTES, SLOT_BYTES, TILE } from "../shared/layout.as";
+import { ALPHA_MAX, ALPHA_MIN, PROJECTED_BYTES, SLOT_BYTES, STOP_TRANSMITTANCE, TILE } from "../shared/layout.as";
+import {
+  CHUNK_BYTES, INSTANCE_STREAM_BYTES, LOG2E, NEXT_CHUNK, NEXT_TILE, OVERFLOW, PLANE_BYTES, STRIP_BYTES,
+  loadStrip, startTile, storeStrip, stripOffsets, sums,
+} from "./strips.as";
 
-const LOG2E: f32 = 1.4426950408889634;
-const ALPHA_MIN: f32 = 0.00392156862745098;
-const ALPHA_MAX: f32 = 0.999;
-const STOP: f32 = 0.0001;
-
-const STRIP_BYTES: usize = 16;
-const PLANE_BYTES: usize = 1024;
-const CHUNK_BYTES: usize = 65536;
-/** An instance writes at most 64 strips. */
-const INSTANCE_STREAM_BYTES: usize = 1024;
-
-/** What a launch shares, int32: next tile, next arena chunk, arena overflow. */
-const NEXT_TILE: usize = 0;
-const NEXT_CHUNK: usize = 4;
-const OVERFLOW: usize = 8;
-
-// @ts-ignore: decorator
-@inline
-function stripOffsets(): v128 {
-  return f32x4(0.5, 1.5, 2.5, 3.5);
-}
-
-/** Transmittance 1 inside the image, -1 outside, where nothing is ever blended. Returns the number of live strips. */
-// @ts-ignore: decorator
-@inline
-function startTile(transmittance: usize, x0: i32, y0: i32, width: i32, height: i32): i32 {
-  let live = 0;
-  for (let strip = 0; strip < 64; strip++) {
-    const x = x0 + ((strip & 3) << 2);
-    const inside = v128.and(
-      f32x4.lt(f32x4.add(stripOffsets(), splat(<f32>x)), splat(<f32>width)),
-      i32x4.splat(y0 + (strip >> 2) < height ? -1 : 0),
-    );
-    v128.store(transmittance + <usize>strip * STRIP_BYTES, v128.bitselect(splat(1.0), splat(-1.0), inside));
-    if (v128.any_true(inside)) live++;
-  }
-  return live;
-}
-
-/** Stores the lanes of a strip that lie inside the image. */
-// @ts-ignore: decorator
-@inline
-function storeStrip(address: usize, value: v128, lanes: i32): void {
-  if (lanes >= 4) {
-    v128.store(address, value);
-    return;
-  }
-  if (lanes > 0) store<f32>(address, f32x4.extract_lane(value, 0));
-  if (lanes > 1) store<f32>(address, f32x4.extract_lane(value, 1), 4);
-  if (lanes > 2) store<f32>(address, f32x4.extract_lane(value, 2), 8);
-}
-
-// @ts-ignore: decorator
-@inline
-function loadStrip(address: usize, lanes: i32): v128 {
-  if (lanes >= 4) return v128.load(address);
-  let value = splat(0.0);
-  if (lanes > 0) value = f32x4.replace_lane(value, 0, load<f32>(address));
-  if (lanes > 1) value = f32x4.replace_lane(value, 1, load<f32>(address, 4));
-  if (lanes > 2) value = f32x4.replace_lane(value, 2, load<f32>(address, 8));
-  return value;
-}
+export { backwardChannels, forwardChannels } from "./channels.as";
+export { reduceSlots } from "./reduce.as";
+export { countWeights, fillWeights } from "./weights.as";
 
 /**
  * rgb [3, H, W] with background; finalTransmittance [tiles, 64, 4]. With `record` != 0 also masks [M] u64,
@@ -163,7 +108,7 @@ export function forward(
           const above = f32x4.ge(alpha, splat(ALPHA_MIN));
           alpha = v128.and(alpha, above);
           const after = fnma(transmittance, alpha, transmittance);
-          const open = f32x4.gt(after, splat(STOP));
+          const open = f32x4.gt(after, splat(STOP_TRANSMITTANCE));
           alpha = v128.and(alpha, open);
           const weight = f32x4.mul(transmittance, alpha);
           if (i32x4.bitmask(open) == 15) {
@@ -207,15 +152,6 @@ export function forward(
       storeStrip(pixel + 2 * channelBytes, fma(transmittance, splat(backgroundB), v128.load(planeB + at)), lanes);
     }
   }
-}
-
-/** Lane sums of four vectors as one vector. */
-// @ts-ignore: decorator
-@inline
-function sums(a: v128, b: v128, c: v128, d: v128): v128 {
-  const ab = f32x4.add(v128.shuffle<f32>(a, b, 0, 4, 1, 5), v128.shuffle<f32>(a, b, 2, 6, 3, 7));
-  const cd = f32x4.add(v128.shuffle<f32>(c, d, 0, 4, 1, 5), v128.shuffle<f32>(c, d, 2, 6, 3, 7));
-  return f32x4.add(v128.shuffle<f32>(ab, cd, 0, 1, 4, 5), v128.shuffle<f32>(ab, cd, 2, 3, 6, 7));
 }
 
 /**

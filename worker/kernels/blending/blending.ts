@@ -1,0 +1,239 @@
+import { type Backend, type DeviceBuffer, GrowingBuffers, type Kernel, type WasmBackend } from '../../compute/index.ts';
+import type { TileLists } from '../binning/index.ts';
+
+const PLANE_BYTES = 1024;
+const CHUNK_BYTES = 65_536;
+const LAUNCH_BYTES = 64;
+/** Alphas per instance that a first view is given room for; the arena grows to what views need. */
+const EXPECTED_STRIPS = 12;
+
+/** What the forward pass leaves for the backward pass and for weight extraction. Reused for every view. */
+export class BlendState extends GrowingBuffers {
+  /** Chunks of 64 KiB that the stream of alphas may fill. */
+  arenaChunks = 0;
+
+  constructor(backend: Backend) {
+    super(backend, 'blending');
+  }
+}
+
+interface View {
+  /** [N, 16] projected records. */
+  readonly projected: DeviceBuffer;
+  readonly lists: TileLists;
+  readonly state: BlendState;
+  readonly width: number;
+  readonly height: number;
+  /** Linear RGB behind everything. */
+  readonly background: readonly [number, number, number];
+}
+
+export interface BlendArgs extends View {
+  /** [3, H, W] out. */
+  readonly rgb: DeviceBuffer;
+  /** Keep what `blendBackward` and `blendingWeights` need; a pure render need not. */
+  readonly record: boolean;
+}
+
+/** Colour only: the path of training and preview. */
+export const blendForward: Kernel<BlendArgs> = {
+  name: 'blendForward',
+  wasm(backend, args) {
+    withArena(backend, args, args.record, (launch) => {
+      backend.dispatch(
+        'blending.forward',
+        ...[backend.address(args.projected), ...listAddresses(backend, args, args.record)],
+        ...[backend.address(args.state.ensure('arena', 0)), args.state.arenaChunks, launch],
+        ...[backend.address(scratch(backend, args.state, 8)), ...frame(args), ...args.background],
+        ...[backend.address(args.rgb), backend.address(finalTransmittance(args)), args.record ? 1 : 0],
+      );
+    });
+  },
+};
+
+export interface BlendBackwardArgs extends View {
+  /** [3, H, W] dL/drgb. */
+  readonly upstream: DeviceBuffer;
+  /** [M, 12] out, see SLOT; M = `lists.instanceCount`. */
+  readonly slots: DeviceBuffer;
+}
+
+/** Backward of {@link blendForward} with `record`; the state must be that of the same view. */
+export const blendBackward: Kernel<BlendBackwardArgs> = {
+  name: 'blendBackward',
+  wasm(backend, args) {
+    backend.dispatch(
+      'blending.backward',
+      ...[backend.address(args.projected), ...listAddresses(backend, args, true)],
+      ...[startLaunch(backend, args.state), backend.address(scratch(backend, args.state, 8))],
+      ...[...frame(args), ...args.background],
+      ...[backend.address(args.upstream), backend.address(finalTransmittance(args)), backend.address(args.slots)],
+    );
+  },
+};
+
+export interface BlendChannelsArgs extends View {
+  /** [N, D] */
+  readonly features: DeviceBuffer;
+  /** D, 0 or more. */
+  readonly featureDim: number;
+  /** [4 + D, H, W] out: colour over the background, depth (sum of w z), features. */
+  readonly output: DeviceBuffer;
+  /** [H, W] out. */
+  readonly alpha: DeviceBuffer;
+  /** [H, W] int32 out: how many Gaussians were blended. */
+  readonly contributors: DeviceBuffer;
+}
+
+/** Colour, depth, alpha and any number of feature channels. Always records. */
+export const blendChannels: Kernel<BlendChannelsArgs> = {
+  name: 'blendChannels',
+  wasm(backend, args) {
+    withArena(backend, args, true, (launch) => {
+      backend.dispatch(
+        'blending.forwardChannels',
+        ...[backend.address(args.projected), backend.address(args.features), args.featureDim],
+        ...[
+          ...listAddresses(backend, args, true),
+          backend.address(args.state.ensure('arena', 0)),
+          args.state.arenaChunks,
+        ],
+        ...[
+          launch,
+          backend.address(scratch(backend, args.state, 7 + args.featureDim)),
+          ...frame(args),
+          ...args.background,
+        ],
+        ...[args.output, args.alpha, args.contributors, finalTransmittance(args)].map((buffer) =>
+          backend.address(buffer),
+        ),
+      );
+    });
+  },
+};
+
+export interface BlendChannelsBackwardArgs extends View {
+  readonly features: DeviceBuffer;
+  readonly featureDim: number;
+  /** [4 + D, H, W] */
+  readonly upstream: DeviceBuffer;
+  /** [H, W] */
+  readonly upstreamAlpha: DeviceBuffer;
+  /** [M, 12] out */
+  readonly slots: DeviceBuffer;
+  /** [M, D] out */
+  readonly featureSlots: DeviceBuffer;
+}
+
+/** Backward of {@link blendChannels}; the state must be that of the same view. */
+export const blendChannelsBackward: Kernel<BlendChannelsBackwardArgs> = {
+  name: 'blendChannelsBackward',
+  wasm(backend, args) {
+    backend.dispatch(
+      'blending.backwardChannels',
+      ...[backend.address(args.projected), backend.address(args.features), args.featureDim],
+      ...[...listAddresses(backend, args, true), startLaunch(backend, args.state)],
+      ...[backend.address(scratch(backend, args.state, 7 + args.featureDim)), ...frame(args), ...args.background],
+      ...[args.upstream, args.upstreamAlpha, finalTransmittance(args), args.slots, args.featureSlots].map((buffer) =>
+        backend.address(buffer),
+      ),
+    );
+  },
+};
+
+export interface ReduceSlotsArgs {
+  readonly projected: DeviceBuffer;
+  readonly count: number;
+  readonly lists: TileLists;
+  readonly slots: DeviceBuffer;
+  readonly featureSlots: DeviceBuffer;
+  readonly featureDim: number;
+  /** [N, 12] out, see SCREEN_GRADIENT. */
+  readonly gradients: DeviceBuffer;
+  /** [N, D] out */
+  readonly featureGradients: DeviceBuffer;
+}
+
+/** Sums the slots of each Gaussian and turns moments into derivatives of the projected record. */
+export const reduceSlots: Kernel<ReduceSlotsArgs> = {
+  name: 'reduceSlots',
+  wasm(backend, args) {
+    backend.dispatch(
+      'blending.reduceSlots',
+      ...[
+        backend.address(args.projected),
+        args.count,
+        backend.address(args.lists.slotStart),
+        backend.address(args.slots),
+      ],
+      ...[backend.address(args.featureSlots), args.featureDim],
+      ...[backend.address(args.gradients), backend.address(args.featureGradients)],
+    );
+  },
+};
+
+/** Buffers of the last recording pass that weight extraction walks. */
+export function recordedAddresses(backend: WasmBackend, view: Pick<View, 'lists' | 'state'>) {
+  const [instances, tileStart, masks, streams] = listAddresses(backend, view, true);
+  return {
+    instances,
+    tileStart,
+    masks,
+    streams,
+    launch: () => startLaunch(backend, view.state),
+    scratch: backend.address(scratch(backend, view.state, 8)),
+  };
+}
+
+function listAddresses(
+  backend: WasmBackend,
+  { lists, state }: Pick<View, 'lists' | 'state'>,
+  record: boolean,
+): [number, number, number, number] {
+  const count = record ? lists.instanceCount : 0;
+  const masks = backend.address(state.ensure('masks', count * 8));
+  const streams = backend.address(state.ensure('streams', count * 4));
+  return [backend.address(lists.instances), backend.address(lists.tileStart), masks, streams];
+}
+
+function frame({ width, height, lists }: View): [number, number, number, number] {
+  return [width, height, lists.tilesX, lists.tileCount];
+}
+
+function finalTransmittance({ state, lists }: View): DeviceBuffer {
+  return state.ensure('final transmittance', lists.tileCount * PLANE_BYTES);
+}
+
+function scratch(backend: WasmBackend, state: BlendState, planesPerThread: number): DeviceBuffer {
+  return state.ensure('scratch', backend.threads * planesPerThread * PLANE_BYTES);
+}
+
+function startLaunch(backend: WasmBackend, state: BlendState): number {
+  const launch = state.ensure('launch', LAUNCH_BYTES);
+  backend.integers(launch).fill(0);
+  return backend.address(launch);
+}
+
+/** Runs a recording pass; when the arena of alphas was too small, grows it and runs the pass again. */
+function withArena(
+  backend: WasmBackend,
+  { state, lists }: View,
+  record: boolean,
+  pass: (launch: number) => void,
+): void {
+  if (record && state.arenaChunks === 0) {
+    growArena(state, Math.ceil((lists.instanceCount * EXPECTED_STRIPS * 16) / CHUNK_BYTES) + 2 * backend.threads);
+  }
+  for (;;) {
+    // Sizes of everything the pass uses are settled before any address is taken.
+    pass(startLaunch(backend, state));
+    const [, chunksWanted, overflow] = backend.integers(state.ensure('launch', LAUNCH_BYTES));
+    if (!record || overflow === 0) return;
+    growArena(state, Math.ceil(chunksWanted! * 1.3) + 2);
+  }
+}
+
+function growArena(state: BlendState, chunks: number): void {
+  state.ensure('arena', chunks * CHUNK_BYTES);
+  state.arenaChunks = chunks;
+}

@@ -1,0 +1,15 @@
+export {
+  type BlendArgs,
+  type BlendBackwardArgs,
+  type BlendChannelsArgs,
+  type BlendChannelsBackwardArgs,
+  BlendState,
+  blendBackward,
+  blendChannels,
+  blendChannelsBackward,
+  blendForward,
+  type ReduceSlotsArgs,
+  reduceSlots,
+} from './blending.ts';
+export * as blendingReference from './reference.ts';
+export { type BlendingWeights, blendingWeights } from './weights.ts';
