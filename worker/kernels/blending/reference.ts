@@ -12,19 +12,24 @@ import {
   STOP_TRANSMITTANCE,
 } from '../shared/index.ts';
 
-/** What is discontinuous about blending. Tests by finite differences switch it off. */
+/**
+ * What is discontinuous about blending. Tests by finite differences switch it off.
+ * @public
+ */
 export interface BlendCutoffs {
   readonly alphaMin: number;
   readonly alphaMax: number;
   readonly stopTransmittance: number;
 }
 
+/** @public */
 export const BLEND_CUTOFFS: BlendCutoffs = {
   alphaMin: ALPHA_MIN,
   alphaMax: ALPHA_MAX,
   stopTransmittance: STOP_TRANSMITTANCE,
 };
 
+/** @public */
 export interface BlendScene {
   readonly widthPixels: number;
   readonly heightPixels: number;
@@ -38,7 +43,10 @@ export interface BlendScene {
   readonly cutoffs?: BlendCutoffs;
 }
 
-/** Per pixel, row-major: rgb [H, W, 3] over the background, depth and alpha [H, W], features [H, W, D]. */
+/**
+ * Per pixel, row-major: rgb [H, W, 3] over the background, depth and alpha [H, W], features [H, W, D].
+ * @public
+ */
 export interface BlendImages {
   readonly rgb: Float64Array;
   /** Sum of w z, not divided by alpha. */
@@ -47,12 +55,16 @@ export interface BlendImages {
   readonly features: Float64Array;
 }
 
+/** @public */
 export interface BlendOutputs extends BlendImages {
   /** [H, W] how many Gaussians were blended. */
   readonly contributors: Int32Array;
 }
 
-/** Sparse rows of blending weights: row r is columns[rowStart[r] .. rowStart[r + 1]], front to back. */
+/**
+ * Sparse rows of blending weights: row r is columns[rowStart[r] .. rowStart[r + 1]], front to back.
+ * @public
+ */
 export interface BlendWeights {
   readonly rowStart: Int32Array;
   readonly columns: Int32Array;
@@ -70,6 +82,10 @@ interface Contribution {
   readonly dy: number;
 }
 
+/**
+ * Renders every pixel.
+ * @public
+ */
 export function blend(scene: BlendScene): BlendOutputs {
   const { records, features, featureDim, background } = scene;
   const pixels = scene.widthPixels * scene.heightPixels;
@@ -93,7 +109,10 @@ export function blend(scene: BlendScene): BlendOutputs {
   return outputs;
 }
 
-/** Gradients of L = sum of upstream · output: `records` [N, 12] (see SCREEN_GRADIENT) and `features` [N, D]. */
+/**
+ * Gradients of L = sum of upstream · output: `records` [N, 12] (see SCREEN_GRADIENT) and `features` [N, D].
+ * @public
+ */
 export function blendBackward(
   scene: BlendScene,
   upstream: BlendImages,
@@ -144,7 +163,10 @@ export function blendBackward(
   return { records: recordGradients, features: featureGradients };
 }
 
-/** The rows of W (pixel x Gaussian) for chosen pixels (row-major indices): rendered = W f for any f. */
+/**
+ * The rows of W (pixel x Gaussian) for chosen pixels (row-major indices): rendered = W f for any f.
+ * @public
+ */
 export function blendingWeights(scene: BlendScene, pixels: ArrayLike<number>): BlendWeights {
   const order = drawingOrder(scene.records);
   const rowStart = new Int32Array(pixels.length + 1);

@@ -1,0 +1,8 @@
+export {
+  type GaussianGradients,
+  type GaussianParameters,
+  type ProjectedGeometry,
+  projectGaussians,
+  projectGaussiansBackward,
+  projectGeometry,
+} from './reference.ts';

@@ -1,0 +1,9 @@
+export {
+  type ShColourInputs,
+  type ShDegree,
+  shBasis,
+  shBasisPartials,
+  shCoefficientCount,
+  shColour,
+  shColourBackward,
+} from './reference.ts';
