@@ -1,0 +1,87 @@
+import { mkdirSync } from 'node:fs';
+import { join, relative, resolve, sep } from 'node:path';
+import type Database from 'better-sqlite3';
+import { LiftscopeError } from '../../contract/index.ts';
+import { ArtifactStore } from './artifacts.ts';
+import { CaptureTable } from './captures.ts';
+import { createDatabase, openDatabase } from './database.ts';
+import { JobTable } from './jobs.ts';
+import { loadMigrations, type Migration } from './migrations.ts';
+import { SettingTable } from './settings.ts';
+import { SplatsTable } from './splats.ts';
+
+const DATABASE = 'project.sqlite';
+
+/**
+ * A project: a folder with `project.sqlite` and `artifacts/`. Everything the studio knows about a scene is in here, except
+ * the photos of a capture that needed no change at import.
+ */
+export class Project implements Disposable {
+  /** Absolute path of the project's folder. */
+  readonly folder: string;
+  readonly artifacts: ArtifactStore;
+  readonly captures: CaptureTable;
+  readonly jobs: JobTable;
+  readonly splats: SplatsTable;
+  readonly settings: SettingTable;
+  private readonly db: Database.Database;
+
+  constructor(folder: string, db: Database.Database) {
+    this.folder = folder;
+    this.db = db;
+    this.artifacts = new ArtifactStore(join(folder, 'artifacts'));
+    this.captures = new CaptureTable(db, this.artifacts);
+    this.jobs = new JobTable(db);
+    this.splats = new SplatsTable(db);
+    this.settings = new SettingTable(db);
+  }
+
+  /** Absolute path of a folder inside the project that a table names by its relative path. */
+  insidePath(relativePath: string): string {
+    const path = resolve(this.folder, relativePath);
+    if (relative(this.folder, path).split(sep)[0] === '..' || path === this.folder) {
+      throw new LiftscopeError({ code: 'damaged-project', message: `${relativePath} leads out of the project.` });
+    }
+    return path;
+  }
+
+  close(): void {
+    this.db.close();
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+}
+
+export interface OpenOptions {
+  /** Make an empty project when there is none. */
+  readonly create?: boolean;
+  /** Stand-in for the program's own schema steps, for tests of the migration itself. */
+  readonly migrations?: readonly Migration[];
+}
+
+/**
+ * Opens the project in `folder`.
+ * @throws LiftscopeError `not-found`, `newer-project`, `damaged-project`
+ */
+export async function openProject(folder: string, options: OpenOptions = {}): Promise<Project> {
+  const migrations = options.migrations ?? loadMigrations();
+  const root = resolve(folder);
+  const file = join(root, DATABASE);
+  if (options.create === true) {
+    try {
+      mkdirSync(join(root, 'artifacts'), { recursive: true });
+    } catch (error) {
+      throw new LiftscopeError({
+        code: 'bad-input',
+        message: `${root} cannot be made into a project: ${error instanceof Error ? error.message : String(error)}`,
+        hint: 'Name a folder that you may write to: --project DIR',
+      });
+    }
+    createDatabase(file, migrations);
+  }
+  const project = new Project(root, openDatabase(file, migrations));
+  await project.artifacts.sweep();
+  return project;
+}
