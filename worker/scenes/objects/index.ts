@@ -1,0 +1,9 @@
+export {
+  buildObject,
+  CATEGORIES,
+  type Category,
+  categoryNamed,
+  chooseObjects,
+  type ObjectChoice,
+  wordsFor,
+} from './catalogue.ts';
