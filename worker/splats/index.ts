@@ -1,0 +1,6 @@
+export { readSplats, type SplatArrays, splatsHash, writeSplats } from './file.ts';
+export { evaluateSplats, renderSplats } from './jobs.ts';
+export { SplatModel } from './model.ts';
+export { type RenderedChannels, SplatRenderer } from './render.ts';
+export { viewOf } from './targets.ts';
+export { type TrainingContext, trainSplats } from './trainer.ts';

@@ -1,0 +1,94 @@
+/** The jobs behind `eval` and `render`: what can be done with a finished `.splats` file. */
+import { mkdir } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import type {
+  ComputeOptions,
+  EvaluationRequest,
+  EvaluationResult,
+  RenderRequest,
+  RenderResult,
+} from '../../contract/index.ts';
+import { createBackend } from '../compute/index.ts';
+import { type PlanarFloatImage, writeImage } from '../images/index.ts';
+import { readSplats } from './file.ts';
+import { SplatModel } from './model.ts';
+import { type RenderedChannels, SplatRenderer } from './render.ts';
+import { viewOf } from './targets.ts';
+import { evaluateFrames, meanQuality } from './trainer.ts';
+
+interface Opened {
+  readonly renderer: SplatRenderer;
+  readonly shared: {
+    readonly seconds: number;
+    readonly gaussians: number;
+    readonly peakMemoryBytes: number;
+    readonly backend: 'wasm' | 'webgpu';
+  };
+}
+
+/** Loads a model, hands it to `work`, and measures. */
+async function withModel<Result>(
+  options: ComputeOptions & { readonly splatsPath: string },
+  work: (renderer: SplatRenderer) => Promise<Result>,
+): Promise<{ result: Result; shared: Opened['shared'] }> {
+  const started = performance.now();
+  const { splats } = await readSplats(options.splatsPath);
+  const backend = await createBackend(options.backend, {
+    ...(options.threads > 0 ? { threads: options.threads } : {}),
+    ...(options.memoryBudgetBytes > 0 ? { memoryBudgetBytes: options.memoryBudgetBytes } : {}),
+  });
+  try {
+    const model = new SplatModel(backend, splats.count, splats.shDegree, { trainable: false });
+    model.upload(splats);
+    const result = await work(new SplatRenderer(backend, model));
+    return {
+      result,
+      shared: {
+        seconds: (performance.now() - started) / 1000,
+        gaussians: splats.count,
+        peakMemoryBytes: process.resourceUsage().maxRSS * 1024,
+        backend: backend.kind,
+      },
+    };
+  } finally {
+    await backend.dispose();
+  }
+}
+
+/** Image quality of a finished model on the frames of the request. @throws LiftscopeError, ImageFileError */
+export async function evaluateSplats(request: EvaluationRequest): Promise<EvaluationResult> {
+  const { result: perFrame, shared } = await withModel(request, (renderer) => evaluateFrames(renderer, request.frames));
+  return { ...meanQuality(perFrame), perFrame, ...shared };
+}
+
+/** One view of a finished model as a PNG. @throws LiftscopeError */
+export async function renderSplats(request: RenderRequest): Promise<RenderResult> {
+  const view = viewOf(request.view);
+  const { result: image, shared } = await withModel(request, async (renderer) =>
+    request.channel === 'colour' ? renderer.colour(view) : greyOf(await renderer.channels(view), request.channel),
+  );
+  await mkdir(dirname(request.outputPath), { recursive: true });
+  await writeImage(request.outputPath, image);
+  return { outputPath: request.outputPath, width: image.width, height: image.height, ...shared };
+}
+
+/** Expected depth, nearest white, or alpha, as a grey image. Pixels that nothing covers are black. */
+function greyOf({ width, height, depth, alpha }: RenderedChannels, channel: 'depth' | 'alpha'): PlanarFloatImage {
+  const pixels = width * height;
+  const data = new Float32Array(3 * pixels);
+  const expected = Float32Array.from(depth, (value, i) => value / alpha[i]!);
+  let near = Infinity;
+  let far = 0;
+  for (let i = 0; i < pixels; i++) {
+    if (alpha[i]! < 0.5) continue;
+    near = Math.min(near, expected[i]!);
+    far = Math.max(far, expected[i]!);
+  }
+  for (let i = 0; i < pixels; i++) {
+    const value =
+      channel === 'alpha' ? alpha[i]! : alpha[i]! < 0.5 ? 0 : 1 - (expected[i]! - near) / Math.max(far - near, 1e-9);
+    data.fill(value, i, i + 1);
+    data[pixels + i] = data[2 * pixels + i] = value;
+  }
+  return { width, height, data };
+}

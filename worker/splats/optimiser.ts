@@ -1,0 +1,201 @@
+/** One optimisation step: render a photo's view, compare, send the gradient back, update. */
+import type { TrainingParameters } from '../../contract/index.ts';
+import { type Backend, type DeviceBuffer, GrowingBuffers } from '../compute/index.ts';
+import {
+  BlendState,
+  binTiles,
+  blendBackward,
+  blendForward,
+  copyGaussians,
+  IMAGE_LOSS_SUMS_BYTES,
+  ImageLossWorkspace,
+  imageLoss,
+  PROJECTED_BYTES,
+  projectForward,
+  SLOT_BYTES,
+  splatUpdate,
+  TileLists,
+} from '../kernels/index.ts';
+import type { SplatModel } from './model.ts';
+import { randomFor } from './random.ts';
+import { planCopies } from './relocation.ts';
+import { activeShDegree, positionRate } from './schedule.ts';
+import type { Target } from './targets.ts';
+
+const ADAM = { beta1: 0.9, beta2: 0.999, epsilon: 1e-15 } as const;
+
+/** Seconds spent per phase. On a backend whose device runs behind the program this is time to enqueue, not to run. */
+export type PhaseTimings = Record<string, number>;
+
+export class SplatOptimiser {
+  readonly #backend: Backend;
+  readonly #model: SplatModel;
+  readonly #parameters: TrainingParameters;
+  readonly #sceneExtent: number;
+  readonly #lists: TileLists;
+  readonly #state: BlendState;
+  readonly #loss: ImageLossWorkspace;
+  readonly #buffers: GrowingBuffers;
+  readonly #sums: DeviceBuffer;
+  readonly timings: PhaseTimings = {};
+
+  constructor(backend: Backend, model: SplatModel, parameters: TrainingParameters, sceneExtent: number) {
+    this.#backend = backend;
+    this.#model = model;
+    this.#parameters = parameters;
+    this.#sceneExtent = sceneExtent;
+    this.#lists = new TileLists(backend);
+    this.#state = new BlendState(backend);
+    this.#loss = new ImageLossWorkspace(backend);
+    this.#buffers = new GrowingBuffers(backend, 'training');
+    this.#sums = backend.createBuffer('loss', IMAGE_LOSS_SUMS_BYTES);
+  }
+
+  /** @param iteration 0-based; decides rates, degree and noise. */
+  step(iteration: number, { image, view }: Target): void {
+    const backend = this.#backend;
+    const model = this.#model;
+    const parameters = this.#parameters;
+    const { widthPixels: width, heightPixels: height } = view;
+    const degree = activeShDegree(parameters, iteration);
+    const projected = this.#buffers.ensure('projected', model.capacity * PROJECTED_BYTES);
+    const rgb = this.#buffers.ensure('rendered', 3 * width * height * 4);
+    const upstream = this.#buffers.ensure('gradient image', 3 * width * height * 4);
+    const scene = {
+      parameters: model.parameters,
+      count: model.count,
+      shDegree: model.shDegree,
+      activeShDegree: degree,
+      view,
+      projected,
+    };
+    const picture = {
+      projected,
+      lists: this.#lists,
+      state: this.#state,
+      width,
+      height,
+      background: [0, 0, 0],
+    } as const;
+
+    const clock = new PhaseClock(this.timings);
+    backend.run(projectForward, scene);
+    clock.lap('projection');
+    backend.run(binTiles, { projected, count: model.count, width, height, lists: this.#lists });
+    clock.lap('sort and tiles');
+    backend.run(blendForward, { ...picture, rgb, record: true });
+    clock.lap('blend forward');
+    backend.run(imageLoss, {
+      ...{ width, height, rendered: rgb, target: image, lambda: parameters.ssimWeight },
+      ...{ gradient: upstream, sums: this.#sums, workspace: this.#loss },
+    });
+    clock.lap('loss');
+    const slots = this.#buffers.ensure('gradient slots', this.#lists.instanceCount * SLOT_BYTES);
+    backend.run(blendBackward, { ...picture, upstream, slots });
+    clock.lap('blend backward');
+    const meansRate = positionRate(parameters, iteration, this.#sceneExtent);
+    backend.run(splatUpdate, {
+      ...scene,
+      firstMoments: model.moments!.first,
+      secondMoments: model.moments!.second,
+      slotStart: this.#lists.slotStart,
+      slots,
+      rates: {
+        means: meansRate,
+        quaternions: parameters.rotationRate,
+        logScales: parameters.scaleRate,
+        logitOpacities: parameters.opacityRate,
+        shDc: parameters.shRate,
+        shRest: parameters.shRestRate,
+      },
+      ...ADAM,
+      step: iteration + 1,
+      opacityRegularisation: parameters.opacityPenalty,
+      scaleRegularisation: parameters.scalePenalty,
+      noiseScale: parameters.noiseRate * meansRate,
+      seed: parameters.seed,
+      iteration,
+      selective: true,
+    });
+    clock.lap('update');
+  }
+
+  /** Loss of the last step. */
+  async loss(): Promise<number> {
+    const [l1, ssim] = new Float64Array(await this.#backend.read(this.#sums)) as unknown as [number, number];
+    const { ssimWeight } = this.#parameters;
+    return (1 - ssimWeight) * l1 + ssimWeight * (1 - ssim);
+  }
+
+  /** Relocates dead Gaussians and adds new ones under the cap. */
+  async densify(iteration: number): Promise<void> {
+    const clock = new PhaseClock(this.timings);
+    const backend = this.#backend;
+    const model = this.#model;
+    const parameters = this.#parameters;
+    const splats = await this.#opacitiesAndScales();
+    const random = randomFor(parameters.seed, 'densification', iteration);
+    const dead: number[] = [];
+    const weights = Float64Array.from(splats.opacities);
+    for (let i = 0; i < model.count; i++) {
+      if (splats.opacities[i]! > parameters.deadOpacity) continue;
+      dead.push(i);
+      weights[i] = 0;
+    }
+    const grown = Math.min(parameters.maxGaussians, Math.ceil(model.count * (1 + parameters.growth)));
+    const targets = Uint32Array.from([
+      ...dead,
+      ...Array.from({ length: Math.max(0, grown - model.count) }, (_, i) => model.count + i),
+    ]);
+    const plan = planCopies({ count: model.count, ...splats, weights }, targets, parameters.deadOpacity, random);
+    if (plan.targets.length > 0) {
+      backend.run(copyGaussians, {
+        parameters: model.parameters,
+        firstMoments: model.moments!.first,
+        secondMoments: model.moments!.second,
+        shDegree: model.shDegree,
+        plan,
+      });
+      model.count = Math.max(model.count, grown);
+    }
+    clock.lap('densification');
+  }
+
+  async #opacitiesAndScales(): Promise<{ opacities: Float64Array; logScales: Float32Array }> {
+    const { count } = this.#model;
+    const read = async (name: 'logitOpacities' | 'logScales', components: number) =>
+      new Float32Array(
+        await this.#backend.read(this.#model.parameters[name], 0, Math.ceil(count / 4) * 16 * components),
+      );
+    const logits = await read('logitOpacities', 1);
+    const opacities = Float64Array.from({ length: count }, (_, i) => 1 / (1 + Math.exp(-logits[i]!)));
+    const blocks = await read('logScales', 3);
+    const logScales = new Float32Array(3 * count);
+    for (let i = 0; i < logScales.length; i++) {
+      const g = Math.floor(i / 3);
+      logScales[i] = blocks[(g >> 2) * 12 + (i % 3) * 4 + (g & 3)]!;
+    }
+    return { opacities, logScales };
+  }
+
+  dispose(): void {
+    this.#lists.dispose();
+    this.#state.dispose();
+    this.#loss.dispose();
+    this.#buffers.dispose();
+    this.#backend.destroyBuffer(this.#sums);
+  }
+}
+
+class PhaseClock {
+  readonly #timings: PhaseTimings;
+  #last = performance.now();
+  constructor(timings: PhaseTimings) {
+    this.#timings = timings;
+  }
+  lap(phase: string): void {
+    const now = performance.now();
+    this.#timings[phase] = (this.#timings[phase] ?? 0) + (now - this.#last) / 1000;
+    this.#last = now;
+  }
+}

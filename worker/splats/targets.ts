@@ -1,0 +1,93 @@
+/** The photos on the device, as 8-bit planar images at the resolutions that training asks for. */
+import type { TrainingFrame } from '../../contract/index.ts';
+import type { Backend, DeviceBuffer } from '../compute/index.ts';
+import { boxDownscale, loadImage } from '../images/index.ts';
+import type { PinholeView } from '../kernels/index.ts';
+
+export interface Target {
+  /** [3, H, W] uint8 */
+  readonly image: DeviceBuffer;
+  readonly view: PinholeView;
+}
+
+/**
+ * Keeps as many photos as `cacheBytes` allows; further ones are decoded again each time they are shown, so that a
+ * capture larger than memory trains, only slower.
+ */
+export class Targets {
+  readonly #backend: Backend;
+  readonly #frames: readonly TrainingFrame[];
+  readonly #cacheBytes: number;
+  /** Least recently used first. */
+  readonly #cache = new Map<string, { image: DeviceBuffer }>();
+  #usedBytes = 0;
+
+  constructor(backend: Backend, frames: readonly TrainingFrame[], cacheBytes: number) {
+    this.#backend = backend;
+    this.#frames = frames;
+    this.#cacheBytes = cacheBytes;
+  }
+
+  /** @param level the image is reduced 2^level times. @throws ImageFileError, OutOfMemoryError */
+  async get(index: number, level: number): Promise<Target> {
+    return this.cached(index, level) ?? this.#load(index, level);
+  }
+
+  /** Without waiting, when the photo is there. */
+  cached(index: number, level: number): Target | undefined {
+    const key = `${index}/${level}`;
+    const entry = this.#cache.get(key);
+    if (entry === undefined) return undefined;
+    this.#cache.delete(key);
+    this.#cache.set(key, entry);
+    return { image: entry.image, view: viewOf(this.#frames[index]!, level) };
+  }
+
+  async #load(index: number, level: number): Promise<Target> {
+    const frame = this.#frames[index]!;
+    const image = boxDownscale(await loadImage(frame.imagePath, { expected: frame }), 2 ** level);
+    for (const [key, entry] of this.#cache) {
+      if (this.#usedBytes + image.data.byteLength <= this.#cacheBytes) break;
+      this.#backend.destroyBuffer(entry.image);
+      this.#usedBytes -= entry.image.sizeBytes;
+      this.#cache.delete(key);
+    }
+    const buffer = this.#backend.createBuffer(`photo ${frame.name}`, image.data.byteLength);
+    this.#backend.write(buffer, image.data);
+    this.#usedBytes += buffer.sizeBytes;
+    this.#cache.set(`${index}/${level}`, { image: buffer });
+    return { image: buffer, view: viewOf(frame, level) };
+  }
+
+  dispose(): void {
+    for (const entry of this.#cache.values()) this.#backend.destroyBuffer(entry.image);
+    this.#cache.clear();
+    this.#usedBytes = 0;
+  }
+}
+
+/** The frame's camera for an image that `boxDownscale` reduced 2^level times. */
+export function viewOf(frame: Omit<TrainingFrame, 'name' | 'imagePath' | 'role'>, level = 0): PinholeView {
+  const factor = 2 ** level;
+  const [w, x, y, z] = normalised(frame.cameraFromWorld.quaternion);
+  const [tx, ty, tz] = frame.cameraFromWorld.translation;
+  return {
+    widthPixels: Math.floor(frame.width / factor),
+    heightPixels: Math.floor(frame.height / factor),
+    fx: frame.fx / factor,
+    fy: frame.fy / factor,
+    cx: frame.cx / factor,
+    cy: frame.cy / factor,
+    // biome-ignore format: one row of the matrix per line
+    cameraFromWorld: [
+      1 - 2 * (y * y + z * z), 2 * (x * y - w * z), 2 * (x * z + w * y), tx,
+      2 * (x * y + w * z), 1 - 2 * (x * x + z * z), 2 * (y * z - w * x), ty,
+      2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y), tz,
+    ],
+  };
+}
+
+function normalised(quaternion: readonly [number, number, number, number]): [number, number, number, number] {
+  const length = Math.hypot(...quaternion);
+  return quaternion.map((value) => value / length) as [number, number, number, number];
+}
