@@ -1,0 +1,25 @@
+/**
+ * Captures at the door: importers, preparation for training, splat and point files. See each file for its format.
+ */
+export type { FrameImage, ImportedCapture, OrientationRule, ReprojectionCheck } from './assemble.ts';
+export { CaptureError, type CaptureErrorCode } from './errors.ts';
+export {
+  type DetectedCapture,
+  detectCapture,
+  type ImportContext,
+  type ImportOptions,
+  type ImportProgress,
+  importCapture,
+} from './import.ts';
+export type { Observations, SparsePoints } from './model.ts';
+export { cameraCentre, invertPose, transformPoint } from './pose.ts';
+export {
+  type HoldoutRule,
+  type PreparationResult,
+  type PrepareContext,
+  type PrepareOptions,
+  prepareCapture,
+} from './prepare.ts';
+export { type Projector, projectorOf } from './projection.ts';
+export { readSplatPly, type SplatImport, type SplatModel, splatPlyProperties } from './splat-ply.ts';
+export { readSplatsFile, type SplatsFile, writeAtomically, writeSplatsFile } from './splats-file.ts';

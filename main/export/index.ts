@@ -1,0 +1,1 @@
+export { type ExportOptions, exportSplatPly, writeSplatPly } from './splat-ply.ts';
