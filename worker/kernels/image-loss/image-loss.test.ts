@@ -106,7 +106,7 @@ describe.each([1, 2, 3])('wasm, %i thread(s)', (threads) => {
     return out;
   }
 
-  // Widths around a vector and around the 304 columns of a column tile; heights around a pair of rows and the window.
+  // Widths around a vector and around the 304 columns of a column tile; heights around four rows and the window.
   test.each([
     [1, 1],
     [2, 3],

@@ -1,8 +1,8 @@
 import type { Backend, DeviceBuffer, Kernel, WasmBackend } from '../../compute/index.ts';
 import { WINDOW_RADIUS } from './reference.ts';
 
-/** Per thread: 4 temporary rows and two windows of 46 rows, of 4 planes of 336 floats each (kernel.as.ts). */
-const SCRATCH_BYTES_PER_THREAD = (4 + 2 * 46) * 4 * 336 * 4;
+/** Per thread: constants, 8 temporary rows and two windows of 78, each row of 4 planes of 336 floats (kernel.as.ts). */
+const SCRATCH_BYTES_PER_THREAD = 64 + (8 + 2 * 78) * 4 * 336 * 4;
 /** float32 pairs per row of a channel: sum of |x - y|, sum of SSIM. */
 const ROW_SUM_BYTES = 8;
 
@@ -79,7 +79,7 @@ export const imageLoss: Kernel<ImageLossArgs> = {
       backend.address(rowSums),
       width,
       height,
-      (-2 * lambda) / values,
+      (-4 * lambda) / values,
       (1 - lambda) / values,
       backend.address(scratch),
       SCRATCH_BYTES_PER_THREAD,

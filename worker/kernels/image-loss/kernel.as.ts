@@ -1,17 +1,20 @@
 // Training loss: gradient and per-row sums of (1 - lambda) L1 + lambda (1 - SSIM), zero-padded 11 x 11 window.
 //
-// One pass over the rows of a channel in pairs. Three (four without precomputed target means) planes of products are
-// kept for 12 rows, blurred vertically then horizontally, turned into derivatives, which are kept for 12 rows in turn
-// and blurred the same way. Blurring a pair of rows (or two neighbouring vectors) at once shares nearly half of the
-// loads, and the symmetric taps are added before they are multiplied.
+// One pass over the rows of a channel, four at a time. Three planes of products (four without precomputed target means)
+// are kept for the rows in reach, blurred vertically then horizontally, turned into derivatives, which are kept and
+// blurred the same way. Blurring four rows (or four neighbouring vectors) at once needs 3.5 (5.75) loads per result
+// instead of 11, and the loads are what limits this kernel; symmetric taps are added before they are multiplied.
 //
-// What a pixel's value is computed from never depends on the number of threads: a thread's rows begin on an even row of
-// a channel, and the halo rows are recomputed by the same instructions.
+// What a pixel's value is computed from never depends on the number of threads: a thread's rows begin on a multiple of
+// four of a channel, and the halo rows are recomputed by the same instructions.
 //
-// Rows sit in slots of PLANES planes. Buffer index COLUMN0 of a plane is the first column of the column tile; the floats
-// before and after are the halo, or zeros outside the image.
+// Rows sit in slots of PLANES planes. Byte COLUMN0 of a plane is the first column of the column tile; what lies before
+// and after is the halo, or zeros outside the image.
+//
+// Constants that a loop needs are broadcast from memory before it: the engine rebuilds literal vectors in every
+// iteration, which cost a third of the time.
 
-import { fma, horizontalSum } from "../shared/math.as";
+import { fma, fnma, horizontalSum } from "../shared/math.as";
 
 const PLANES: usize = 4;
 /** Halo columns on both sides of a tile: twice the radius, rounded up to vectors. */
@@ -22,18 +25,34 @@ const PLANE: usize = 4 * (304 + 2 * 16);
 const SLOT: usize = 4 * (4 * (304 + 2 * 16));
 const COLUMN0: usize = 4 * 16;
 /** Slots of a sliding window; when it is full its last ones move to the front. */
-const WINDOW_SLOTS: i32 = 46;
+const WINDOW_SLOTS: i32 = 78;
+/** Rows that one step reads from the first and from the second window. */
+const REACH1: i32 = 14;
+const REACH2: i32 = 17;
+/** Bytes before the slots: float32 constants at these offsets. */
+const CONSTANTS_BYTES: usize = 64;
+const HALF_C1: usize = 24;
+const HALF_C2: usize = 28;
+const FULL_C1: usize = 32;
+const FULL_C2: usize = 36;
+const ONE: usize = 40;
+const INV_255: usize = 44;
 
-const G0: f32 = 0.26601172486179436;
-const G1: f32 = 0.2130055377112537;
-const G2: f32 = 0.10936068950970002;
-const G3: f32 = 0.036000773311470665;
-const G4: f32 = 0.007598758135239185;
-const G5: f32 = 0.001028380084479109;
-
-const C1: f32 = 0.0001;
-const C2: f32 = 0.0009;
-const INV_255: f32 = 0.00392156862745098;
+/** Window taps at distance 0 to 5, the SSIM constants (0.01^2 and 0.03^2, and their halves), 1 and 1 / 255. */
+function storeConstants(p: usize): void {
+  store<f32>(p, 0.26601172486179436);
+  store<f32>(p, 0.2130055377112537, 4);
+  store<f32>(p, 0.10936068950970002, 8);
+  store<f32>(p, 0.036000773311470665, 12);
+  store<f32>(p, 0.007598758135239185, 16);
+  store<f32>(p, 0.001028380084479109, 20);
+  store<f32>(p, 0.00005, HALF_C1);
+  store<f32>(p, 0.00045, HALF_C2);
+  store<f32>(p, 0.0001, FULL_C1);
+  store<f32>(p, 0.0009, FULL_C2);
+  store<f32>(p, 1.0, ONE);
+  store<f32>(p, 0.00392156862745098, INV_255);
+}
 
 // @ts-ignore: decorator
 @inline
@@ -61,105 +80,205 @@ function storeTail(p: usize, value: v128, lanes: i32): void {
   if (lanes == 3) v128.store_lane<f32>(p, value, 2, 8);
 }
 
+/** Four bytes as floats times `scale`. */
 // @ts-ignore: decorator
 @inline
-function unitFromBytes(bytes: v128): v128 {
+function unit(bytes: v128, scale: v128): v128 {
   const wide = i32x4.extend_low_i16x8_u(i16x8.extend_low_i8x16_u(bytes));
-  return f32x4.mul(f32x4.convert_i32x4_s(wide), f32x4.splat(INV_255));
+  return f32x4.mul(f32x4.convert_i32x4_s(wide), scale);
 }
 
-// @ts-ignore: decorator
-@inline
-function loadBytes(p: usize): v128 {
-  return unitFromBytes(v128.load32_zero(p));
-}
-
+/** 1 to 3 bytes, the rest 0. */
 // @ts-ignore: decorator
 @inline
 function loadBytesTail(p: usize, lanes: i32): v128 {
   let bits = <u32>load<u8>(p);
   if (lanes > 1) bits |= <u32>load<u8>(p, 1) << 8;
   if (lanes > 2) bits |= <u32>load<u8>(p, 2) << 16;
-  return unitFromBytes(i32x4.splat(<i32>bits));
+  return i32x4.splat(<i32>bits);
 }
 
-// @ts-ignore: decorator
-@inline
-function symmetric(a: v128, b: v128, tap: f32, sum: v128): v128 {
-  return fma(f32x4.add(a, b), f32x4.splat(tap), sum);
-}
-
-/** Blurs down the columns: rows 5 and 6 of the 12 rows at `source` to the slots at `target`. */
-function verticalPair(source: usize, target: usize, vectors: i32): void {
+/**
+ * Blurs down the columns: rows 5 to 8 of the 14 at `source` to four slots at `target`.
+ *
+ * The steps are ordered so that at most four rows are alive beside the sums and taps: 16 registers hold everything.
+ * The tests of `constants` (never 0) keep that order: the compiler nests single-use sums into one expression per result,
+ * which spills, but moves nothing across a branch; the engine then drops the repeated tests.
+ */
+function verticalQuad(source: usize, target: usize, vectors: i32, constants: usize): void {
+  const g0 = v128.load32_splat(constants, 0);
+  const g1 = v128.load32_splat(constants, 4);
+  const g2 = v128.load32_splat(constants, 8);
+  const g3 = v128.load32_splat(constants, 12);
+  const g4 = v128.load32_splat(constants, 16);
+  const g5 = v128.load32_splat(constants, 20);
   const end = source + (<usize>vectors << 4);
   for (; source < end; source += 16, target += 16) {
+    const r0 = v128.load(source, 0 * SLOT);
     const r10 = v128.load(source, 10 * SLOT);
-    let a = f32x4.mul(f32x4.add(v128.load(source), r10), f32x4.splat(G5));
+    let a = f32x4.mul(f32x4.add(r0, r10), g5);
+    if (!constants) return;
     const r2 = v128.load(source, 2 * SLOT);
-    let b = f32x4.mul(f32x4.add(r10, r2), f32x4.splat(G4));
+    let b = f32x4.mul(f32x4.add(r2, r10), g4);
+    if (!constants) return;
+    const r12 = v128.load(source, 12 * SLOT);
+    let c = f32x4.mul(f32x4.add(r2, r12), g5);
+    if (!constants) return;
     const r8 = v128.load(source, 8 * SLOT);
-    a = symmetric(r2, r8, G3, a);
+    a = fma(f32x4.add(r2, r8), g3, a);
+    if (!constants) return;
     const r4 = v128.load(source, 4 * SLOT);
-    b = symmetric(r8, r4, G2, b);
+    b = fma(f32x4.add(r4, r8), g2, b);
+    c = fma(f32x4.add(r4, r10), g3, c);
+    let d = f32x4.mul(f32x4.add(r4, r12), g4);
+    if (!constants) return;
     const r6 = v128.load(source, 6 * SLOT);
-    a = symmetric(r4, r6, G1, a);
-    b = fma(r6, f32x4.splat(G0), b);
-    const r1 = v128.load(source, SLOT);
-    b = symmetric(v128.load(source, 11 * SLOT), r1, G5, b);
+    a = fma(f32x4.add(r4, r6), g1, a);
+    b = fma(r6, g0, b);
+    c = fma(f32x4.add(r6, r8), g1, c);
+    d = fma(f32x4.add(r6, r10), g2, d);
+    d = fma(r8, g0, d);
+    if (!constants) return;
+    const r1 = v128.load(source, 1 * SLOT);
+    const r11 = v128.load(source, 11 * SLOT);
+    b = fma(f32x4.add(r1, r11), g5, b);
+    if (!constants) return;
     const r9 = v128.load(source, 9 * SLOT);
-    a = symmetric(r1, r9, G4, a);
+    a = fma(f32x4.add(r1, r9), g4, a);
+    if (!constants) return;
     const r3 = v128.load(source, 3 * SLOT);
-    b = symmetric(r9, r3, G3, b);
+    b = fma(f32x4.add(r3, r9), g3, b);
+    c = fma(f32x4.add(r3, r11), g4, c);
+    if (!constants) return;
+    const r13 = v128.load(source, 13 * SLOT);
+    d = fma(f32x4.add(r3, r13), g5, d);
+    if (!constants) return;
     const r7 = v128.load(source, 7 * SLOT);
-    a = symmetric(r3, r7, G2, a);
+    a = fma(f32x4.add(r3, r7), g2, a);
+    d = fma(f32x4.add(r7, r9), g1, d);
+    c = fma(r7, g0, c);
+    if (!constants) return;
     const r5 = v128.load(source, 5 * SLOT);
-    b = symmetric(r7, r5, G1, b);
-    a = fma(r5, f32x4.splat(G0), a);
+    b = fma(f32x4.add(r5, r7), g1, b);
+    c = fma(f32x4.add(r5, r9), g2, c);
+    d = fma(f32x4.add(r5, r11), g3, d);
+    a = fma(r5, g0, a);
     v128.store(target, a);
     v128.store(target, b, SLOT);
+    v128.store(target, c, 2 * SLOT);
+    v128.store(target, d, 3 * SLOT);
   }
 }
-
-/** Blurs along the row, two vectors at a time (the last one may be surplus). */
-function horizontal(source: usize, target: usize, vectors: i32): void {
-  const end = source + (<usize>vectors << 4);
+/** Blurs along the row, four vectors at a time; ordered as {@link verticalQuad}, for the same reason. */
+function horizontalQuad(source: usize, target: usize, vectors: i32, constants: usize): void {
+  const g0 = v128.load32_splat(constants, 0);
+  const g1 = v128.load32_splat(constants, 4);
+  const g2 = v128.load32_splat(constants, 8);
+  const g3 = v128.load32_splat(constants, 12);
+  const g4 = v128.load32_splat(constants, 16);
+  const g5 = v128.load32_splat(constants, 20);
+  const end = source + (<usize>(vectors & ~3) << 4) - 20;
   // Byte offset 4 (j + 5) from here is the column j to the right of the first output.
   source -= 20;
-  for (; source + 20 < end; source += 32, target += 32) {
-    const p5 = v128.load(source, 40);
-    let a = f32x4.mul(f32x4.add(v128.load(source), p5), f32x4.splat(G5));
+  for (; source < end; source += 64, target += 64) {
+    const m3 = v128.load(source, 8);
     const p3 = v128.load(source, 32);
-    let b = f32x4.mul(f32x4.add(p5, p3), f32x4.splat(G1));
-    a = symmetric(p3, v128.load(source, 8), G3, a);
-    const p4 = v128.load(source, 36);
-    a = symmetric(v128.load(source, 4), p4, G4, a);
-    b = fma(p4, f32x4.splat(G0), b);
+    let a = f32x4.mul(f32x4.add(m3, p3), g3);
+    if (!constants) return;
+    const p5 = v128.load(source, 40);
+    let b = f32x4.mul(f32x4.add(p3, p5), g1);
+    if (!constants) return;
+    const m5 = v128.load(source, 0);
+    a = fma(f32x4.add(m5, p5), g5, a);
+    if (!constants) return;
+    const p13 = v128.load(source, 72);
+    let c = f32x4.mul(f32x4.add(p3, p13), g5);
+    if (!constants) return;
+    const p11 = v128.load(source, 64);
+    c = fma(f32x4.add(p5, p11), g3, c);
+    let d = f32x4.mul(f32x4.add(p11, p13), g1);
+    if (!constants) return;
     const m1 = v128.load(source, 16);
-    b = symmetric(v128.load(source, 56), m1, G5, b);
     const p1 = v128.load(source, 24);
-    a = symmetric(m1, p1, G1, a);
-    b = symmetric(p1, v128.load(source, 48), G3, b);
+    a = fma(f32x4.add(m1, p1), g1, a);
+    if (!constants) return;
+    const p9 = v128.load(source, 56);
+    b = fma(f32x4.add(m1, p9), g5, b);
+    if (!constants) return;
+    const p7 = v128.load(source, 48);
+    b = fma(f32x4.add(p1, p7), g3, b);
+    c = fma(f32x4.add(p7, p9), g1, c);
+    if (!constants) return;
+    const p17 = v128.load(source, 88);
+    d = fma(f32x4.add(p7, p17), g5, d);
+    if (!constants) return;
+    const p15 = v128.load(source, 80);
+    d = fma(f32x4.add(p9, p15), g3, d);
+    if (!constants) return;
+    const m4 = v128.load(source, 4);
+    const p4 = v128.load(source, 36);
+    a = fma(f32x4.add(m4, p4), g4, a);
+    b = fma(p4, g0, b);
+    if (!constants) return;
+    const p12 = v128.load(source, 68);
+    c = fma(f32x4.add(p4, p12), g4, c);
+    d = fma(p12, g0, d);
+    if (!constants) return;
+    const m2 = v128.load(source, 12);
     const p2 = v128.load(source, 28);
-    a = symmetric(v128.load(source, 12), p2, G2, a);
-    b = symmetric(p2, v128.load(source, 44), G2, b);
+    a = fma(f32x4.add(m2, p2), g2, a);
+    if (!constants) return;
+    const p6 = v128.load(source, 44);
+    b = fma(f32x4.add(p2, p6), g2, b);
+    if (!constants) return;
+    const p10 = v128.load(source, 60);
+    c = fma(f32x4.add(p6, p10), g2, c);
+    if (!constants) return;
+    const p14 = v128.load(source, 76);
+    d = fma(f32x4.add(p10, p14), g2, d);
+    if (!constants) return;
     const p0 = v128.load(source, 20);
-    a = fma(p0, f32x4.splat(G0), a);
-    b = symmetric(p0, v128.load(source, 52), G4, b);
+    a = fma(p0, g0, a);
+    if (!constants) return;
+    const p8 = v128.load(source, 52);
+    b = fma(f32x4.add(p0, p8), g4, b);
+    c = fma(p8, g0, c);
+    if (!constants) return;
+    const p16 = v128.load(source, 84);
+    d = fma(f32x4.add(p8, p16), g4, d);
     v128.store(target, a);
     v128.store(target, b, 16);
+    v128.store(target, c, 32);
+    v128.store(target, d, 48);
+  }
+  const last = end + (<usize>(vectors & 3) << 4);
+  for (; source < last; source += 16, target += 16) {
+    let a = f32x4.mul(f32x4.add(v128.load(source), v128.load(source, 40)), g5);
+    a = fma(f32x4.add(v128.load(source, 4), v128.load(source, 36)), g4, a);
+    a = fma(f32x4.add(v128.load(source, 8), v128.load(source, 32)), g3, a);
+    a = fma(f32x4.add(v128.load(source, 12), v128.load(source, 28)), g2, a);
+    a = fma(f32x4.add(v128.load(source, 16), v128.load(source, 24)), g1, a);
+    v128.store(target, fma(v128.load(source, 20), g0, a));
   }
 }
+/** The products of one row in a slot: x, x^2 + y^2, x y and, when wanted, y. */
+// @ts-ignore: decorator
+@inline
+function storeProducts(slot: usize, x: v128, y: v128, withTarget: bool): void {
+  v128.store(slot, x);
+  v128.store(slot, fma(x, x, f32x4.mul(y, y)), PLANE);
+  v128.store(slot, f32x4.mul(x, y), 2 * PLANE);
+  if (withTarget) v128.store(slot, y, 3 * PLANE);
+}
 
-/** Writes `columns` columns of the products of one row (x, x^2 + y^2, x y and, when wanted, y) to a slot. */
-function products(slot: usize, x: usize, y: usize, columns: i32, withTarget: bool): void {
-  for (let left = columns; left > 0; left -= 4, slot += 16, x += 16, y += 4) {
-    const vx = left >= 4 ? v128.load(x) : loadTail(x, left);
-    const vy = left >= 4 ? loadBytes(y) : loadBytesTail(y, left);
-    v128.store(slot, vx);
-    v128.store(slot, fma(vx, vx, f32x4.mul(vy, vy)), PLANE);
-    v128.store(slot, f32x4.mul(vx, vy), 2 * PLANE);
-    if (withTarget) v128.store(slot, vy, 3 * PLANE);
+function products(slot: usize, x: usize, y: usize, columns: i32, withTarget: bool, constants: usize): void {
+  const scale = v128.load32_splat(constants, INV_255);
+  const end = x + (<usize>(columns >> 2) << 4);
+  for (; x < end; slot += 16, x += 16, y += 4) {
+    storeProducts(slot, v128.load(x), unit(v128.load32_zero(y), scale), withTarget);
   }
+  const lanes = columns & 3;
+  if (lanes > 0) storeProducts(slot, loadTail(x, lanes), unit(loadBytesTail(y, lanes), scale), withTarget);
 }
 
 function clear(p: usize, vectors: i32): void {
@@ -180,57 +299,98 @@ function rewind(from: usize, to: usize, slots: i32, planes: i32, vectors: i32): 
 }
 
 /**
- * From the blurred planes of one row to half the derivatives of SSIM by the mean, the squares and the product.
- * Returns the sum of SSIM over the columns. `means` is 0 when the target's means are the fourth blurred plane.
+ * From the blurred planes of one vector to the derivatives of SSIM: a quarter of that by the mean, minus a half of that by
+ * the squares (whose own derivative 2 x brings the other factor), a quarter of that by the product. Returns SSIM / 4.
+ *
+ * With A1 = 2 a1, A2 = 2 a2 the halved factors of the numerator and r = 1 / (B1 B2): SSIM = 4 a1 a2 r, dSSIM/dE[xy] = 4 a1 r,
+ * dSSIM/dE[x^2 + y^2] = -4 a1 a2 r^2 B1, dSSIM/dmean = 4 r my (a2 - a1) + 8 mx a1 a2 r^2 (B1 - B2).
  */
-function derivatives(blurred: usize, means: usize, out: usize, columns: i32): f32 {
-  let sum = f32x4.splat(0.0);
-  for (let left = columns; left > 0; left -= 4, blurred += 16, out += 16) {
-    const mx = v128.load(blurred);
-    let my: v128;
-    if (means == 0) my = v128.load(blurred, 3 * PLANE);
-    else {
-      my = left >= 4 ? v128.load(means) : loadTail(means, left);
-      means += 16;
-    }
-    const mxy = f32x4.mul(mx, my);
-    const squares = fma(mx, mx, f32x4.mul(my, my));
-    const a1 = fma(mxy, f32x4.splat(2.0), f32x4.splat(C1));
-    const a2 = fma(f32x4.sub(v128.load(blurred, 2 * PLANE), mxy), f32x4.splat(2.0), f32x4.splat(C2));
-    const b1 = f32x4.add(squares, f32x4.splat(C1));
-    const b2 = f32x4.add(f32x4.sub(v128.load(blurred, PLANE), squares), f32x4.splat(C2));
-    let r = f32x4.div(f32x4.splat(1.0), f32x4.mul(b1, b2));
-    if (left < 4) r = v128.and(r, tailMask(left));
-    const byProduct = f32x4.mul(a1, r);
-    const s = f32x4.mul(byProduct, a2);
-    sum = f32x4.add(sum, s);
-    const sr = f32x4.mul(s, r);
-    const viaTarget = f32x4.mul(f32x4.mul(my, r), f32x4.sub(a2, a1));
-    v128.store(out, fma(f32x4.mul(mx, sr), f32x4.sub(b1, b2), viaTarget));
-    v128.store(out, f32x4.neg(f32x4.mul(sr, b1)), PLANE);
-    v128.store(out, byProduct, 2 * PLANE);
-  }
-  return horizontalSum(sum);
+// @ts-ignore: decorator
+@inline
+function storeDerivatives(
+  blurred: usize, my: v128, out: usize, mask: v128,
+  halfC1: v128, halfC2: v128, c1: v128, c2: v128, one: v128, masked: bool,
+): v128 {
+  const mx = v128.load(blurred);
+  const mxy = f32x4.mul(mx, my);
+  const squares = fma(mx, mx, f32x4.mul(my, my));
+  const a1 = f32x4.add(mxy, halfC1);
+  const a2 = f32x4.add(f32x4.sub(v128.load(blurred, 2 * PLANE), mxy), halfC2);
+  const b1 = f32x4.add(squares, c1);
+  const b2 = f32x4.add(f32x4.sub(v128.load(blurred, PLANE), squares), c2);
+  let r = f32x4.div(one, f32x4.mul(b1, b2));
+  if (masked) r = v128.and(r, mask);
+  const byProduct = f32x4.mul(a1, r);
+  const s = f32x4.mul(byProduct, a2);
+  const sr = f32x4.mul(s, r);
+  const twice = f32x4.add(sr, sr);
+  const viaTarget = f32x4.mul(f32x4.mul(my, r), f32x4.sub(a2, a1));
+  v128.store(out, fma(f32x4.mul(mx, twice), f32x4.sub(b1, b2), viaTarget));
+  v128.store(out, f32x4.mul(twice, b1), PLANE);
+  v128.store(out, byProduct, 2 * PLANE);
+  return s;
 }
 
-/** Combines the three blurred derivatives of a row with the L1 part. Returns the sum of |x - y|. */
-function combine(blurred: usize, x: usize, y: usize, gradient: usize, columns: i32, ssimScale: f32, l1Scale: f32): f32 {
+/**
+ * One row of derivatives; returns the sum of SSIM over its columns. `means` is 0 when the target's means are the fourth
+ * blurred plane.
+ */
+function derivatives(blurred: usize, means: usize, out: usize, columns: i32, constants: usize): f32 {
+  const halfC1 = v128.load32_splat(constants, HALF_C1);
+  const halfC2 = v128.load32_splat(constants, HALF_C2);
+  const c1 = v128.load32_splat(constants, FULL_C1);
+  const c2 = v128.load32_splat(constants, FULL_C2);
+  const one = v128.load32_splat(constants, ONE);
+  let sum = f32x4.splat(0.0);
+  let my = means == 0 ? blurred + 3 * PLANE : means;
+  const end = out + (<usize>(columns >> 2) << 4);
+  for (; out < end; blurred += 16, my += 16, out += 16) {
+    sum = f32x4.add(sum, storeDerivatives(blurred, v128.load(my), out, one, halfC1, halfC2, c1, c2, one, false));
+  }
+  const lanes = columns & 3;
+  if (lanes > 0) {
+    const mask = tailMask(lanes);
+    const s = storeDerivatives(blurred, loadTail(my, lanes), out, mask, halfC1, halfC2, c1, c2, one, true);
+    sum = f32x4.add(sum, s);
+  }
+  return horizontalSum(sum) * 4.0;
+}
+
+/** Gradient of one vector from its three blurred derivatives and the L1 part. */
+// @ts-ignore: decorator
+@inline
+function combined(blurred: usize, x: v128, y: v128, difference: v128, scale: v128, step: v128, signBit: v128): v128 {
+  let g = fnma(x, v128.load(blurred, PLANE), v128.load(blurred));
+  g = fma(y, v128.load(blurred, 2 * PLANE), g);
+  const sign = v128.or(v128.and(difference, signBit), step);
+  const zero = f32x4.eq(difference, v128.xor(signBit, signBit));
+  return fma(g, scale, v128.andnot(sign, zero));
+}
+
+/** One row of the gradient; returns the sum of |x - y|. */
+function combine(
+  blurred: usize, x: usize, y: usize, gradient: usize, columns: i32, ssimScale: f32, l1Scale: f32, constants: usize,
+): f32 {
   let sum = f32x4.splat(0.0);
   const scale = f32x4.splat(ssimScale);
   const step = f32x4.splat(l1Scale);
-  const signBit = f32x4.splat(-0.0);
-  for (let left = columns; left > 0; left -= 4, blurred += 16, x += 16, y += 4, gradient += 16) {
-    const vx = left >= 4 ? v128.load(x) : loadTail(x, left);
-    const vy = left >= 4 ? loadBytes(y) : loadBytesTail(y, left);
+  const signBit = i32x4.splat(<i32>0x80000000);
+  const inv255 = v128.load32_splat(constants, INV_255);
+  const end = x + (<usize>(columns >> 2) << 4);
+  for (; x < end; blurred += 16, x += 16, y += 4, gradient += 16) {
+    const vx = v128.load(x);
+    const vy = unit(v128.load32_zero(y), inv255);
     const difference = f32x4.sub(vx, vy);
     sum = f32x4.add(sum, f32x4.abs(difference));
-    let g = fma(vx, v128.load(blurred, PLANE), v128.load(blurred));
-    g = fma(vy, v128.load(blurred, 2 * PLANE), g);
-    const sign = v128.or(v128.and(difference, signBit), step);
-    const l1 = v128.and(sign, f32x4.ne(difference, f32x4.splat(0.0)));
-    g = fma(g, scale, l1);
-    if (left >= 4) v128.store(gradient, g);
-    else storeTail(gradient, g, left);
+    v128.store(gradient, combined(blurred, vx, vy, difference, scale, step, signBit));
+  }
+  const lanes = columns & 3;
+  if (lanes > 0) {
+    const vx = loadTail(x, lanes);
+    const vy = unit(loadBytesTail(y, lanes), inv255);
+    const difference = f32x4.sub(vx, vy);
+    sum = f32x4.add(sum, f32x4.abs(difference));
+    storeTail(gradient, combined(blurred, vx, vy, difference, scale, step, signBit), lanes);
   }
   return horizontalSum(sum);
 }
@@ -245,16 +405,27 @@ function vectorsOf(columns: i32): i32 {
 @inline
 function tileWidth(width: i32): i32 {
   const tiles = (width + MAX_TILE - 1) / MAX_TILE;
-  return ((width + tiles - 1) / tiles + 7) & ~7;
+  return ((width + tiles - 1) / tiles + 15) & ~15;
+}
+
+/** Zeroes what the horizontal blur reads beyond the image. Inside it the vertical blur writes the halo every time. */
+function clearMargins(rows: usize, at: usize, vectors: i32): void {
+  for (let s: usize = 0; s < 4; s++) {
+    for (let k: usize = 0; k < PLANES; k++) {
+      clear(rows + s * SLOT + k * PLANE, <i32>(at >> 4));
+      clear(rows + s * SLOT + k * PLANE + at + (<usize>vectors << 4), 4);
+    }
+  }
 }
 
 /** Rows [rowBegin, rowEnd) of the columns [c0, c1) of one channel; all pointers are to the channel's plane. */
 function tile(
   x: usize, y: usize, means: usize, gradient: usize, sums: usize, width: i32, height: i32,
-  rowBegin: i32, rowEnd: i32, c0: i32, c1: i32, ssimScale: f32, l1Scale: f32, scratch: usize,
+  rowBegin: i32, rowEnd: i32, c0: i32, c1: i32, ssimScale: f32, l1Scale: f32, constants: usize,
 ): void {
-  const temporary = scratch;
-  const window1 = scratch + 4 * SLOT;
+  const vertical = constants + CONSTANTS_BYTES;
+  const blurred = vertical + 4 * SLOT;
+  const window1 = blurred + 4 * SLOT;
   const window2 = window1 + <usize>WINDOW_SLOTS * SLOT;
   const lo1 = max(0, c0 - HALO);
   const hi1 = min(width, c1 + HALO);
@@ -265,68 +436,60 @@ function tile(
   const planes = means == 0 ? 4 : 3;
   const vectors1 = vectorsOf(hi1 - lo1);
   const vectors2 = vectorsOf(hi2 - lo2);
+  clearMargins(vertical, at1, vectors1);
 
-  // What the horizontal blur reads beyond the image. Inside it the vertical blur writes the halo every time.
-  for (let s: usize = 0; s < 2; s++) {
-    for (let k: usize = 0; k < PLANES; k++) {
-      clear(temporary + s * SLOT + k * PLANE, <i32>(at1 >> 4));
-      clear(temporary + s * SLOT + k * PLANE + at1 + (<usize>vectors1 << 4), 4);
-    }
-  }
-
+  // Step d turns the product rows d - 5 to d + 8 into the derivative rows d to d + 3, and the derivative rows d - 13 to d
+  // into the gradient rows d - 8 to d - 5. slot1 holds row d - 5, slot2 row d - 13.
   let slot1 = 0;
   let slot2 = 0;
-  // The pair of derivative rows (d, d + 1) needs the product rows d - 5 to d + 6, and completes the gradient rows
-  // (d - 6, d - 5), which need the derivative rows d - 11 to d.
-  const first = rowBegin - 6;
-  let next = first - 5;
-  for (let d = first; d - 6 < rowEnd; d += 2) {
-    if (slot1 + 12 > WINDOW_SLOTS) {
-      rewind(window1 + <usize>slot1 * SLOT + at1, window1 + at1, 10, planes, vectors1);
+  let next = rowBegin - 13;
+  for (let d = rowBegin - 8; d - 8 < rowEnd; d += 4, slot1 += 4, slot2 += 4) {
+    if (slot1 + REACH1 > WINDOW_SLOTS) {
+      rewind(window1 + <usize>slot1 * SLOT + at1, window1 + at1, REACH1 - 4, planes, vectors1);
       slot1 = 0;
     }
-    for (; next <= d + 6; next++) {
+    for (; next <= d + 8; next++) {
       const slot = window1 + <usize>(slot1 + next - (d - 5)) * SLOT + at1;
       if (next >= 0 && next < height) {
-        const offset = next * width + lo1;
-        products(slot, x + (<usize>offset << 2), y + <usize>offset, hi1 - lo1, planes == 4);
+        const offset = <usize>(next * width + lo1);
+        products(slot, x + (offset << 2), y + offset, hi1 - lo1, planes == 4, constants);
       } else {
         for (let k = 0; k < planes; k++) clear(slot + <usize>k * PLANE, vectors1);
       }
     }
 
-    if (slot2 + 13 > WINDOW_SLOTS) {
-      rewind(window2 + <usize>slot2 * SLOT + at2, window2 + at2, 11, 3, vectors2);
+    if (slot2 + REACH2 > WINDOW_SLOTS) {
+      rewind(window2 + <usize>slot2 * SLOT + at2, window2 + at2, REACH2 - 4, 3, vectors2);
       slot2 = 0;
     }
-    // Slot 11 of the window is row d once 11 rows lie before it; at the start fewer do, and slots before them are unused.
-    const out = window2 + <usize>(slot2 + 11) * SLOT;
-    const inside = d + 1 >= 0 && d < height;
-    if (inside) {
+    if (d + 3 >= 0 && d < height) {
       const source = window1 + <usize>slot1 * SLOT;
       for (let k: usize = 0; k < <usize>planes; k++) {
-        verticalPair(source + k * PLANE + at1, temporary + k * PLANE + at1, vectors1);
-        horizontal(temporary + k * PLANE + at2, temporary + 2 * SLOT + k * PLANE + at2, vectors2);
-        horizontal(temporary + SLOT + k * PLANE + at2, temporary + 3 * SLOT + k * PLANE + at2, vectors2);
+        const plane = k * PLANE;
+        verticalQuad(source + plane + at1, vertical + plane + at1, vectors1, constants);
+        for (let s: usize = 0; s < 4; s++) {
+          horizontalQuad(vertical + s * SLOT + plane + at2, blurred + s * SLOT + plane + at2, vectors2, constants);
+        }
       }
     }
-    for (let row = d; row < d + 2; row++) {
-      const slot = out + <usize>(row - d) * SLOT;
+    for (let row = d; row < d + 4; row++) {
+      const out = window2 + <usize>(slot2 + 13 + row - d) * SLOT;
       if (row < 0 || row >= height) {
-        for (let k: usize = 0; k < 3; k++) clear(slot + k * PLANE + at2, vectors2);
+        for (let k: usize = 0; k < 3; k++) clear(out + k * PLANE + at2, vectors2);
         continue;
       }
-      const blurred = temporary + <usize>(2 + row - d) * SLOT;
-      const meanRow = means == 0 ? <usize>0 : means + (<usize>(row * width + c0) << 2);
-      const halo = lo2 - c0;
-      if (halo < 0) {
-        const back = <usize>(-halo) << 2;
-        derivatives(blurred + at2, means == 0 ? <usize>0 : meanRow - back, slot + at2, -halo);
+      const from = blurred + <usize>(row - d) * SLOT + COLUMN0;
+      const meanRow = means + (<usize>(row * width + c0) << 2);
+      const none = means == 0;
+      // The halo beside the tile is needed for the second blur, but belongs to the neighbours' sums.
+      const left = <usize>(c0 - lo2) << 2;
+      if (left > 0) {
+        derivatives(from - left, none ? <usize>0 : meanRow - left, out + COLUMN0 - left, c0 - lo2, constants);
       }
-      const sum = derivatives(blurred + COLUMN0, meanRow, slot + COLUMN0, c1 - c0);
+      const sum = derivatives(from, none ? <usize>0 : meanRow, out + COLUMN0, c1 - c0, constants);
       if (hi2 > c1) {
-        const ahead = <usize>(c1 - c0) << 2;
-        derivatives(blurred + COLUMN0 + ahead, means == 0 ? <usize>0 : meanRow + ahead, slot + COLUMN0 + ahead, hi2 - c1);
+        const right = <usize>(c1 - c0) << 2;
+        derivatives(from + right, none ? <usize>0 : meanRow + right, out + COLUMN0 + right, hi2 - c1, constants);
       }
       if (row >= rowBegin && row < rowEnd) {
         const p = sums + (<usize>row << 3);
@@ -334,46 +497,47 @@ function tile(
       }
     }
 
-    const r = d - 6;
-    if (r >= rowBegin) {
-      const source = window2 + <usize>slot2 * SLOT;
-      for (let k: usize = 0; k < 3; k++) {
-        verticalPair(source + k * PLANE + at2, temporary + k * PLANE + at2, vectors2);
-        horizontal(temporary + k * PLANE + COLUMN0, temporary + 2 * SLOT + k * PLANE + COLUMN0, vectorsOf(c1 - c0));
-        horizontal(temporary + SLOT + k * PLANE + COLUMN0, temporary + 3 * SLOT + k * PLANE + COLUMN0, vectorsOf(c1 - c0));
-      }
-      for (let row = r; row < min(r + 2, rowEnd); row++) {
-        const offset = <usize>(row * width + c0);
-        const blurred = temporary + <usize>(2 + row - r) * SLOT + COLUMN0;
-        const sum = combine(
-          blurred, x + (offset << 2), y + offset, gradient + (offset << 2), c1 - c0, ssimScale, l1Scale,
-        );
-        const p = sums + (<usize>row << 3);
-        store<f32>(p, c0 == 0 ? sum : load<f32>(p) + sum);
+    const r = d - 8;
+    if (r < rowBegin) continue;
+    const source = window2 + <usize>slot2 * SLOT;
+    const vectors = vectorsOf(c1 - c0);
+    for (let k: usize = 0; k < 3; k++) {
+      const plane = k * PLANE;
+      verticalQuad(source + plane + at2, vertical + plane + at2, vectors2, constants);
+      for (let s: usize = 0; s < 4; s++) {
+        horizontalQuad(vertical + s * SLOT + plane + COLUMN0, blurred + s * SLOT + plane + COLUMN0, vectors, constants);
       }
     }
-    slot1 += 2;
-    slot2 += 2;
+    for (let row = r; row < min(r + 4, rowEnd); row++) {
+      const offset = <usize>(row * width + c0);
+      const sum = combine(
+        blurred + <usize>(row - r) * SLOT + COLUMN0, x + (offset << 2), y + offset, gradient + (offset << 2),
+        c1 - c0, ssimScale, l1Scale, constants,
+      );
+      const p = sums + (<usize>row << 3);
+      store<f32>(p, c0 == 0 ? sum : load<f32>(p) + sum);
+    }
   }
 }
 
 /**
  * out [3, H, W] = dLoss/dRendered and sums [3 H][2] (per row: sum of |x - y|, sum of SSIM).
- * `ssimScale` is -2 lambda / (3 H W), `l1Scale` (1 - lambda) / (3 H W); `means` [3, H, W] or 0.
+ * `ssimScale` is -4 lambda / (3 H W), `l1Scale` (1 - lambda) / (3 H W); `means` [3, H, W] or 0.
  */
 export function gradient(
   thread: i32, threads: i32, rendered: usize, target: usize, means: usize, out: usize, sums: usize,
   width: i32, height: i32, ssimScale: f32, l1Scale: f32, scratch: usize, scratchBytes: usize,
 ): void {
-  const pairs = (height + 1) >> 1;
-  const begin = <i32>((<i64>(3 * pairs) * <i64>thread) / <i64>threads);
-  const end = <i32>((<i64>(3 * pairs) * <i64>(thread + 1)) / <i64>threads);
+  const quads = (height + 3) >> 2;
+  const begin = <i32>((<i64>(3 * quads) * <i64>thread) / <i64>threads);
+  const end = <i32>((<i64>(3 * quads) * <i64>(thread + 1)) / <i64>threads);
   const plane = <usize>width * <usize>height;
   const step = tileWidth(width);
   const own = scratch + <usize>thread * scratchBytes;
+  storeConstants(own);
   for (let c = 0; c < 3; c++) {
-    const rowBegin = 2 * max(0, begin - c * pairs);
-    const rowEnd = min(height, 2 * min(pairs, end - c * pairs));
+    const rowBegin = 4 * max(0, begin - c * quads);
+    const rowEnd = min(height, 4 * min(quads, end - c * quads));
     if (rowBegin >= rowEnd) continue;
     const skip = <usize>c * plane;
     for (let c0 = 0; c0 < width; c0 += step) {
@@ -386,56 +550,53 @@ export function gradient(
   }
 }
 
-/** out [3, H, W]: the blurred target, by the same row pairs as `gradient`. */
+/** out [3, H, W]: the blurred target, by the same instructions as in `gradient`. */
 export function means(
   thread: i32, threads: i32, target: usize, out: usize, width: i32, height: i32, scratch: usize, scratchBytes: usize,
 ): void {
-  const pairs = (height + 1) >> 1;
-  const begin = <i32>((<i64>(3 * pairs) * <i64>thread) / <i64>threads);
-  const end = <i32>((<i64>(3 * pairs) * <i64>(thread + 1)) / <i64>threads);
+  const quads = (height + 3) >> 2;
+  const begin = <i32>((<i64>(3 * quads) * <i64>thread) / <i64>threads);
+  const end = <i32>((<i64>(3 * quads) * <i64>(thread + 1)) / <i64>threads);
   const own = scratch + <usize>thread * scratchBytes;
   const step = tileWidth(width);
-  for (let pair = begin; pair < end; pair++) {
-    const c = pair / pairs;
-    const row = 2 * (pair - c * pairs);
-    const channel = target + <usize>c * <usize>width * <usize>height;
+  storeConstants(own);
+  for (let quad = begin; quad < end; quad++) {
+    const c = quad / quads;
+    const skip = <usize>c * <usize>width * <usize>height;
     for (let c0 = 0; c0 < width; c0 += step) {
-      const c1 = min(width, c0 + step);
-      meansOfPair(channel, out + ((<usize>c * <usize>width * <usize>height) << 2), width, height, row, c0, c1, own);
+      meansOfQuad(target + skip, out + (skip << 2), width, height, 4 * (quad - c * quads), c0, min(width, c0 + step), own);
     }
   }
 }
 
-function meansOfPair(
-  y: usize, out: usize, width: i32, height: i32, row: i32, c0: i32, c1: i32, scratch: usize,
+function meansOfQuad(
+  y: usize, out: usize, width: i32, height: i32, row: i32, c0: i32, c1: i32, constants: usize,
 ): void {
+  const vertical = constants + CONSTANTS_BYTES;
+  const blurred = vertical + 4 * SLOT;
+  const window = blurred + 4 * SLOT;
+  const scale = v128.load32_splat(constants, INV_255);
   const lo = max(0, c0 - HALO);
   const hi = min(width, c1 + HALO);
   const at = COLUMN0 + (<usize>(lo - c0) << 2);
   const vectors = vectorsOf(hi - lo);
-  const window = scratch + 4 * SLOT;
-  for (let k = 0; k < 12; k++) {
-    const slot = window + <usize>k * SLOT + at;
-    const source = row - 5 + k;
-    if (source < 0 || source >= height) {
-      clear(slot, vectors);
+  for (let k = 0; k < REACH1; k++) {
+    let p = window + <usize>k * SLOT + at;
+    const from = row - 5 + k;
+    if (from < 0 || from >= height) {
+      clear(p, vectors);
       continue;
     }
-    let p = slot;
-    let q = y + <usize>(source * width + lo);
+    let q = y + <usize>(from * width + lo);
     for (let left = hi - lo; left > 0; left -= 4, p += 16, q += 4) {
-      v128.store(p, left >= 4 ? loadBytes(q) : loadBytesTail(q, left));
+      v128.store(p, unit(left >= 4 ? v128.load32_zero(q) : loadBytesTail(q, left), scale));
     }
   }
-  for (let s: usize = 0; s < 2; s++) {
-    clear(scratch + s * SLOT, <i32>(at >> 4));
-    clear(scratch + s * SLOT + at + (<usize>vectors << 4), 4);
-  }
-  verticalPair(window + at, scratch + at, vectors);
-  for (let k = 0; k < 2 && row + k < height; k++) {
-    const blurred = scratch + <usize>(2 + k) * SLOT + COLUMN0;
-    horizontal(scratch + <usize>k * SLOT + COLUMN0, blurred, vectorsOf(c1 - c0));
-    let p = blurred;
+  clearMargins(vertical, at, vectors);
+  verticalQuad(window + at, vertical + at, vectors, constants);
+  for (let k = 0; k < 4 && row + k < height; k++) {
+    let p = blurred + <usize>k * SLOT + COLUMN0;
+    horizontalQuad(vertical + <usize>k * SLOT + COLUMN0, p, vectorsOf(c1 - c0), constants);
     let q = out + (<usize>((row + k) * width + c0) << 2);
     for (let left = c1 - c0; left > 0; left -= 4, p += 16, q += 16) {
       if (left >= 4) v128.store(q, v128.load(p));
