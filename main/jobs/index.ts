@@ -1,2 +1,6 @@
 /** @public door of main/jobs */
+export { type EvaluateOptions, evaluateProject, latestSplats } from './evaluate.ts';
+export { type ImportIntoProjectOptions, type ImportSummary, importIntoProject } from './import.ts';
+export { type RenderOptions, renderProject } from './render.ts';
 export { type RunJobOptions, type RunningJob, runJob, startJob } from './run-job.ts';
+export { type TrainOptions, type TrainOutcome, trainProject } from './train.ts';

@@ -103,6 +103,17 @@ describe('runJob', () => {
     expect((await failureOf(job.result)).code).toBe('cancelled');
   });
 
+  test('the kill signal does so as well, whatever step the ladder is at', async () => {
+    const [abort, kill] = [new AbortController(), new AbortController()];
+    const onEvent = (): void => {
+      abort.abort();
+      kill.abort();
+    };
+    const slow = { askMs: 60_000, terminateMs: 60_000 };
+    const job = run('stuck', { signal: abort.signal, killSignal: kill.signal, ladder: slow, onEvent });
+    expect((await failureOf(job)).code).toBe('cancelled');
+  });
+
   test('an exception of the event handler ends the job and is reported', async () => {
     const failure = await failureOf(
       run('stuck', {

@@ -29,6 +29,8 @@ export interface CancelLadder {
 export interface RunJobOptions {
   /** Cancels: ask → wait → SIGTERM → wait → SIGKILL. The result rejects with `cancelled` in every case. */
   readonly signal?: AbortSignal;
+  /** SIGKILL at once: the second Ctrl-C. */
+  readonly killSignal?: AbortSignal;
   /** Ordered lane: called for every event in the order the worker emitted it. An exception here ends the job. */
   readonly onEvent?: (event: OrderedEvent) => void;
   /**
@@ -120,6 +122,7 @@ class Supervisor<K extends JobKind> implements RunningJob<K> {
   private exitTimer: NodeJS.Timeout | undefined;
   private readonly silenceTimer: NodeJS.Timeout;
   private readonly onAbort = (): void => this.cancel();
+  private readonly onKill = (): void => this.kill();
 
   constructor(kind: K, request: JobRequestOf<K>, options: RunJobOptions) {
     this.kind = kind;
@@ -157,6 +160,7 @@ class Supervisor<K extends JobKind> implements RunningJob<K> {
     this.child.on('close', (code, signal) => this.ended(code, signal));
 
     options.signal?.addEventListener('abort', this.onAbort, { once: true });
+    options.killSignal?.addEventListener('abort', this.onKill, { once: true });
     const job = { kind, request } as Extract<HostMessage, { type: 'start' }>['job'];
     this.send({ type: 'start', protocol: PROTOCOL_VERSION, job });
   }
@@ -322,6 +326,7 @@ class Supervisor<K extends JobKind> implements RunningJob<K> {
     clearTimeout(this.drainTimer);
     clearTimeout(this.exitTimer);
     this.options.signal?.removeEventListener('abort', this.onAbort);
+    this.options.killSignal?.removeEventListener('abort', this.onKill);
     if (this.outcome === undefined) this.settle.reject(cancelled());
     else if ('result' in this.outcome) this.settle.resolve(this.outcome.result);
     else this.settle.reject(this.outcome.error);

@@ -6,8 +6,8 @@ type Handlers = { readonly [K in JobKind]: (request: JobRequestOf<K>, context: J
 /** Loaded on demand: a benchmark or an inspection must not fail because the trainer's native parts do. */
 const handlers: Handlers = {
   'train-splats': async (request, context) => (await import('../splats/index.ts')).trainSplats(request, context),
-  'evaluate-splats': async (request, context) => (await import('../splats/index.ts')).evaluateSplats(request, context),
-  'render-splats': async (request, context) => (await import('../splats/index.ts')).renderSplats(request, context),
+  'evaluate-splats': async (request) => (await import('../splats/index.ts')).evaluateSplats(request),
+  'render-splats': async (request) => (await import('../splats/index.ts')).renderSplats(request),
   bench: async (request, context) => (await import('../bench/index.ts')).runBenchmark(request, context),
   inspect: async (request) => (await import('./inspect.ts')).inspect(request),
 };

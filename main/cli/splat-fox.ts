@@ -1,0 +1,216 @@
+import { existsSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { availableParallelism, tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import {
+  type BackendChoice,
+  type BenchmarkResult,
+  type BenchmarkTarget,
+  LiftscopeError,
+  type OrderedEvent,
+  type TrainingParameters,
+  type TrainingResult,
+} from '../../contract/index.ts';
+import { importIntoProject, trainProject } from '../jobs/index.ts';
+import { openProject } from '../project/index.ts';
+
+export interface SplatFoxOptions {
+  /** Quarter of the default iterations, and no every-8th run. */
+  readonly quick?: boolean;
+  readonly seed?: number;
+  readonly capture?: string;
+  /** One split only; default the published 0074.png, then every 8th. */
+  readonly holdout?: string;
+  readonly backend?: BackendChoice;
+  readonly threads?: number;
+}
+
+export interface SplatFoxContext {
+  readonly signal: AbortSignal;
+  readonly killSignal: AbortSignal;
+  readonly note: (text: string) => void;
+  readonly onEvent: (event: OrderedEvent) => void;
+}
+
+/** OpenSplat's CPU build, same images, 0074.png held out, 3000 iterations: 32.30 dB in 389 s. */
+const TARGET_PSNR = 32.3;
+const TARGET_SECONDS = 60;
+const TARGET_MEMORY_BYTES = 500e6;
+const TARGET_SPEED_UP = 1.9;
+/** The iteration at which rivals report. */
+const COMPARISON_ITERATION = 3000;
+const PUBLISHED_HOLDOUT = '0074.png';
+const EVERY_NTH = '8';
+
+interface Run {
+  readonly result: TrainingResult;
+  /** PSNR on the held-out frames at {@link COMPARISON_ITERATION}; null when training ended before. */
+  readonly psnrAt3000: number | null;
+}
+
+/**
+ * Trains the fox at a quarter of its size through the same functions as `import` and `train`, with the default preset.
+ *
+ * Protocol: 50 photos, box-filtered to 132x236 PNG. 0074.png held out; the same again on one thread, same seed; then every 8th
+ * photo by name held out. PSNR and SSIM are those of the finished splats, `seconds` is training without evaluations.
+ */
+export async function benchSplatFox(options: SplatFoxOptions, context: SplatFoxContext): Promise<BenchmarkResult> {
+  const capture = findCapture(options.capture);
+  const holdout = options.holdout ?? PUBLISHED_HOLDOUT;
+  const threads = options.threads ?? availableParallelism();
+  const parameters = presetOf(options);
+  const temporary = await mkdtemp(join(tmpdir(), 'liftscope-bench-'));
+  try {
+    const train = async (split: string, runThreads: number): Promise<Run> => {
+      context.note(`splat-fox: hold out ${split}, ${runThreads} ${runThreads === 1 ? 'thread' : 'threads'}`);
+      return trainOnce(capture, join(temporary, `split-${split.replaceAll(/[^a-z0-9]/gi, '-')}`), split, {
+        parameters,
+        backend: options.backend ?? 'auto',
+        threads: runThreads,
+        context,
+      });
+    };
+    const main = await train(holdout, threads);
+    const single = main.result.backend === 'wasm' && threads > 1 ? await train(holdout, 1) : undefined;
+    const wantsEveryNth = options.holdout === undefined && options.quick !== true;
+    const everyNth = wantsEveryNth ? await train(EVERY_NTH, threads) : undefined;
+
+    const published = holdout === PUBLISHED_HOLDOUT && options.quick !== true;
+    return {
+      ...figuresOf(main),
+      protocol:
+        'psnr and ssim on the held-out frames after the last iteration; seconds without evaluations; peak memory of the worker process',
+      holdout,
+      capture: options.capture === undefined ? 'fox-quarter' : capture,
+      quick: options.quick === true,
+      singleThread: single === undefined ? null : figuresOf(single),
+      every8th: everyNth === undefined ? null : { ...figuresOf(everyNth), ...spreadOf(everyNth.result) },
+      parameters: main.result.parameters,
+      timings: main.result.timings,
+      targets: [
+        ...(published ? qualityTargets(main.result) : []),
+        target(
+          'peak memory',
+          '≤ 500 MB',
+          main.result.peakMemoryBytes,
+          main.result.peakMemoryBytes <= TARGET_MEMORY_BYTES,
+        ),
+        ...(single === undefined ? [] : threadTargets(main.result, single.result, threads)),
+        ...(everyNth === undefined
+          ? []
+          : [target('every 8th held out', 'reported', everyNth.result.psnr, everyNth.result.psnr !== null)]),
+      ],
+    };
+  } finally {
+    await rm(temporary, { recursive: true, force: true });
+  }
+}
+
+function presetOf(options: SplatFoxOptions): Partial<TrainingParameters> {
+  return {
+    ...(options.seed !== undefined && { seed: options.seed }),
+    ...(options.quick === true && { iterations: QUICK_ITERATIONS }),
+  };
+}
+
+const QUICK_ITERATIONS = 1000;
+
+async function trainOnce(
+  capture: string,
+  projectFolder: string,
+  holdout: string,
+  run: {
+    readonly parameters: Partial<TrainingParameters>;
+    readonly backend: BackendChoice;
+    readonly threads: number;
+    readonly context: SplatFoxContext;
+  },
+): Promise<Run> {
+  const { context } = run;
+  if (!existsSync(projectFolder)) await importIntoProject(capture, { projectFolder, holdout, signal: context.signal });
+  using project = await openProject(projectFolder);
+  let psnrAt3000: number | null = null;
+  const { result } = await trainProject(project, {
+    parameters: run.parameters,
+    backend: run.backend,
+    threads: run.threads,
+    evaluateEvery: 0,
+    evaluateAt: [COMPARISON_ITERATION],
+    signal: context.signal,
+    killSignal: context.killSignal,
+    onEvent: (event) => {
+      if (event.type === 'evaluation' && event.iteration === COMPARISON_ITERATION) psnrAt3000 = event.psnr;
+      context.onEvent(event);
+    },
+  });
+  return { result, psnrAt3000 };
+}
+
+function figuresOf({ result, psnrAt3000 }: Run) {
+  return {
+    psnr: result.psnr,
+    ssim: result.ssim,
+    psnrAt3000,
+    seconds: result.seconds,
+    iterations: result.iterations,
+    iterationsPerSecond: result.iterationsPerSecond,
+    gaussians: result.gaussians,
+    peakMemoryBytes: result.peakMemoryBytes,
+    backend: result.backend,
+    threads: result.threads,
+    seed: result.seed,
+    splatsHash: result.splatsHash,
+  };
+}
+
+function qualityTargets(result: TrainingResult): BenchmarkTarget[] {
+  return [
+    target('held-out 0074.png', `≥ ${TARGET_PSNR} dB`, result.psnr, result.psnr !== null && result.psnr >= TARGET_PSNR),
+    target('training time', `≤ ${TARGET_SECONDS} s`, result.seconds, result.seconds <= TARGET_SECONDS),
+  ];
+}
+
+function threadTargets(many: TrainingResult, one: TrainingResult, threads: number): BenchmarkTarget[] {
+  const speedUp = one.seconds / many.seconds;
+  return [
+    target(
+      `same result on 1 and ${threads} threads`,
+      'equal hash',
+      many.splatsHash === one.splatsHash,
+      many.splatsHash === one.splatsHash,
+    ),
+    target(`speed of ${threads} threads over one`, `≥ ${TARGET_SPEED_UP}x`, speedUp, speedUp >= TARGET_SPEED_UP),
+  ];
+}
+
+function target(name: string, wanted: string, value: BenchmarkTarget['value'], met: boolean): BenchmarkTarget {
+  return { name, target: wanted, value, met };
+}
+
+/** Sample standard deviation over the held-out frames. */
+function spreadOf(result: TrainingResult) {
+  const spread = (values: readonly number[]): number | null => {
+    if (values.length < 2) return null;
+    const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
+    return Math.sqrt(values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / (values.length - 1));
+  };
+  return {
+    psnrSpread: spread(result.perFrame.map((frame) => frame.psnr)),
+    ssimSpread: spread(result.perFrame.map((frame) => frame.ssim)),
+    perFrame: result.perFrame,
+  };
+}
+
+/** @throws LiftscopeError `not-found` that says how to get the photos */
+function findCapture(given: string | undefined): string {
+  const root = fileURLToPath(new URL('../../', import.meta.url));
+  const folder = process.env.LIFTSCOPE_CAPTURES ?? '../shared/captures';
+  const path = given === undefined ? resolve(root, folder, 'fox-quarter') : resolve(given);
+  if (existsSync(path)) return path;
+  throw new LiftscopeError({
+    code: 'not-found',
+    message: `The benchmark's capture is not there: ${path}`,
+    hint: 'Any posed capture will do: --capture PATH, or a folder with "fox-quarter" in it in LIFTSCOPE_CAPTURES. The fox is data/nerf/fox of NVlabs/instant-ngp, its 50 photos averaged in boxes to 132x236 and its poses by COLMAP.',
+  });
+}
