@@ -1,3 +1,17 @@
+/** @public door of worker/kernels/projection */
+export {
+  createGaussianBuffers,
+  type GaussianBuffers,
+  type ProjectArgs,
+  type ProjectBackwardArgs,
+  packGaussians,
+  parameterAddresses,
+  parameterFloats,
+  project,
+  projectBackward,
+  projectBackwardCost,
+  projectCost,
+} from './projection.ts';
 export {
   type GaussianGradients,
   type GaussianParameters,
