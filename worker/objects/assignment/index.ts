@@ -1,0 +1,3 @@
+/** @public door of worker/objects/assignment */
+export { type Assignment, AssignmentError, type AssignmentOptions, linearAssignment } from './linear.ts';
+export { AssignmentSolver } from './solver.ts';

@@ -1,0 +1,186 @@
+/**
+ * Minimum-cost assignment of rows to columns, rows <= columns, by augmenting row reduction and shortest augmenting
+ * paths (Jonker, Volgenant 1987). Column prices start at 0 and only fall, which keeps the rectangular case optimal:
+ * a column that stays free keeps the price 0.
+ */
+import { LazyPaths } from './lazy-paths.ts';
+
+/** From here on reading whole rows in every search costs more than a heap. */
+const LAZY_COLUMNS = 160;
+
+export class AssignmentSolver {
+  /** Column of each row after {@link solve}. */
+  columnOfRow = new Int32Array(0);
+  #rowOfColumn = new Int32Array(0);
+  #prices = new Float64Array(0);
+  #distances = new Float64Array(0);
+  #previous = new Int32Array(0);
+  /** Columns in three parts: scanned, at the least distance, the rest. */
+  #columns = new Int32Array(0);
+  #free = new Int32Array(0);
+
+  /**
+   * @param cost [rows, columns], may be longer; Infinity forbids a pair. Reused buffers: results last until the next call.
+   * @returns false when no complete assignment avoids the forbidden pairs.
+   */
+  solve(cost: Float64Array, rows: number, columns: number): boolean {
+    this.#reserve(rows, columns);
+    this.#prices.fill(0, 0, columns);
+    this.#rowOfColumn.fill(-1, 0, columns);
+    this.columnOfRow.fill(-1, 0, rows);
+    for (let row = 0; row < rows; row++) this.#free[row] = row;
+    let free = this.#reduce(cost, rows, columns, rows);
+    if (free > 0) free = this.#reduce(cost, rows, columns, free);
+    if (free > 0 && columns >= LAZY_COLUMNS) {
+      const paths = new LazyPaths(cost, rows, columns, this.#prices, this.#rowOfColumn, this.columnOfRow);
+      for (let i = 0; i < free; i++) if (!paths.augment(this.#free[i]!)) return false;
+      return true;
+    }
+    for (let i = 0; i < free; i++) {
+      if (!this.#augment(cost, columns, this.#free[i]!)) return false;
+    }
+    return true;
+  }
+
+  /** Each free row takes its cheapest column and lowers its price as far as its second choice allows. */
+  #reduce(cost: Float64Array, rows: number, columns: number, count: number): number {
+    const { columnOfRow } = this;
+    const free = this.#free;
+    const prices = this.#prices;
+    const rowOfColumn = this.#rowOfColumn;
+    let left = 0;
+    // A chain of evictions whose price steps are tiny would crawl; what it does not finish is augmented instead.
+    let steps = 2 * rows + 64;
+    for (let i = 0; i < count; ) {
+      const row = free[i++]!;
+      const at = row * columns;
+      let first = -1;
+      let second = -1;
+      let lowest = Infinity;
+      let next = Infinity;
+      for (let column = 0; column < columns; column++) {
+        const reduced = cost[at + column]! - prices[column]!;
+        if (reduced < next) {
+          if (reduced < lowest) {
+            next = lowest;
+            second = first;
+            lowest = reduced;
+            first = column;
+          } else {
+            next = reduced;
+            second = column;
+          }
+        }
+      }
+      if (first < 0) {
+        free[left++] = row;
+        continue;
+      }
+      let taken = rowOfColumn[first]!;
+      const strict = lowest < next && next < Infinity;
+      if (strict) prices[first]! -= next - lowest;
+      else if (taken >= 0 && second >= 0) {
+        first = second;
+        taken = rowOfColumn[first]!;
+      }
+      if (taken >= 0 && !(next < Infinity)) {
+        // Its only column is taken: a path has to be found.
+        free[left++] = row;
+        continue;
+      }
+      rowOfColumn[first] = row;
+      columnOfRow[row] = first;
+      if (taken < 0) continue;
+      columnOfRow[taken] = -1;
+      if (strict && steps-- > 0) free[--i] = taken;
+      else free[left++] = taken;
+    }
+    return left;
+  }
+
+  #augment(cost: Float64Array, columns: number, start: number): boolean {
+    const { columnOfRow } = this;
+    const prices = this.#prices;
+    const rowOfColumn = this.#rowOfColumn;
+    const distances = this.#distances;
+    const previous = this.#previous;
+    const order = this.#columns;
+    const from = start * columns;
+    for (let column = 0; column < columns; column++) {
+      distances[column] = cost[from + column]! - prices[column]!;
+      previous[column] = start;
+      order[column] = column;
+    }
+    let low = 0;
+    let up = 0;
+    let scanned = 0;
+    let least = 0;
+    let end = -1;
+    while (end < 0) {
+      if (low === up) {
+        scanned = low;
+        least = Infinity;
+        for (let k = low; k < columns; k++) {
+          const column = order[k]!;
+          const distance = distances[column]!;
+          if (distance > least) continue;
+          if (distance < least) {
+            least = distance;
+            up = low;
+          }
+          order[k] = order[up]!;
+          order[up++] = column;
+        }
+        if (least === Infinity) return false;
+        for (let k = low; k < up && end < 0; k++) if (rowOfColumn[order[k]!]! < 0) end = order[k]!;
+        if (end >= 0) break;
+      }
+      const column = order[low++]!;
+      const row = rowOfColumn[column]!;
+      const at = row * columns;
+      const through = cost[at + column]! - prices[column]! - least;
+      for (let k = up; k < columns; k++) {
+        const other = order[k]!;
+        const distance = cost[at + other]! - prices[other]! - through;
+        if (distance >= distances[other]!) continue;
+        distances[other] = distance;
+        previous[other] = row;
+        // Rounding may put it a hair below the least; it is then as near as the nearest.
+        if (distance <= least) {
+          if (rowOfColumn[other]! < 0) {
+            end = other;
+            break;
+          }
+          order[k] = order[up]!;
+          order[up++] = other;
+        }
+      }
+    }
+    for (let k = 0; k < scanned; k++) {
+      const column = order[k]!;
+      prices[column]! += distances[column]! - least;
+    }
+    for (let row = -1; row !== start; ) {
+      row = previous[end]!;
+      rowOfColumn[end] = row;
+      const next = columnOfRow[row]!;
+      columnOfRow[row] = end;
+      end = next;
+    }
+    return true;
+  }
+
+  #reserve(rows: number, columns: number): void {
+    if (this.columnOfRow.length < rows) {
+      this.columnOfRow = new Int32Array(rows);
+      this.#free = new Int32Array(rows);
+    }
+    if (this.#prices.length < columns) {
+      this.#prices = new Float64Array(columns);
+      this.#distances = new Float64Array(columns);
+      this.#rowOfColumn = new Int32Array(columns);
+      this.#previous = new Int32Array(columns);
+      this.#columns = new Int32Array(columns);
+    }
+  }
+}
