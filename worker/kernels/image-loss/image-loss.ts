@@ -1,4 +1,4 @@
-import type { Backend, DeviceBuffer, Kernel, WasmBackend } from '../../compute/index.ts';
+import { type Backend, type DeviceBuffer, GrowingBuffers, type Kernel, type WasmBackend } from '../../compute/index.ts';
 import { WINDOW_RADIUS } from './reference.ts';
 
 /** Per thread: constants, 8 temporary rows and two windows of 78, each row of 4 planes of 336 floats (kernel.as.ts). */
@@ -7,28 +7,9 @@ const SCRATCH_BYTES_PER_THREAD = 64 + (8 + 2 * 78) * 4 * 336 * 4;
 const ROW_SUM_BYTES = 8;
 
 /** Working memory of {@link imageLoss}; its size hardly depends on the image's. One object serves every view. */
-export class ImageLossWorkspace {
-  readonly #backend: Backend;
-  readonly #buffers = new Map<string, DeviceBuffer>();
-
+export class ImageLossWorkspace extends GrowingBuffers {
   constructor(backend: Backend) {
-    this.#backend = backend;
-  }
-
-  /** A buffer of at least `sizeBytes`; contents are lost when it grows. */
-  ensure(name: string, sizeBytes: number): DeviceBuffer {
-    const current = this.#buffers.get(name);
-    if (current !== undefined && current.sizeBytes >= sizeBytes) return current;
-    if (current !== undefined) this.#backend.destroyBuffer(current);
-    this.#buffers.delete(name);
-    const buffer = this.#backend.createBuffer(`image loss: ${name}`, sizeBytes);
-    this.#buffers.set(name, buffer);
-    return buffer;
-  }
-
-  dispose(): void {
-    for (const buffer of this.#buffers.values()) this.#backend.destroyBuffer(buffer);
-    this.#buffers.clear();
+    super(backend, 'image loss');
   }
 }
 
