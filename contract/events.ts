@@ -53,7 +53,7 @@ export const jobStateSchema = z.enum(['queued', 'running', 'cancelling', 'finish
 export type JobState = z.infer<typeof jobStateSchema>;
 
 /** Progress of a job that is not a training: a fraction where it is known, and what is being done. */
-export const workEventSchema = z.discriminatedUnion('type', [
+const workEventSchema = z.discriminatedUnion('type', [
   z.object({
     type: z.literal('work'),
     stage: z.string(),

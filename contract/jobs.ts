@@ -17,7 +17,7 @@ export const PROTOCOL_VERSION = 1;
 export const HEARTBEAT_MS = 1000;
 
 /** One line of benchmarks.md: what was promised, what was measured. `value` is null when the run did not get that far. */
-export const benchmarkTargetSchema = z.object({
+const benchmarkTargetSchema = z.object({
   name: z.string(),
   target: z.string(),
   value: z.union([z.number(), z.string(), z.boolean()]).nullable(),
@@ -25,7 +25,7 @@ export const benchmarkTargetSchema = z.object({
 });
 export type BenchmarkTarget = z.infer<typeof benchmarkTargetSchema>;
 
-export const benchmarkRequestSchema = computeOptionsSchema.extend({
+const benchmarkRequestSchema = computeOptionsSchema.extend({
   name: z.string().min(1).max(100),
   quick: z.boolean().default(false),
   seed: z.number().int().min(0).max(0xffffffff).default(0),
@@ -35,7 +35,7 @@ export const benchmarkRequestSchema = computeOptionsSchema.extend({
 export type BenchmarkRequest = z.infer<typeof benchmarkRequestSchema>;
 
 /** A JSON document with the benchmark's own figures beside its targets. */
-export const benchmarkResultSchema = z.object({ targets: z.array(benchmarkTargetSchema) }).catchall(z.json());
+const benchmarkResultSchema = z.object({ targets: z.array(benchmarkTargetSchema) }).catchall(z.json());
 export type BenchmarkResult = z.infer<typeof benchmarkResultSchema>;
 
 /**
@@ -44,12 +44,12 @@ export type BenchmarkResult = z.infer<typeof benchmarkResultSchema>;
  */
 export const inspectionProbeSchema = z.enum(['wasm', 'webgpu', 'onnxruntime', 'tensorflow']);
 export type InspectionProbe = z.infer<typeof inspectionProbeSchema>;
-export const inspectionRequestSchema = z.object({ probe: inspectionProbeSchema });
+const inspectionRequestSchema = z.object({ probe: inspectionProbeSchema });
 export type InspectionRequest = z.infer<typeof inspectionRequestSchema>;
 
-export const inspectionStateSchema = z.enum(['ok', 'absent', 'problem']);
+const inspectionStateSchema = z.enum(['ok', 'absent', 'problem']);
 /** One line of `doctor`. `absent` is an optional part that is not there; `problem` is something that should work and does not. */
-export const inspectionLineSchema = z.object({
+const inspectionLineSchema = z.object({
   name: z.string(),
   state: inspectionStateSchema,
   /** What was found: a version, an adapter, a count. */
@@ -60,7 +60,7 @@ export const inspectionLineSchema = z.object({
   remedy: z.string().optional(),
 });
 export type InspectionLine = z.infer<typeof inspectionLineSchema>;
-export const inspectionResultSchema = z.object({ lines: z.array(inspectionLineSchema) });
+const inspectionResultSchema = z.object({ lines: z.array(inspectionLineSchema) });
 export type InspectionResult = z.infer<typeof inspectionResultSchema>;
 
 /** Request and result of every job kind. A kind added here does not compile until the worker has a handler for it. */
@@ -73,7 +73,6 @@ export const jobSchemas = {
 } as const;
 
 export type JobKind = keyof typeof jobSchemas;
-export const jobKindSchema = z.enum(Object.keys(jobSchemas) as [JobKind, ...JobKind[]]);
 
 /** A request with its defaults filled in, as the worker's handler gets it. */
 export type JobRequestOf<K extends JobKind> = z.infer<(typeof jobSchemas)[K]['request']>;

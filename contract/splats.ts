@@ -24,7 +24,7 @@ import { z } from 'zod';
 export const SPLATS_MAGIC = 'LSSPLAT1';
 
 /** Arrays start at a multiple of this many bytes. */
-export const SPLATS_ALIGNMENT_BYTES = 64;
+const SPLATS_ALIGNMENT_BYTES = 64;
 
 export const SPLATS_LIMITS = {
   /** More than any header needs; a larger length field is a damaged or hostile file. */

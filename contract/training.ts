@@ -7,7 +7,7 @@ const fraction = z.number().min(0).max(1);
 const rate = z.number().min(0);
 const path = z.string().min(1).max(4096);
 
-export const TRAINING_LIMITS = {
+const TRAINING_LIMITS = {
   frames: 100_000,
   imageSide: 32_768,
   points: 100_000_000,
@@ -16,7 +16,7 @@ export const TRAINING_LIMITS = {
 } as const;
 
 /** A rigid transform into the camera's axes (OpenCV: x right, y down, z forward): `x_camera = R(quaternion) x_world + translation`. */
-export const cameraFromWorldSchema = z.object({
+const cameraFromWorldSchema = z.object({
   /** wxyz, any non-zero length; the reader normalises. */
   quaternion: z.tuple([finite, finite, finite, finite]).refine((q) => q.some((value) => value !== 0), {
     error: 'quaternion must not be zero',
@@ -25,7 +25,7 @@ export const cameraFromWorldSchema = z.object({
 });
 
 /** A pinhole view: what the worker needs to render one. Distortion has been removed at import. */
-export const pinholeViewSchema = z.object({
+const pinholeViewSchema = z.object({
   /** Pixels. */
   width: z.number().int().min(1).max(TRAINING_LIMITS.imageSide),
   height: z.number().int().min(1).max(TRAINING_LIMITS.imageSide),
@@ -39,7 +39,7 @@ export const pinholeViewSchema = z.object({
 export type PinholeView = z.infer<typeof pinholeViewSchema>;
 
 /** One photo: upright 8-bit RGB of exactly `width` x `height` at `imagePath`. */
-export const trainingFrameSchema = pinholeViewSchema.extend({
+const trainingFrameSchema = pinholeViewSchema.extend({
   name: z.string().min(1).max(1024),
   imagePath: path,
   role: z.enum(['train', 'holdout']),
@@ -47,7 +47,7 @@ export const trainingFrameSchema = pinholeViewSchema.extend({
 export type TrainingFrame = z.infer<typeof trainingFrameSchema>;
 
 /** Sparse points file: float32 little-endian positions [M, 3], then uint8 sRGB colours [M, 3]; exactly 15·M bytes. */
-export const sparsePointsSchema = z.object({
+const sparsePointsSchema = z.object({
   path,
   /** M. */
   count: z.number().int().min(0).max(TRAINING_LIMITS.points),
@@ -99,7 +99,7 @@ export type TrainingParameters = z.infer<typeof trainingParametersSchema>;
 
 export const backendChoiceSchema = z.enum(['auto', 'wasm', 'webgpu']);
 export type BackendChoice = z.infer<typeof backendChoiceSchema>;
-export const backendNameSchema = z.enum(['wasm', 'webgpu']);
+const backendNameSchema = z.enum(['wasm', 'webgpu']);
 export type BackendName = z.infer<typeof backendNameSchema>;
 
 /** How a compute job may use the machine; shared by every job kind that computes. */
@@ -141,7 +141,7 @@ export const trainingRequestSchema = computeOptionsSchema.extend({
 export type TrainingRequest = z.infer<typeof trainingRequestSchema>;
 
 /** Image quality of one frame: PSNR in dB and SSIM (the metric, not the training loss) of the clamped 8-bit-range rendering. */
-export const frameQualitySchema = z.object({ name: z.string(), psnr: z.number(), ssim: z.number() });
+const frameQualitySchema = z.object({ name: z.string(), psnr: z.number(), ssim: z.number() });
 export type FrameQuality = z.infer<typeof frameQualitySchema>;
 
 /** Means over `perFrame`; null when no frame was held out, so that an absent figure is never mistaken for a number. */

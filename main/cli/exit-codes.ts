@@ -1,7 +1,7 @@
 import type { FailureCode } from '../../contract/index.ts';
 
 export const EXIT_OK = 0;
-export const EXIT_USAGE = 2;
+const EXIT_USAGE = 2;
 
 /** The exit code of each failure; listed in `--help`. */
 export function exitCodeOf(code: FailureCode): number {

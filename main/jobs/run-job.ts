@@ -61,7 +61,7 @@ export interface RunningJob<K extends JobKind> {
 }
 
 /** A single iteration may take seconds on a slow machine under swap; a hang is longer than this. */
-export const DEFAULT_SILENCE_MS = 180_000;
+const DEFAULT_SILENCE_MS = 180_000;
 const DEFAULT_LADDER: CancelLadder = { askMs: 60_000, terminateMs: 3000 };
 /** After the process has exited, its last messages may still be in the channel; a grandchild may hold the pipes for ever. */
 const DRAIN_MS = 2000;

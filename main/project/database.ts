@@ -6,7 +6,7 @@ import { fsyncFile, fsyncFolder } from './files.ts';
 import type { Migration } from './migrations.ts';
 
 /** `LSCP` in SQLite's application_id: tells our files from any other SQLite database. */
-export const APPLICATION_ID = 0x4c534350;
+const APPLICATION_ID = 0x4c534350;
 const SQLITE_MAGIC = 'SQLite format 3\0';
 const HEADER_BYTES = 100;
 const BUSY_TIMEOUT_MS = 5000;

@@ -41,7 +41,7 @@ export async function inspect(request: InspectionRequest): Promise<InspectionRes
 }
 
 /** Whether this engine compiles fixed-width and relaxed SIMD. */
-export function simdSupport(): { simd: boolean; relaxedSimd: boolean } {
+function simdSupport(): { simd: boolean; relaxedSimd: boolean } {
   return { simd: WebAssembly.validate(SIMD_MODULE), relaxedSimd: WebAssembly.validate(RELAXED_SIMD_MODULE) };
 }
 

@@ -141,6 +141,7 @@ describe('describeError', () => {
   test('keeps a failure code that a foreign error carries', () => {
     const error = Object.assign(new Error('4 GiB are not enough'), { code: 'out-of-memory' });
     expect(describeError(error)).toEqual({ code: 'out-of-memory', message: '4 GiB are not enough' });
+    expect(describeError(Object.assign(new Error('x'), { code: 'image-file' })).code).toBe('bad-input');
     expect(describeError(Object.assign(new Error('x'), { code: 'ENOENT' })).code).toBe('internal');
   });
 

@@ -33,10 +33,10 @@ export interface HostPort {
 }
 
 /** Ordered messages that may wait in the channel. Reached only when the host has stopped reading. */
-export const MAX_PENDING_EVENTS = 10_000;
+const MAX_PENDING_EVENTS = 10_000;
 
 /** A job that does not notice its lost host within this time is ended, so that a new process may take over its files. */
-export const ORPHAN_GRACE_MS = 8000;
+const ORPHAN_GRACE_MS = 8000;
 
 /**
  * Runs the one job of this process. Resolves with the exit code once the last message has left.
@@ -172,6 +172,11 @@ class Outbox {
   }
 }
 
+/** Codes of the worker's own errors that mean something else outside. */
+const CODES_OF_THE_WORKER: { readonly [code: string]: string } = {
+  'image-file': 'bad-input',
+};
+
 /** What went wrong, as the host shows it. Errors that carry a failure code of the contract keep it. */
 export function describeError(error: unknown, signal?: AbortSignal): Failure {
   if (error instanceof LiftscopeError) return error.toFailure();
@@ -181,7 +186,8 @@ export function describeError(error: unknown, signal?: AbortSignal): Failure {
       : { code: 'cancelled', message: 'The job was cancelled.' };
   }
   if (!isError(error)) return { code: 'internal', message: `The job threw ${String(error)}` };
-  const code = failureCodeSchema.safeParse('code' in error ? error.code : undefined);
+  const ownCode = 'code' in error ? String(error.code) : '';
+  const code = failureCodeSchema.safeParse(CODES_OF_THE_WORKER[ownCode] ?? ownCode);
   if (code.success) return { code: code.data, message: error.message };
   if (error instanceof RangeError && /allocation|Invalid (array|typed array) length/i.test(error.message)) {
     return {

@@ -1,0 +1,300 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { cp } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import Database from 'better-sqlite3';
+import sharp from 'sharp';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { z } from 'zod';
+import { trainingResultSchema } from '../../contract/index.ts';
+import { writeDotsCapture } from './dots.ts';
+
+const entry = fileURLToPath(new URL('../cli.ts', import.meta.url));
+const launcher = fileURLToPath(new URL('../liftscope.mjs', import.meta.url));
+
+interface Finished {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+function start(
+  args: readonly string[],
+  nodeArgs: readonly string[] = [entry],
+): { child: ChildProcess; done: Promise<Finished> } {
+  const child = spawn(process.execPath, [...nodeArgs, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
+  let stdout = '';
+  let stderr = '';
+  child.stdout?.on('data', (chunk: Buffer) => {
+    stdout += chunk.toString();
+  });
+  child.stderr?.on('data', (chunk: Buffer) => {
+    stderr += chunk.toString();
+  });
+  const done = new Promise<Finished>((resolve) => child.on('close', (code) => resolve({ code, stdout, stderr })));
+  return { child, done };
+}
+
+const run = (...args: string[]): Promise<Finished> => start(args).done;
+
+/** The one document on stdout. */
+function documentOf(finished: Finished): Record<string, unknown> {
+  return z.record(z.string(), z.unknown()).parse(JSON.parse(finished.stdout));
+}
+
+function errorOf(finished: Finished): { code: string; message: string; hint?: string | undefined } {
+  const failure = z.object({ code: z.string(), message: z.string(), hint: z.string().optional() });
+  return z.strictObject({ error: failure }).parse(JSON.parse(finished.stdout)).error;
+}
+
+/** Resolves when the child's stderr has said this. */
+function untilSaid(child: ChildProcess, text: RegExp): Promise<void> {
+  return new Promise((resolve, reject) => {
+    let said = '';
+    child.stderr?.on('data', (chunk: Buffer) => {
+      said += chunk.toString();
+      if (text.test(said)) resolve();
+    });
+    child.on('close', () => reject(new Error(`it ended without saying ${String(text)}:\n${said}`)));
+  });
+}
+
+let root: string;
+let capture: string;
+/** A project with the capture imported; tests work on copies of it. */
+let imported: string;
+
+beforeAll(async () => {
+  root = mkdtempSync(join(tmpdir(), 'liftscope-cli-'));
+  capture = join(root, 'dots');
+  imported = join(root, 'imported.liftscope');
+  await writeDotsCapture(capture, 8);
+  const finished = await run('import', capture, '--project', imported, '--holdout', '4', '--json');
+  expect(finished.code, finished.stderr).toBe(0);
+  expect(documentOf(finished)).toMatchObject({
+    name: 'dots',
+    format: 'colmap-txt',
+    trainFrames: 6,
+    holdoutFrames: 2,
+    holdout: ['00.png', '04.png'],
+    points: 8,
+    warnings: [],
+  });
+});
+afterAll(() => rmSync(root, { recursive: true, force: true }));
+
+let copies = 0;
+async function freshProject(): Promise<string> {
+  const folder = join(root, `copy-${copies++}.liftscope`);
+  await cp(imported, folder, { recursive: true });
+  return folder;
+}
+
+describe('the process', () => {
+  test('an old Node is told what it needs, before anything it cannot load', async () => {
+    const pretend = `data:text/javascript,Object.defineProperty(process.versions,'node',{value:'20.19.0'})`;
+    for (const file of [entry, launcher]) {
+      const finished = await start(['doctor', '--json'], ['--import', pretend, file]).done;
+      expect(finished.code).toBe(6);
+      expect(errorOf(finished).message).toMatch(/needs Node 24.*20\.19\.0/);
+    }
+  });
+});
+
+describe('bad input', () => {
+  test('a project that is not there, and a capture that is none', async () => {
+    const nowhere = join(root, 'nowhere');
+    const [train, missing, empty] = await Promise.all([
+      run('train', nowhere, '--json'),
+      run('import', nowhere, '--project', join(root, 'x.liftscope'), '--json'),
+      run('import', root, '--project', join(root, 'x.liftscope'), '--json'),
+    ]);
+    for (const finished of [train, missing, empty]) expect(finished.code).toBe(3);
+    expect(errorOf(train)).toMatchObject({ code: 'not-found', hint: expect.stringMatching(/import/) });
+    expect(errorOf(missing)).toMatchObject({ code: 'not-found', message: expect.stringContaining(nowhere) });
+    expect(errorOf(empty)).toMatchObject({ code: 'bad-input' });
+    expect(existsSync(nowhere)).toBe(false);
+    expect(existsSync(join(root, 'x.liftscope'))).toBe(false);
+  });
+
+  test('a frame, splats and a benchmark that do not exist', async () => {
+    const out = join(root, 'never.png');
+    const [evaluate, render, exported, bench] = await Promise.all([
+      run('eval', imported, '--json'),
+      run('render', imported, '--frame', '99.png', '--out', out, '--json'),
+      run('export', imported, '--out', join(root, 'never.ply'), '--json'),
+      run('bench', 'no-such-benchmark', '--json'),
+    ]);
+    for (const finished of [evaluate, render, exported, bench]) expect(finished.code).toBe(3);
+    for (const finished of [evaluate, render, exported]) expect(errorOf(finished).message).toMatch(/no trained splats/);
+    expect(errorOf(bench).hint).toMatch(/splat-fox/);
+    expect(existsSync(out)).toBe(false);
+  });
+
+  test('a photo that has gone missing is named', async () => {
+    const gone = join(root, 'gone');
+    const project = join(root, 'gone.liftscope');
+    await cp(capture, gone, { recursive: true });
+    expect((await run('import', gone, '--project', project)).code).toBe(0);
+    rmSync(join(gone, 'images', '03.png'));
+    const finished = await run('train', project, '--json');
+    expect(finished.code).toBe(3);
+    expect(errorOf(finished).message).toContain('03.png');
+  });
+
+  test('--resume without anything to resume', async () => {
+    const finished = await run('train', imported, '--resume', '--json');
+    expect(finished.code).toBe(3);
+    expect(errorOf(finished).message).toMatch(/nothing has been trained/);
+  });
+});
+
+describe('doctor', () => {
+  test('reports every part and whether training can run', async () => {
+    const finished = await run('doctor', '--json');
+    expect(finished.code).toBe(0);
+    const lines = z.array(z.object({ name: z.string(), state: z.string() })).parse(documentOf(finished).lines);
+    const names = lines.map((line) => line.name);
+    for (const name of [
+      'node',
+      'processor',
+      'memory',
+      'wasm SIMD',
+      'wasm threads',
+      'kernels',
+      'webgpu',
+      'sqlite',
+      'sharp',
+      'electron',
+    ]) {
+      expect(names).toContain(name);
+    }
+    expect(documentOf(finished)).toMatchObject({ ready: true, backend: 'wasm' });
+  });
+});
+
+describe('from training to pictures', () => {
+  const training = ['--iterations', '150', '--seed', '4', '--json'];
+
+  test('train, eval, render and export agree with each other', async () => {
+    const project = await freshProject();
+    const trained = await run('train', project, ...training);
+    expect(trained.code, trained.stderr).toBe(0);
+    const result = trainingResultSchema.parse(documentOf(trained));
+    expect(result).toMatchObject({ seed: 4, iterations: 150, backend: 'wasm' });
+    expect(result.psnr).toBeGreaterThan(12);
+    expect(result.perFrame.map((frame) => frame.name)).toEqual(['00.png', '04.png']);
+    expect(result.peakMemoryBytes).toBeGreaterThan(1e7);
+    expect(result.gaussians).toBeGreaterThan(0);
+    expect(existsSync(result.splatsPath)).toBe(true);
+    expect(existsSync(join(project, 'checkpoints')) ? readdirSync(join(project, 'checkpoints')) : []).toEqual([]);
+
+    const evaluated = await run('eval', project, '--json');
+    expect(evaluated.code, evaluated.stderr).toBe(0);
+    expect(documentOf(evaluated)).toMatchObject({
+      psnr: expect.closeTo(result.psnr ?? Number.NaN, 6),
+      ssim: expect.closeTo(result.ssim ?? Number.NaN, 6),
+      seconds: result.seconds,
+      iterationsPerSecond: result.iterationsPerSecond,
+      gaussians: result.gaussians,
+      seed: 4,
+      backend: 'wasm',
+    });
+
+    const [png, ply] = [join(root, 'a.png'), join(root, 'a.ply')];
+    const [rendered, exported] = await Promise.all([
+      run('render', project, '--frame', '04.png', '--out', png, '--json'),
+      run('export', project, '--format', 'ply', '--out', ply, '--json'),
+    ]);
+    expect(rendered.code, rendered.stderr).toBe(0);
+    expect(documentOf(rendered)).toMatchObject({ width: 48, height: 40 });
+    const picture = await sharp(png).removeAlpha().raw().toBuffer();
+    const photo = await sharp(join(capture, 'images', '04.png'))
+      .removeAlpha()
+      .raw()
+      .toBuffer();
+    expect(picture.length).toBe(photo.length);
+    const squares = picture.reduce((sum, value, index) => sum + (value - (photo[index] ?? Number.NaN)) ** 2, 0);
+    const psnr = 10 * Math.log10((255 * 255 * photo.length) / squares);
+    // Rounding to 8 bit is all that lies between this picture and the one that was scored.
+    expect(psnr).toBeCloseTo(result.perFrame[1]?.psnr ?? Number.NaN, 0);
+    expect(exported.code, exported.stderr).toBe(0);
+    expect(documentOf(exported)).toMatchObject({ gaussians: result.gaussians });
+  });
+
+  test('Ctrl-C writes a checkpoint, exit code 4; --resume ends where an uninterrupted training does', async () => {
+    const [interrupted, whole] = [await freshProject(), await freshProject()];
+    const long = ['--iterations', '1500', '--seed', '9', '--checkpoint-every', '100', '--json'];
+    const { child, done } = start(['train', interrupted, ...long]);
+    await untilSaid(child, /Checkpoint at iteration/);
+    child.kill('SIGINT');
+    const stopped = await done;
+    expect(stopped.code, stopped.stderr).toBe(4);
+    expect(errorOf(stopped)).toMatchObject({ code: 'cancelled', hint: expect.stringMatching(/--resume/) });
+
+    const other = await run('train', interrupted, '--resume', '--seed', '10', '--json');
+    expect(other.code).toBe(3);
+    expect(errorOf(other).message).toMatch(/seed 9/);
+
+    const resumed = await run('train', interrupted, '--resume', '--json');
+    expect(resumed.code, resumed.stderr).toBe(0);
+    expect(resumed.stderr).toMatch(/Resuming at iteration \d+/);
+    const reference = await run('train', whole, ...long);
+    expect(documentOf(resumed).splatsHash).toBe(documentOf(reference).splatsHash);
+    expect(documentOf(resumed)).toMatchObject({ seed: 9, iterations: 1500 });
+
+    const again = await run('train', interrupted, '--resume', '--json');
+    expect(errorOf(again).message).toMatch(/has finished/);
+  });
+
+  test('kill -9 of the host, then of the worker: --resume loses only the time since the last checkpoint', async () => {
+    const project = await freshProject();
+    const long = ['--iterations', '1500', '--seed', '9', '--checkpoint-every', '100'];
+    const first = start(['train', project, ...long, '--json']);
+    await untilSaid(first.child, /Checkpoint at iteration/);
+    first.child.kill('SIGKILL');
+    expect((await first.done).code).toBe(null);
+
+    const second = start(['train', project, '--resume', '--checkpoint-every', '100', '--json']);
+    await untilSaid(second.child, /Resuming at iteration [1-9]\d*[\s\S]*Checkpoint at iteration/);
+    process.kill(workerPidOf(project), 'SIGKILL');
+    const crashed = await second.done;
+    expect(crashed.code, crashed.stderr).toBe(5);
+    expect(errorOf(crashed)).toMatchObject({ code: 'killed', hint: expect.stringMatching(/--resume/) });
+
+    const third = await run('train', project, '--resume', '--json');
+    expect(third.code, third.stderr).toBe(0);
+    const reference = await run('train', await freshProject(), ...long, '--json');
+    expect(documentOf(third).splatsHash).toBe(documentOf(reference).splatsHash);
+    expect(jobStates(project)).toEqual(['failed', 'failed', 'finished']);
+  });
+
+  test('the same seed gives the same splats on one thread and on two', async () => {
+    const [one, two] = await Promise.all(
+      ['1', '2'].map(async (threads) => run('train', await freshProject(), ...training, '--threads', threads)),
+    );
+    expect(one?.code, one?.stderr).toBe(0);
+    expect(documentOf(one!).splatsHash).toBe(documentOf(two!).splatsHash);
+  });
+});
+
+function withDatabase<T>(project: string, use: (db: Database.Database) => T): T {
+  const db = new Database(join(project, 'project.sqlite'), { readonly: true });
+  try {
+    return use(db);
+  } finally {
+    db.close();
+  }
+}
+
+function workerPidOf(project: string): number {
+  return withDatabase(project, (db) =>
+    z.int().parse(db.prepare('SELECT worker_pid FROM jobs ORDER BY id DESC LIMIT 1').pluck().get()),
+  );
+}
+
+function jobStates(project: string): unknown[] {
+  return withDatabase(project, (db) => db.prepare('SELECT state FROM jobs ORDER BY id').pluck().all());
+}
