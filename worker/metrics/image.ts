@@ -5,6 +5,8 @@
  * function, zero-padded and averaged over every pixel; it lives in worker/kernels/image-loss.
  */
 
+import { MetricInputError } from './errors.ts';
+
 /** One image of linear values, nominally in [0, 1]; `data` holds width·height·channels numbers. */
 export interface FloatImage {
   readonly width: number;
@@ -33,7 +35,7 @@ export function ssimWindow(): Float64Array {
 /**
  * Peak signal-to-noise ratio in dB for a peak of 1: −10·log10(mean squared error over pixels and channels).
  * Identical images give +Infinity.
- * @throws RangeError on images of different or impossible sizes, or with values that are not finite.
+ * @throws MetricInputError on images of different or impossible sizes, or with values that are not finite.
  */
 export function psnr(a: FloatImage, b: FloatImage): number {
   const planesA = planesOf(a, 'first image');
@@ -51,7 +53,7 @@ export function psnr(a: FloatImage, b: FloatImage): number {
 /**
  * Structural similarity (Wang et al. 2004, Eq. 13): 11x11 Gaussian window with σ 1.5, K1 0.01, K2 0.03, population
  * covariance, mean over the windows inside the image, then over channels.
- * @throws RangeError as {@link psnr}, and for images with a side shorter than the window.
+ * @throws MetricInputError as {@link psnr}, and for images with a side shorter than the window.
  */
 export function ssim(a: FloatImage, b: FloatImage): number {
   const planesA = planesOf(a, 'first image');
@@ -59,7 +61,7 @@ export function ssim(a: FloatImage, b: FloatImage): number {
   requireSameShape(a, b);
   const { width, height } = a;
   if (width < SSIM_WINDOW_SIZE || height < SSIM_WINDOW_SIZE) {
-    throw new RangeError(
+    throw new MetricInputError(
       `SSIM needs images of at least ${SSIM_WINDOW_SIZE}x${SSIM_WINDOW_SIZE} pixels, got ${width}x${height}: use a larger scale or PSNR only`,
     );
   }
@@ -118,7 +120,7 @@ function blurInterior(plane: Float64Array, width: number, height: number, window
 function requireSameShape(a: FloatImage, b: FloatImage): void {
   if (a.width === b.width && a.height === b.height && a.channels === b.channels) return;
   const shape = (image: FloatImage) => `${image.width}x${image.height}x${image.channels}`;
-  throw new RangeError(`cannot compare images of ${shape(a)} and ${shape(b)}: bring both to one size first`);
+  throw new MetricInputError(`cannot compare images of ${shape(a)} and ${shape(b)}: bring both to one size first`);
 }
 
 /** One Float64Array [H·W] per channel, checked. */
@@ -126,12 +128,12 @@ function planesOf(image: FloatImage, which: string): Float64Array[] {
   const { width, height, channels, data } = image;
   for (const [name, value] of Object.entries({ width, height, channels })) {
     if (!Number.isInteger(value) || value < 1) {
-      throw new RangeError(`${which}: ${name} must be a positive integer, got ${value}`);
+      throw new MetricInputError(`${which}: ${name} must be a positive integer, got ${value}`);
     }
   }
   const pixels = width * height;
   if (data.length !== pixels * channels) {
-    throw new RangeError(
+    throw new MetricInputError(
       `${which}: ${width}x${height}x${channels} needs ${pixels * channels} values, got ${data.length}`,
     );
   }
@@ -143,7 +145,7 @@ function planesOf(image: FloatImage, which: string): Float64Array[] {
       const value = data[c * channelStride + i * pixelStride]!;
       if (!Number.isFinite(value)) {
         const at = `x ${i % width}, y ${Math.floor(i / width)}, channel ${c}`;
-        throw new RangeError(`${which}: value at ${at} is ${value}: the image it came from is broken`);
+        throw new MetricInputError(`${which}: value at ${at} is ${value}: the image it came from is broken`);
       }
       plane[i] = value;
     }
