@@ -10,6 +10,7 @@ import type {
 } from '../../contract/index.ts';
 import { createBackend } from '../compute/index.ts';
 import { type PlanarFloatImage, writeImage } from '../images/index.ts';
+import type { ShDegree } from '../kernels/index.ts';
 import { readSplats } from './file.ts';
 import { SplatModel } from './model.ts';
 import { type RenderedChannels, SplatRenderer } from './render.ts';
@@ -38,7 +39,7 @@ async function withModel<Result>(
     ...(options.memoryBudgetBytes > 0 ? { memoryBudgetBytes: options.memoryBudgetBytes } : {}),
   });
   try {
-    const model = new SplatModel(backend, splats.count, splats.shDegree, { trainable: false });
+    const model = new SplatModel(backend, splats.count, splats.shDegree as ShDegree, { trainable: false });
     model.upload(splats);
     const result = await work(new SplatRenderer(backend, model));
     return {

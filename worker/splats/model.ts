@@ -1,6 +1,6 @@
 /** The Gaussians being trained, with their Adam moments, on a backend. */
 import type { Backend, DeviceBuffer } from '../compute/index.ts';
-import { laneBytes, PADDING, packLanes, unpackLanes } from '../kernels/index.ts';
+import { laneBytes, PADDING, packLanes, type ShDegree, unpackLanes } from '../kernels/index.ts';
 import type { SplatArrays } from './file.ts';
 
 export const GROUPS = ['means', 'quaternions', 'logScales', 'logitOpacities', 'sh'] as const;
@@ -20,7 +20,7 @@ export function trainedGaussianBytes(shDegree: number): number {
 /** Parameters in lane blocks (`packLanes`): room for `capacity` Gaussians, of which the first `count` are in use. */
 export class SplatModel {
   readonly capacity: number;
-  readonly shDegree: number;
+  readonly shDegree: ShDegree;
   count = 0;
   readonly parameters: GroupBuffers;
   /** Adam's moments; absent in a model that is only rendered. */
@@ -29,7 +29,7 @@ export class SplatModel {
   readonly #owned: DeviceBuffer[] = [];
 
   /** @throws OutOfMemoryError when the backend's budget does not hold `capacity` Gaussians. */
-  constructor(backend: Backend, capacity: number, shDegree: number, options: { readonly trainable: boolean }) {
+  constructor(backend: Backend, capacity: number, shDegree: ShDegree, options: { readonly trainable: boolean }) {
     this.#backend = backend;
     this.capacity = capacity;
     this.shDegree = shDegree;

@@ -11,7 +11,7 @@ import {
   ImageLossWorkspace,
   imageLoss,
   PROJECTED_BYTES,
-  projectForward,
+  project,
   SLOT_BYTES,
   splatUpdate,
   TileLists,
@@ -79,7 +79,7 @@ export class SplatOptimiser {
     } as const;
 
     const clock = new PhaseClock(this.timings);
-    backend.run(projectForward, scene);
+    backend.run(project, scene);
     clock.lap('projection');
     backend.run(binTiles, { projected, count: model.count, width, height, lists: this.#lists });
     clock.lap('sort and tiles');
@@ -149,12 +149,21 @@ export class SplatOptimiser {
     ]);
     const plan = planCopies({ count: model.count, ...splats, weights }, targets, parameters.deadOpacity, random);
     if (plan.targets.length > 0) {
+      const upload = (name: string, data: Uint32Array | Float32Array) => {
+        const buffer = this.#buffers.ensure(`copies: ${name}`, data.byteLength);
+        backend.write(buffer, data);
+        return buffer;
+      };
       backend.run(copyGaussians, {
         parameters: model.parameters,
         firstMoments: model.moments!.first,
         secondMoments: model.moments!.second,
         shDegree: model.shDegree,
-        plan,
+        copies: plan.targets.length,
+        sources: upload('sources', plan.sources),
+        targets: upload('targets', plan.targets),
+        newLogitOpacities: upload('opacities', plan.logitOpacities),
+        newLogScales: upload('scales', plan.logScales),
       });
       model.count = Math.max(model.count, grown);
     }

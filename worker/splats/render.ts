@@ -9,7 +9,8 @@ import {
   blendForward,
   type PinholeView,
   PROJECTED_BYTES,
-  projectForward,
+  project,
+  type ShDegree,
   TileLists,
 } from '../kernels/index.ts';
 import { psnr, ssim } from '../metrics/index.ts';
@@ -71,11 +72,11 @@ export class SplatRenderer {
     };
   }
 
-  #prepare(view: PinholeView, activeShDegree: number) {
+  #prepare(view: PinholeView, activeShDegree: ShDegree) {
     const { parameters, count, shDegree } = this.#model;
     const { widthPixels: width, heightPixels: height } = view;
     const projected = this.#buffers.ensure('projected', Math.max(1, count) * PROJECTED_BYTES);
-    this.#backend.run(projectForward, { parameters, count, shDegree, activeShDegree, view, projected });
+    this.#backend.run(project, { parameters, count, shDegree, activeShDegree, view, projected });
     this.#backend.run(binTiles, { projected, count, width, height, lists: this.#lists });
     return { projected, lists: this.#lists, state: this.#state, width, height, background: [0, 0, 0] as const };
   }

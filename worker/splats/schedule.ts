@@ -1,5 +1,6 @@
 /** What changes over a training run, as functions of the iteration (0-based). */
 import type { TrainingParameters } from '../../contract/index.ts';
+import type { ShDegree } from '../kernels/index.ts';
 import { randomFor, shuffled } from './random.ts';
 
 /** Which of `frameCount` training frames an iteration shows: every epoch a new permutation. */
@@ -30,8 +31,8 @@ export function downscaleLevel(parameters: TrainingParameters, iteration: number
 }
 
 /** Degree of the spherical harmonics that is being optimised. */
-export function activeShDegree(parameters: TrainingParameters, iteration: number): number {
-  return Math.min(parameters.shDegree, Math.floor(iteration / parameters.shDegreeEvery));
+export function activeShDegree(parameters: TrainingParameters, iteration: number): ShDegree {
+  return Math.min(parameters.shDegree, Math.floor(iteration / parameters.shDegreeEvery)) as ShDegree;
 }
 
 /** Rate of the means, in scene units: exponential decay between the two ends. */

@@ -11,7 +11,7 @@ import {
 } from '../../contract/index.ts';
 import { type Backend, createBackend } from '../compute/index.ts';
 import { encodeImage, loadImage } from '../images/index.ts';
-import { cameraCentre } from '../kernels/index.ts';
+import { cameraCentre, type ShDegree } from '../kernels/index.ts';
 import { readNewestCheckpoint, restoreModel, writeCheckpoint } from './checkpoint.ts';
 import { writeSplats } from './file.ts';
 import { initialSplats, randomPoints, readPoints } from './initialise.ts';
@@ -87,7 +87,9 @@ class Training {
     this.#holdout = request.frames.filter((frame) => frame.role === 'holdout');
     this.#fingerprint = fingerprintOf(request);
     const { parameters } = request;
-    this.#model = new SplatModel(backend, parameters.maxGaussians, parameters.shDegree, { trainable: true });
+    this.#model = new SplatModel(backend, parameters.maxGaussians, parameters.shDegree as ShDegree, {
+      trainable: true,
+    });
     this.#renderer = new SplatRenderer(backend, this.#model);
     const { limitBytes, usedBytes } = backend.memory;
     const cacheBytes = request.memoryBudgetBytes > 0 ? (limitBytes - usedBytes) / 2 : DEFAULT_PHOTO_CACHE_BYTES;
@@ -292,7 +294,7 @@ class Training {
 export async function evaluateFrames(
   renderer: SplatRenderer,
   frames: readonly TrainingFrame[],
-  shDegree?: number,
+  shDegree?: ShDegree,
 ): Promise<FrameQuality[]> {
   const perFrame: FrameQuality[] = [];
   for (const frame of frames) {

@@ -60,10 +60,12 @@ export const binTiles: Kernel<BinArgs> = {
     lists.tilesY = Math.ceil(height / TILE);
     const tiles = lists.tileCount;
     const slotStart = lists.ensure('slotStart', (count + 1) * 4);
+    const rects = lists.ensure('rects', count * 8);
     const partials = lists.ensure('partials', threads * PARTIAL_BYTES);
     const records = backend.address(projected);
     const view = [records, count, width, height] as const;
-    backend.dispatch('binning.measure', ...view, backend.address(slotStart), backend.address(partials));
+    const work = [slotStart, rects, partials].map((buffer) => backend.address(buffer));
+    backend.dispatch('binning.measure', ...view, ...work);
 
     let instances = 0;
     let visible = 0;
@@ -84,14 +86,7 @@ export const binTiles: Kernel<BinArgs> = {
     let ids = lists.ensure('ids', count * 4);
     const slotTile = lists.ensure('slotTile', instances * 4);
     const expandTo = [slotTile, keys, ids].map((buffer) => backend.address(buffer));
-    backend.dispatch(
-      'binning.expand',
-      ...view,
-      backend.address(slotStart),
-      backend.address(partials),
-      ...expandTo,
-      minKey,
-    );
+    backend.dispatch('binning.expand', ...view, ...work, ...expandTo, minKey);
 
     // Depths of one view share most of their exponent bits: sorting the difference to the nearest needs fewer passes.
     const keyBits = visible === 0 ? 0 : 32 - Math.clz32(maxKey - minKey);

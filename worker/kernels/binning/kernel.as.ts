@@ -37,23 +37,41 @@ function bandTiles(p: usize, d0: f32, d1: f32, width: i32): u32 {
   return <u32>(<i32>begin / TILE) | (<u32>(<i32>end / TILE) << 16);
 }
 
-// Rows of pixels whose centres lie in the vertical extent, as tile rows.
+// Tiles of the bounding box: {firstX | lastX << 16, firstY | lastY << 16} at `rect`. Returns whether it meets the image.
+// Half a hundredth of a pixel of margin covers the rounding of centre and extent.
 // @ts-ignore: decorator
 @inline
-function firstRow(p: usize): i32 {
-  return <i32>max<f32>(ceil<f32>(load<f32>(p, 4) - load<f32>(p, 44) - 0.51), 0.0);
+function boundingTiles(p: usize, width: i32, height: i32, rect: usize): bool {
+  const x = load<f32>(p) - 0.5;
+  const y = load<f32>(p, 4) - 0.5;
+  const extentX = load<f32>(p, 40) + 0.01;
+  const extentY = load<f32>(p, 44) + 0.01;
+  const x0: f32 = max<f32>(ceil<f32>(x - extentX), 0.0);
+  const y0: f32 = max<f32>(ceil<f32>(y - extentY), 0.0);
+  const x1: f32 = min<f32>(floor<f32>(x + extentX), <f32>(width - 1));
+  const y1: f32 = min<f32>(floor<f32>(y + extentY), <f32>(height - 1));
+  if (!(x0 <= x1 && y0 <= y1)) return false;
+  store<u32>(rect, (<u32>x0 / TILE) | ((<u32>x1 / TILE) << 16));
+  store<u32>(rect, (<u32>y0 / TILE) | ((<u32>y1 / TILE) << 16), 4);
+  return true;
 }
 
+// Tiles that the ellipse touches in tile row ty, packed as in bandTiles.
 // @ts-ignore: decorator
 @inline
-function lastRow(p: usize, height: i32): i32 {
-  return <i32>min<f32>(floor<f32>(load<f32>(p, 4) + load<f32>(p, 44) - 0.49), <f32>(height - 1));
+function rowTiles(p: usize, ty: i32, width: i32): u32 {
+  const y = load<f32>(p, 4);
+  const extentY = load<f32>(p, 44);
+  const d0: f32 = max<f32>(<f32>(ty * TILE) + 0.5 - y, -extentY);
+  const d1: f32 = min<f32>(<f32>(ty * TILE + TILE) - 0.5 - y, extentY);
+  return bandTiles(p, d0, d1, width);
 }
 
-// Writes how many tiles each Gaussian touches to slotCount[g], and per thread {instances, visible, minKey, maxKey}.
+// Writes how many tiles each Gaussian touches to slotCount[g], the tiles of its box to rects[g], and per thread
+// {instances, visible, minKey, maxKey}. A box one tile wide or high is touched everywhere; only others need the ellipse.
 export function measure(
   thread: i32, threads: i32,
-  projected: usize, count: i32, width: i32, height: i32, slotCount: usize, partials: usize,
+  projected: usize, count: i32, width: i32, height: i32, slotCount: usize, rects: usize, partials: usize,
 ): void {
   const begin = rangeStart(thread, threads, count);
   const end = rangeStart(thread + 1, threads, count);
@@ -63,16 +81,19 @@ export function measure(
   let maxKey: u32 = 0;
   for (let g = begin; g < end; g++) {
     const p = projected + <usize>g * PROJECTED_BYTES;
+    const rect = rects + (<usize>g << 3);
     let tiles: u32 = 0;
-    if (load<f32>(p, 40) > 0.0) {
-      const row0 = firstRow(p);
-      const row1 = lastRow(p, height);
-      const y = load<f32>(p, 4);
-      for (let ty = row0 / TILE; max(row0, ty * TILE) <= row1; ty++) {
-        const band = bandTiles(p, <f32>max(row0, ty * TILE) + 0.5 - y, <f32>min(row1, ty * TILE + TILE - 1) + 0.5 - y, width);
-        const first = band & 0xffff;
-        const last = band >> 16;
-        if (last >= first) tiles += last - first + 1;
+    if (load<f32>(p, 40) > 0.0 && boundingTiles(p, width, height, rect)) {
+      const columns = (load<u32>(rect) >> 16) - (load<u32>(rect) & 0xffff) + 1;
+      const rows = (load<u32>(rect, 4) >> 16) - (load<u32>(rect, 4) & 0xffff) + 1;
+      if (columns == 1 || rows == 1) {
+        tiles = columns * rows;
+      } else {
+        const last = <i32>(load<u32>(rect, 4) >> 16);
+        for (let ty = <i32>(load<u32>(rect, 4) & 0xffff); ty <= last; ty++) {
+          const row = rowTiles(p, ty, width);
+          if ((row >> 16) >= (row & 0xffff)) tiles += (row >> 16) - (row & 0xffff) + 1;
+        }
       }
       if (tiles > 0) {
         const key = load<u32>(p, 36);
@@ -94,7 +115,7 @@ export function measure(
 // slotStart: counts in, exclusive prefix sums out ([N+1]); slotTile[slot] = tile; (key, id) of the visible ones.
 export function expand(
   thread: i32, threads: i32,
-  projected: usize, count: i32, width: i32, height: i32, slotStart: usize, partials: usize,
+  projected: usize, count: i32, width: i32, height: i32, slotStart: usize, rects: usize, partials: usize,
   slotTile: usize, keys: usize, ids: usize, minKey: u32,
 ): void {
   const begin = rangeStart(thread, threads, count);
@@ -115,13 +136,13 @@ export function expand(
     store<u32>(keys + (order << 2), load<u32>(p, 36) - minKey);
     store<u32>(ids + (order << 2), g);
     order++;
-    const row0 = firstRow(p);
-    const row1 = lastRow(p, height);
-    const y = load<f32>(p, 4);
-    for (let ty = row0 / TILE; max(row0, ty * TILE) <= row1; ty++) {
-      const band = bandTiles(p, <f32>max(row0, ty * TILE) + 0.5 - y, <f32>min(row1, ty * TILE + TILE - 1) + 0.5 - y, width);
-      const last = <i32>(band >> 16);
-      for (let tx = <i32>(band & 0xffff); tx <= last; tx++) {
+    const rect = rects + (<usize>g << 3);
+    const columns = load<u32>(rect);
+    const rows = load<u32>(rect, 4);
+    const plain = columns >> 16 == (columns & 0xffff) || rows >> 16 == (rows & 0xffff);
+    for (let ty = <i32>(rows & 0xffff); ty <= <i32>(rows >> 16); ty++) {
+      const row = plain ? columns : rowTiles(p, ty, width);
+      for (let tx = <i32>(row & 0xffff); tx <= <i32>(row >> 16); tx++) {
         store<u32>(slotTile + (<usize>slot << 2), ty * tilesX + tx);
         slot++;
       }

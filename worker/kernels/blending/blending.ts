@@ -100,7 +100,7 @@ export const blendChannels: Kernel<BlendChannelsArgs> = {
         ],
         ...[
           launch,
-          backend.address(scratch(backend, args.state, 7 + args.featureDim)),
+          backend.address(scratch(backend, args.state, 9 + args.featureDim)),
           ...frame(args),
           ...args.background,
         ],
@@ -133,7 +133,7 @@ export const blendChannelsBackward: Kernel<BlendChannelsBackwardArgs> = {
       'blending.backwardChannels',
       ...[backend.address(args.projected), backend.address(args.features), args.featureDim],
       ...[...listAddresses(backend, args, true), startLaunch(backend, args.state)],
-      ...[backend.address(scratch(backend, args.state, 7 + args.featureDim)), ...frame(args), ...args.background],
+      ...[backend.address(scratch(backend, args.state, 9 + args.featureDim)), ...frame(args), ...args.background],
       ...[args.upstream, args.upstreamAlpha, finalTransmittance(args), args.slots, args.featureSlots].map((buffer) =>
         backend.address(buffer),
       ),

@@ -6,8 +6,8 @@
 import { exp2x4InRange, fma, fnma, splat } from "../shared/math.as";
 import { ALPHA_MAX, ALPHA_MIN, PROJECTED_BYTES, SLOT_BYTES, STOP_TRANSMITTANCE, TILE } from "../shared/layout.as";
 import {
-  CHUNK_BYTES, INSTANCE_STREAM_BYTES, LOG2E, NEXT_CHUNK, NEXT_TILE, OVERFLOW, PLANE_BYTES, STRIP_BYTES,
-  loadStrip, startTile, storeStrip, stripOffsets, sums,
+  CHUNK_BYTES, INSTANCE_STREAM_BYTES, LOG2E, NEXT_CHUNK, NEXT_TILE, OVERFLOW, PLANE_BYTES, POWER_MIN, STRIP_BYTES,
+  loadStrip, reachedStrips, startTile, storeStrip, stripOffsets, sums, writeCentres,
 } from "./strips.as";
 
 /** Byte offset of channel 0 in the projected record: r, g, b and depth follow each other there. */
@@ -21,7 +21,7 @@ function channelAddress(p: usize, features: usize, gaussian: usize, dimension: i
 
 /**
  * output [4 + D, H, W]: colour with background, depth (sum w z), features; alpha [H, W]; contributors [H, W] int32.
- * Records masks and streams as `forward` does. Scratch per thread: (2 + 4 + D) planes plus one for spilled alphas.
+ * Records masks and streams as `forward` does. Scratch per thread: 9 + D planes.
  */
 export function forwardChannels(
   thread: i32, threads: i32,
@@ -33,10 +33,13 @@ export function forwardChannels(
   output: usize, alphaOut: usize, contributors: usize, finalTransmittance: usize,
 ): void {
   const channels = 4 + dimension;
-  const planeT = scratch + <usize>thread * <usize>(channels + 3) * PLANE_BYTES;
+  const planeT = scratch + <usize>thread * <usize>(channels + 5) * PLANE_BYTES;
   const planeCount = planeT + PLANE_BYTES;
   const planes = planeCount + PLANE_BYTES;
   const spill = planes + <usize>channels * PLANE_BYTES;
+  const planeX = spill + PLANE_BYTES;
+  const planeY = planeX + PLANE_BYTES;
+  writeCentres(planeX, planeY);
   const channelBytes = (<usize>width * <usize>height) << 2;
   let stream: usize = 0;
   let streamEnd: usize = 0;
@@ -51,7 +54,7 @@ export function forwardChannels(
 
     const end = load<u32>(tileStart + (<usize>tile << 2), 4);
     let index = load<u32>(tileStart + (<usize>tile << 2));
-    for (; index < end && live > 0; index++) {
+    for (; index < end && live != 0; index++) {
       if (streamEnd - stream < INSTANCE_STREAM_BYTES) {
         const chunk = atomic.add<i32>(launch + NEXT_CHUNK, 1);
         if (chunk < arenaChunks) {
@@ -71,53 +74,38 @@ export function forwardChannels(
       const b = load<f32>(p, 12);
       const c = load<f32>(p, 16);
       const opacity = v128.load32_splat(p, 20);
-      const extentY = load<f32>(p, 44);
       const invA: f32 = 1.0 / a;
-      const slope: f32 = b * invA;
-      const k0: f32 = load<f32>(p, 48) * invA * 1.02;
-      const k1: f32 = load<f32>(p, 52) * invA * invA;
-      const quadratic = splat(a * (-0.5 * LOG2E));
-      const offsets = f32x4.sub(stripOffsets(), splat(x));
-      const row0 = <i32>max<f32>(ceil<f32>(y - extentY - 0.51), 0.0);
-      const row1 = <i32>min<f32>(y + extentY - 0.49, 15.0);
+      let strips = live & reachedStrips(x, y, b * invA, load<f32>(p, 48) * invA * 1.02, load<f32>(p, 52) * invA * invA);
       let mask: u64 = 0;
       const first = stream;
-      for (let row = row0; row <= row1; row++) {
-        const dy: f32 = <f32>row + 0.5 - y;
-        const halfWidth: f32 = sqrt<f32>(max<f32>(k0 - k1 * dy * dy, 0.0));
-        const centre: f32 = x - slope * dy - 0.5;
-        const right: f32 = min<f32>(centre + halfWidth, 15.0);
-        if (right < 0.0) continue;
-        const lastStrip = <i32>right >> 2;
-        const rowLinear = splat(b * -LOG2E * dy);
-        const rowConstant = splat(c * (-0.5 * LOG2E) * dy * dy);
-        for (let column = <i32>max<f32>(centre - halfWidth, 0.0) >> 2; column <= lastStrip; column++) {
-          const strip = <usize>((row << 2) + column) * STRIP_BYTES;
-          const transmittance = v128.load(planeT + strip);
-          if (i32x4.bitmask(transmittance) == 15) continue;
-          const dx = f32x4.add(offsets, splat(<f32>(column << 2)));
-          const power = f32x4.pmax(splat(-126.0), fma(fma(quadratic, dx, rowLinear), dx, rowConstant));
-          let alpha = f32x4.pmin(splat(ALPHA_MAX), f32x4.mul(opacity, exp2x4InRange(power)));
-          alpha = v128.and(alpha, f32x4.ge(alpha, splat(ALPHA_MIN)));
-          const after = fnma(transmittance, alpha, transmittance);
-          const open = f32x4.gt(after, splat(STOP_TRANSMITTANCE));
-          alpha = v128.and(alpha, open);
-          const weight = f32x4.mul(transmittance, alpha);
-          const next = v128.bitselect(after, v128.or(transmittance, i32x4.splat(0x80000000)), open);
-          v128.store(planeT + strip, next);
-          if (i32x4.bitmask(next) == 15) live--;
-          const blended = f32x4.gt(alpha, splat(0.0));
-          if (!v128.any_true(blended)) continue;
-          v128.store(planeCount + strip, i32x4.sub(v128.load(planeCount + strip), blended));
-          for (let channel = 0; channel < channels; channel++) {
-            const plane = planes + <usize>channel * PLANE_BYTES + strip;
-            const value = v128.load32_splat(channelAddress(p, features, gaussian, dimension, channel));
-            v128.store(plane, fma(weight, value, v128.load(plane)));
-          }
-          v128.store(stream, alpha);
-          stream += STRIP_BYTES;
-          mask |= <u64>1 << <u64>((row << 2) + column);
+      for (; strips != 0; strips &= strips - 1) {
+        const bit = ctz<u64>(strips);
+        const strip = <usize>bit * STRIP_BYTES;
+        const transmittance = v128.load(planeT + strip);
+        const dx = f32x4.sub(v128.load(planeX + strip), splat(x));
+        const dy = f32x4.sub(v128.load(planeY + strip), splat(y));
+        const inX = fma(splat(a * (-0.5 * LOG2E)), dx, f32x4.mul(splat(b * -LOG2E), dy));
+        const power = f32x4.pmax(splat(POWER_MIN), fma(inX, dx, f32x4.mul(f32x4.mul(splat(c * (-0.5 * LOG2E)), dy), dy)));
+        const exact = f32x4.pmin(splat(ALPHA_MAX), f32x4.mul(opacity, exp2x4InRange(power)));
+        const drawn = v128.and(exact, f32x4.ge(exact, splat(ALPHA_MIN)));
+        const after = fnma(transmittance, drawn, transmittance);
+        const open = f32x4.gt(after, splat(STOP_TRANSMITTANCE));
+        const alpha = v128.and(drawn, open);
+        const weight = f32x4.mul(transmittance, alpha);
+        const next = v128.bitselect(after, v128.or(transmittance, i32x4.splat(0x80000000)), open);
+        v128.store(planeT + strip, next);
+        live &= ~(<u64>(i32x4.bitmask(next) == 15) << bit);
+        const blended = f32x4.gt(alpha, splat(0.0));
+        if (!v128.any_true(blended)) continue;
+        v128.store(planeCount + strip, i32x4.sub(v128.load(planeCount + strip), blended));
+        for (let channel = 0; channel < channels; channel++) {
+          const plane = planes + <usize>channel * PLANE_BYTES + strip;
+          const value = v128.load32_splat(channelAddress(p, features, gaussian, dimension, channel));
+          v128.store(plane, fma(weight, value, v128.load(plane)));
         }
+        v128.store(stream, alpha);
+        stream += STRIP_BYTES;
+        mask |= <u64>1 << bit;
       }
       store<u64>(masks + (<usize>index << 3), mask);
       store<u32>(streams + (<usize>index << 2), <u32>first);
@@ -148,7 +136,7 @@ export function forwardChannels(
 
 /**
  * upstream [4 + D, H, W] and upstreamAlpha [H, W]; writes the gradient slots, dL/ddepth among them, and
- * featureSlots [M, D]. Scratch per thread: 2 + 4 + D planes.
+ * featureSlots [M, D]. Scratch per thread: 9 + D planes.
  */
 export function backwardChannels(
   thread: i32, threads: i32,
@@ -160,7 +148,7 @@ export function backwardChannels(
   upstream: usize, upstreamAlpha: usize, finalTransmittance: usize, slots: usize, featureSlots: usize,
 ): void {
   const channels = 4 + dimension;
-  const planeT = scratch + <usize>thread * <usize>(channels + 3) * PLANE_BYTES;
+  const planeT = scratch + <usize>thread * <usize>(channels + 5) * PLANE_BYTES;
   const planeBehind = planeT + PLANE_BYTES;
   const planes = planeBehind + PLANE_BYTES;
   const channelBytes = (<usize>width * <usize>height) << 2;

@@ -11,8 +11,8 @@
 import { exp2x4InRange, fma, fnma, splat } from "../shared/math.as";
 import { ALPHA_MAX, ALPHA_MIN, PROJECTED_BYTES, SLOT_BYTES, STOP_TRANSMITTANCE, TILE } from "../shared/layout.as";
 import {
-  CHUNK_BYTES, INSTANCE_STREAM_BYTES, LOG2E, NEXT_CHUNK, NEXT_TILE, OVERFLOW, PLANE_BYTES, STRIP_BYTES,
-  loadStrip, startTile, storeStrip, stripOffsets, sums,
+  CHUNK_BYTES, INSTANCE_STREAM_BYTES, LOG2E, NEXT_CHUNK, NEXT_TILE, OVERFLOW, PLANE_BYTES, POWER_MIN, STRIP_BYTES,
+  loadStrip, reachedStrips, startTile, storeStrip, sums, writeCentres,
 } from "./strips.as";
 
 export { backwardChannels, forwardChannels } from "./channels.as";
@@ -32,6 +32,9 @@ export function forward(
   rgb: usize, finalTransmittance: usize, record: i32,
 ): void {
   const planeT = scratch + <usize>thread * 8 * PLANE_BYTES;
+  const planeX = planeT + 6 * PLANE_BYTES;
+  const planeY = planeX + PLANE_BYTES;
+  writeCentres(planeX, planeY);
   const planeR = planeT + PLANE_BYTES;
   const planeG = planeR + PLANE_BYTES;
   const planeB = planeG + PLANE_BYTES;
@@ -51,7 +54,7 @@ export function forward(
 
     const end = load<u32>(tileStart + (<usize>tile << 2), 4);
     let index = load<u32>(tileStart + (<usize>tile << 2));
-    for (; index < end && live > 0; index++) {
+    for (; index < end && live != 0; index++) {
       if (!discarding && streamEnd - stream < INSTANCE_STREAM_BYTES) {
         const chunk = atomic.add<i32>(launch + NEXT_CHUNK, 1);
         if (chunk < arenaChunks) {
@@ -74,60 +77,43 @@ export function forward(
       const red = v128.load32_splat(p, 24);
       const green = v128.load32_splat(p, 28);
       const blue = v128.load32_splat(p, 32);
-      const extentY = load<f32>(p, 44);
       const invA: f32 = 1.0 / a;
-      const slope: f32 = b * invA;
       // A margin on the half-width: rounding of the conic must not cut off a pixel that the exact test would blend.
-      const k0: f32 = load<f32>(p, 48) * invA * 1.02;
-      const k1: f32 = load<f32>(p, 52) * invA * invA;
-      const quadratic = splat(a * (-0.5 * LOG2E));
-      const linear: f32 = b * -LOG2E;
-      const constant: f32 = c * (-0.5 * LOG2E);
-      const offsets = f32x4.sub(stripOffsets(), splat(x));
-
-      const row0 = <i32>max<f32>(ceil<f32>(y - extentY - 0.51), 0.0);
-      const row1 = <i32>min<f32>(y + extentY - 0.49, 15.0);
+      let strips = live & reachedStrips(x, y, b * invA, load<f32>(p, 48) * invA * 1.02, load<f32>(p, 52) * invA * invA);
+      const meanX = splat(x);
+      const meanY = splat(y);
+      const quadraticX = splat(a * (-0.5 * LOG2E));
+      const quadraticXY = splat(b * -LOG2E);
+      const quadraticY = splat(c * (-0.5 * LOG2E));
       let mask: u64 = 0;
       const first = stream;
-      for (let row = row0; row <= row1; row++) {
-        const dy: f32 = <f32>row + 0.5 - y;
-        const halfWidth: f32 = sqrt<f32>(max<f32>(k0 - k1 * dy * dy, 0.0));
-        const centre: f32 = x - slope * dy - 0.5;
-        const right: f32 = min<f32>(centre + halfWidth, 15.0);
-        if (right < 0.0) continue;
-        const lastStrip = <i32>right >> 2;
-        const rowLinear = splat(linear * dy);
-        const rowConstant = splat(constant * dy * dy);
-        for (let column = <i32>max<f32>(centre - halfWidth, 0.0) >> 2; column <= lastStrip; column++) {
-          const strip = <usize>((row << 2) + column) * STRIP_BYTES;
-          const transmittance = v128.load(planeT + strip);
-          if (i32x4.bitmask(transmittance) == 15) continue;
-          const dx = f32x4.add(offsets, splat(<f32>(column << 2)));
-          const power = f32x4.pmax(splat(-126.0), fma(fma(quadratic, dx, rowLinear), dx, rowConstant));
-          let alpha = f32x4.pmin(splat(ALPHA_MAX), f32x4.mul(opacity, exp2x4InRange(power)));
-          const above = f32x4.ge(alpha, splat(ALPHA_MIN));
-          alpha = v128.and(alpha, above);
-          const after = fnma(transmittance, alpha, transmittance);
-          const open = f32x4.gt(after, splat(STOP_TRANSMITTANCE));
-          alpha = v128.and(alpha, open);
-          const weight = f32x4.mul(transmittance, alpha);
-          if (i32x4.bitmask(open) == 15) {
-            if (!v128.any_true(alpha)) continue;
-            v128.store(planeT + strip, after);
-          } else {
-            const next = v128.bitselect(after, v128.or(transmittance, i32x4.splat(0x80000000)), open);
-            v128.store(planeT + strip, next);
-            if (i32x4.bitmask(next) == 15) live--;
-            if (!v128.any_true(alpha)) continue;
-          }
-          v128.store(planeR + strip, fma(weight, red, v128.load(planeR + strip)));
-          v128.store(planeG + strip, fma(weight, green, v128.load(planeG + strip)));
-          v128.store(planeB + strip, fma(weight, blue, v128.load(planeB + strip)));
-          if (!discarding) {
-            v128.store(stream, alpha);
-            stream += STRIP_BYTES;
-            mask |= <u64>1 << <u64>((row << 2) + column);
-          }
+      while (strips != 0) {
+        const bit = ctz<u64>(strips);
+        strips &= strips - 1;
+        const at = <usize>bit * STRIP_BYTES;
+        const transmittance = v128.load(planeT + at);
+        const dx = f32x4.sub(v128.load(planeX + at), meanX);
+        const dy = f32x4.sub(v128.load(planeY + at), meanY);
+        const inX = fma(quadraticX, dx, f32x4.mul(quadraticXY, dy));
+        const power = f32x4.pmax(splat(POWER_MIN), fma(inX, dx, f32x4.mul(f32x4.mul(quadraticY, dy), dy)));
+        const exact = f32x4.pmin(splat(ALPHA_MAX), f32x4.mul(opacity, exp2x4InRange(power)));
+        const drawn = v128.and(exact, f32x4.ge(exact, splat(ALPHA_MIN)));
+        const after = fnma(transmittance, drawn, transmittance);
+        // A pixel that has ended keeps its transmittance with a minus sign, and so stays ended.
+        const open = f32x4.gt(after, splat(STOP_TRANSMITTANCE));
+        const alpha = v128.and(drawn, open);
+        const next = v128.bitselect(after, v128.or(transmittance, i32x4.splat(0x80000000)), open);
+        const weight = f32x4.mul(transmittance, alpha);
+        v128.store(planeT + at, next);
+        v128.store(planeR + at, fma(weight, red, v128.load(planeR + at)));
+        v128.store(planeG + at, fma(weight, green, v128.load(planeG + at)));
+        v128.store(planeB + at, fma(weight, blue, v128.load(planeB + at)));
+        live &= ~(<u64>(i32x4.bitmask(next) == 15) << bit);
+        if (!discarding) {
+          const blended = <u64>v128.any_true(alpha);
+          v128.store(stream, alpha);
+          stream += <usize>(blended << 4);
+          mask |= blended << bit;
         }
       }
       if (!discarding) {
@@ -172,6 +158,9 @@ export function backward(
   const planeR = planeBehind + PLANE_BYTES;
   const planeG = planeR + PLANE_BYTES;
   const planeB = planeG + PLANE_BYTES;
+  const planeX = planeB + PLANE_BYTES;
+  const planeY = planeX + PLANE_BYTES;
+  writeCentres(planeX, planeY);
   const channelBytes = (<usize>width * <usize>height) << 2;
 
   for (;;) {
@@ -209,8 +198,8 @@ export function backward(
         continue;
       }
       const p = projected + <usize>load<u32>(instance) * PROJECTED_BYTES;
-      const offsets = f32x4.sub(stripOffsets(), splat(load<f32>(p) - <f32>x0));
-      const y = load<f32>(p, 4) - <f32>y0;
+      const meanX = splat(load<f32>(p) - <f32>x0);
+      const meanY = splat(load<f32>(p, 4) - <f32>y0);
       const red = v128.load32_splat(p, 24);
       const green = v128.load32_splat(p, 28);
       const blue = v128.load32_splat(p, 32);
@@ -224,53 +213,37 @@ export function backward(
       let sumXX = splat(0.0);
       let sumXY = splat(0.0);
       let sumYY = splat(0.0);
-      let row = 0;
       while (mask != 0) {
-        const skip = <i32>(ctz<u64>(mask) >> 2);
-        row += skip;
-        mask >>= <u64>(skip << 2);
-        let columns = <i32>mask & 15;
-        mask >>= 4;
-        let row0 = splat(0.0);
-        let rowX = splat(0.0);
-        let rowXX = splat(0.0);
-        do {
-          const column = ctz<i32>(columns);
-          columns &= columns - 1;
-          const strip = <usize>((row << 2) + column) * STRIP_BYTES;
-          const alpha = v128.load(stream);
-          stream += STRIP_BYTES;
-          const inverse = f32x4.div(splat(1.0), f32x4.sub(splat(1.0), alpha));
-          const transmittance = f32x4.mul(v128.load(planeT + strip), inverse);
-          v128.store(planeT + strip, transmittance);
-          const weight = f32x4.mul(transmittance, alpha);
-          const upR = v128.load(planeR + strip);
-          const upG = v128.load(planeG + strip);
-          const upB = v128.load(planeB + strip);
-          const q = fma(red, upR, fma(green, upG, f32x4.mul(blue, upB)));
-          const behind = v128.load(planeBehind + strip);
-          v128.store(planeBehind + strip, fma(weight, q, behind));
-          // g = dL/dsigma = -alpha dL/dalpha, none at the cap.
-          const dAlpha = fnma(behind, inverse, f32x4.mul(transmittance, q));
-          const g = v128.and(f32x4.mul(f32x4.neg(alpha), dAlpha), f32x4.lt(alpha, splat(ALPHA_MAX)));
-          const dx = f32x4.add(offsets, splat(<f32>(column << 2)));
-          sumR = fma(weight, upR, sumR);
-          sumG = fma(weight, upG, sumG);
-          sumB = fma(weight, upB, sumB);
-          const gx = f32x4.mul(g, dx);
-          row0 = f32x4.add(row0, g);
-          rowX = f32x4.add(rowX, gx);
-          rowXX = fma(gx, dx, rowXX);
-        } while (columns != 0);
-        const dy = splat(<f32>row + 0.5 - y);
-        const rowY = f32x4.mul(row0, dy);
-        sum0 = f32x4.add(sum0, row0);
-        sumX = f32x4.add(sumX, rowX);
-        sumXX = f32x4.add(sumXX, rowXX);
-        sumY = f32x4.add(sumY, rowY);
-        sumYY = fma(rowY, dy, sumYY);
-        sumXY = fma(rowX, dy, sumXY);
-        row++;
+        const at = <usize>ctz<u64>(mask) * STRIP_BYTES;
+        mask &= mask - 1;
+        const alpha = v128.load(stream);
+        stream += STRIP_BYTES;
+        const inverse = f32x4.div(splat(1.0), f32x4.sub(splat(1.0), alpha));
+        const transmittance = f32x4.mul(v128.load(planeT + at), inverse);
+        v128.store(planeT + at, transmittance);
+        const weight = f32x4.mul(transmittance, alpha);
+        const upR = v128.load(planeR + at);
+        const upG = v128.load(planeG + at);
+        const upB = v128.load(planeB + at);
+        const q = fma(red, upR, fma(green, upG, f32x4.mul(blue, upB)));
+        const behind = v128.load(planeBehind + at);
+        v128.store(planeBehind + at, fma(weight, q, behind));
+        // g = dL/dsigma = -alpha dL/dalpha, none at the cap.
+        const gradient = fnma(transmittance, q, f32x4.mul(behind, inverse));
+        const g = v128.and(f32x4.mul(alpha, gradient), f32x4.lt(alpha, splat(ALPHA_MAX)));
+        const dx = f32x4.sub(v128.load(planeX + at), meanX);
+        const dy = f32x4.sub(v128.load(planeY + at), meanY);
+        const gx = f32x4.mul(g, dx);
+        const gy = f32x4.mul(g, dy);
+        sumR = fma(weight, upR, sumR);
+        sumG = fma(weight, upG, sumG);
+        sumB = fma(weight, upB, sumB);
+        sum0 = f32x4.add(sum0, g);
+        sumX = f32x4.add(sumX, gx);
+        sumY = f32x4.add(sumY, gy);
+        sumXX = fma(gx, dx, sumXX);
+        sumXY = fma(gx, dy, sumXY);
+        sumYY = fma(gy, dy, sumYY);
       }
       v128.store(slot, sums(sumR, sumG, sumB, splat(0.0)));
       v128.store(slot, sums(sum0, sumX, sumY, sumXX), 16);

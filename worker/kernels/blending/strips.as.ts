@@ -1,9 +1,14 @@
 // What the blending kernels share: strips of a tile, and the launch block.
 
-import { splat } from "../shared/math.as";
-import { TILE } from "../shared/layout.as";
+import { fnma, splat } from "../shared/math.as";
 
 export const LOG2E: f32 = 1.4426950408889634;
+/**
+ * Exponents are held here: 2^-24 is far below what is drawn, while 2^-126 times an opacity would be a denormal, and those
+ * cost over a hundred cycles each.
+ */
+export const POWER_MIN: f32 = -24.0;
+
 export const STRIP_BYTES: usize = 16;
 export const PLANE_BYTES: usize = 1024;
 export const CHUNK_BYTES: usize = 65536;
@@ -21,11 +26,63 @@ export function stripOffsets(): v128 {
   return f32x4(0.5, 1.5, 2.5, 3.5);
 }
 
-/** Transmittance 1 inside the image, -1 outside, where nothing is ever blended. Returns the number of live strips. */
+/** Pixel centres of every strip, relative to the tile: the same for every tile, so written once per launch and thread. */
 // @ts-ignore: decorator
 @inline
-export function startTile(transmittance: usize, x0: i32, y0: i32, width: i32, height: i32): i32 {
-  let live = 0;
+export function writeCentres(planeX: usize, planeY: usize): void {
+  for (let strip: i32 = 0; strip < 64; strip++) {
+    const at = <usize>strip * STRIP_BYTES;
+    v128.store(planeX + at, f32x4.add(stripOffsets(), splat(<f32>((strip & 3) << 2))));
+    v128.store(planeY + at, splat(<f32>(strip >> 2) + 0.5));
+  }
+}
+
+/** Four bits of strips per row, in the low bytes of four lanes, for the rows whose centres are `centres`. */
+// @ts-ignore: decorator
+@inline
+function rowStrips(centres: v128, x: v128, y: v128, slope: v128, k0: v128, k1: v128): v128 {
+  const dy = f32x4.sub(centres, y);
+  const square = fnma(k1, f32x4.mul(dy, dy), k0);
+  const halfWidth = f32x4.sqrt(square);
+  const centre = fnma(slope, dy, x);
+  const left = f32x4.pmax(f32x4.sub(centre, halfWidth), splat(0.0));
+  const right = f32x4.pmin(f32x4.add(centre, halfWidth), splat(15.0));
+  // A negative square is NaN from the root on (pmin and pmax keep their first operand then), and compares false.
+  const reached = f32x4.le(left, right);
+  // Bytes 1-3 of a lane get an index with the top bit set, which a swizzle answers with 0.
+  const high = i32x4.splat(0xffffff00);
+  const first = v128.or(i32x4.relaxed_trunc_f32x4_s(left), high);
+  const last = v128.or(i32x4.relaxed_trunc_f32x4_s(right), high);
+  const from = i8x16.relaxed_swizzle(i8x16(15, 15, 15, 15, 14, 14, 14, 14, 12, 12, 12, 12, 8, 8, 8, 8), first);
+  const to = i8x16.relaxed_swizzle(i8x16(1, 1, 1, 1, 3, 3, 3, 3, 7, 7, 7, 7, 15, 15, 15, 15), last);
+  return v128.and(v128.and(from, to), reached);
+}
+
+/**
+ * Bit 4 row + column for every strip of the tile that the ellipse alpha >= 1/255 may reach. Solved for all sixteen rows
+ * at once and without a branch: the number of strips per row is what a branch predictor cannot guess.
+ * x, y: centre relative to the tile; row dy is covered for |dx + slope dy| <= sqrt(k0 - k1 dy^2).
+ */
+// @ts-ignore: decorator
+@inline
+export function reachedStrips(x: f32, y: f32, slope: f32, k0: f32, k1: f32): u64 {
+  const centreX = splat(x - 0.5);
+  const centreY = splat(y);
+  const a = rowStrips(f32x4(0.5, 1.5, 2.5, 3.5), centreX, centreY, splat(slope), splat(k0), splat(k1));
+  const b = rowStrips(f32x4(4.5, 5.5, 6.5, 7.5), centreX, centreY, splat(slope), splat(k0), splat(k1));
+  const c = rowStrips(f32x4(8.5, 9.5, 10.5, 11.5), centreX, centreY, splat(slope), splat(k0), splat(k1));
+  const d = rowStrips(f32x4(12.5, 13.5, 14.5, 15.5), centreX, centreY, splat(slope), splat(k0), splat(k1));
+  const bytes = i8x16.narrow_i16x8_u(i16x8.narrow_i32x4_u(a, b), i16x8.narrow_i32x4_u(c, d));
+  // Pairs of rows: low byte | high byte << 4.
+  const pairs = v128.and(v128.or(bytes, i16x8.shr_u(bytes, 4)), i16x8.splat(0x00ff));
+  return i64x2.extract_lane(i8x16.narrow_i16x8_u(pairs, pairs), 0);
+}
+
+/** Transmittance 1 inside the image, -1 outside, where nothing is ever blended. Returns the strips with a pixel inside. */
+// @ts-ignore: decorator
+@inline
+export function startTile(transmittance: usize, x0: i32, y0: i32, width: i32, height: i32): u64 {
+  let live: u64 = 0;
   for (let strip = 0; strip < 64; strip++) {
     const x = x0 + ((strip & 3) << 2);
     const inside = v128.and(
@@ -33,7 +90,7 @@ export function startTile(transmittance: usize, x0: i32, y0: i32, width: i32, he
       i32x4.splat(y0 + (strip >> 2) < height ? -1 : 0),
     );
     v128.store(transmittance + <usize>strip * STRIP_BYTES, v128.bitselect(splat(1.0), splat(-1.0), inside));
-    if (v128.any_true(inside)) live++;
+    if (v128.any_true(inside)) live |= <u64>1 << <u64>strip;
   }
   return live;
 }
