@@ -17,8 +17,9 @@ import { normalLanes } from "./noise.as";
 
 export { copyGaussians } from "./relocate.as";
 
-/** Scratch behind the fields of view.as.ts: Adam's constants. */
+/** Scratch behind the fields of view.as.ts: Adam's constants, and those of the coefficients above the first. */
 const S_ADAM: usize = 1792;
+const S_ADAM_REST: usize = 1872;
 /** Below this factor the position noise of 3DGS-MCMC is not worth its time. */
 const NOISE_FLOOR: f32 = 1e-6;
 
@@ -111,19 +112,28 @@ function updateCoefficient(
   adamStep(adam, p + 32, m + 32, v + 32, p2, mul(basis, blue), rate, masked, mask);
 }
 
+/** All active coefficients; those above the first only pass their gradient to the direction unless `updateRest`. */
 // @ts-ignore: decorator
 @inline
 function updateCoefficients(
-  adam: usize, parameter: usize, first: usize, second: usize, coefficients: usize, rateDc: f32, rateRest: f32,
-  scratch: usize, masked: bool, mask: v128,
+  adam: usize, adamRest: usize, parameter: usize, first: usize, second: usize, coefficients: usize,
+  rateDc: f32, rateRest: f32, updateRest: bool, scratch: usize, masked: bool, mask: v128,
 ): void {
   const red = v128.load(scratch + S_UPSTREAM);
   const green = v128.load(scratch + S_UPSTREAM, 16);
   const blue = v128.load(scratch + S_UPSTREAM, 32);
   updateCoefficient(adam, parameter, first, second, 0, splat(rateDc), scratch, red, green, blue, masked, mask);
-  const rate = splat(rateRest);
-  for (let k: usize = 1; k < coefficients; k++) {
-    updateCoefficient(adam, parameter, first, second, k, rate, scratch, red, green, blue, masked, mask);
+  if (updateRest) {
+    const rate = splat(rateRest);
+    for (let k: usize = 1; k < coefficients; k++) {
+      updateCoefficient(adamRest, parameter, first, second, k, rate, scratch, red, green, blue, masked, mask);
+    }
+  } else {
+    for (let k: usize = 1; k < coefficients; k++) {
+      const p = parameter + k * 48;
+      const dot = fma(red, v128.load(p), fma(green, v128.load(p, 16), mul(blue, v128.load(p, 32))));
+      v128.store(scratch + S_SH_DOT + (k << 4), dot);
+    }
   }
 }
 
@@ -187,12 +197,14 @@ export function update(
   shStride: i32, degree: i32, count: i32, view: usize, scratches: usize,
   projected: usize, slotStart: usize, slots: usize,
   rateMeans: f32, rateQuaternions: f32, rateLogScales: f32, rateLogitOpacities: f32, rateDc: f32, rateRest: f32,
-  beta1: f32, beta2: f32, epsilon: f32,
+  beta1: f32, beta2: f32, epsilon: f32, epsilonRest: f32, updateRest: i32,
   opacityRegulariser: f32, scaleRegulariser: f32, noiseScale: f32, key0: i32, key1: i32, selective: i32,
 ): void {
   const scratch = scratches + <usize>thread * SCRATCH_BYTES;
   const adam = scratch + S_ADAM;
+  const adamRest = scratch + S_ADAM_REST;
   storeConstants(adam, beta1, beta2, epsilon);
+  storeConstants(adamRest, beta1, beta2, epsilonRest);
   const blocks = (count + 3) >> 2;
   const end = <i32>((<i64>blocks * <i64>(thread + 1)) / <i64>threads);
   const coefficients = <usize>((degree + 1) * (degree + 1));
@@ -211,10 +223,14 @@ export function update(
     maskColourGradient(scratch, drawn);
     prepareBlock(means + at3, quaternions + at4, logScales + at3, view, scratch);
     shBasisLanes(means + at3, view, scratch, degree, drawn);
+    const p = sh + atSh;
+    const m = sh1 + atSh;
+    const v = sh2 + atSh;
+    const rest = updateRest != 0;
     if (i32x4.all_true(active)) {
-      updateCoefficients(adam, sh + atSh, sh1 + atSh, sh2 + atSh, coefficients, rateDc, rateRest, scratch, false, active);
+      updateCoefficients(adam, adamRest, p, m, v, coefficients, rateDc, rateRest, rest, scratch, false, active);
     } else {
-      updateCoefficients(adam, sh + atSh, sh1 + atSh, sh2 + atSh, coefficients, rateDc, rateRest, scratch, true, active);
+      updateCoefficients(adam, adamRest, p, m, v, coefficients, rateDc, rateRest, rest, scratch, true, active);
     }
 
     const logit = v128.load(logitOpacities + at1);

@@ -32,12 +32,14 @@ export const splatUpdate: Kernel<SplatUpdateArgs> = {
     if (args.activeShDegree > args.shDegree) {
       throw new RangeError(`active SH degree ${args.activeShDegree} is above the stored ${args.shDegree}`);
     }
-    if (!(args.step >= 1)) throw new RangeError(`the steps of Adam count from 1, got ${args.step}`);
+    const { rates, step } = args;
+    const shRestStep = args.shRestStep ?? step;
+    if (!(step >= 1)) throw new RangeError(`the steps of Adam count from 1, got ${step}`);
+    if (!(shRestStep >= 0)) throw new RangeError(`shRestStep counts from 1, or is 0 to skip; got ${shRestStep}`);
     if (args.count === 0) return;
     const { view, scratch } = viewWorkspace(backend, args.view);
-    const secondRoot = Math.sqrt(1 - args.beta2 ** args.step);
-    const correction = secondRoot / (1 - args.beta1 ** args.step);
-    const { rates } = args;
+    const main = biasCorrection(args, step);
+    const rest = biasCorrection(args, Math.max(1, shRestStep));
     backend.dispatch(
       'splat-update.update',
       ...[args.parameters, args.firstMoments, args.secondMoments].flatMap((group) =>
@@ -45,16 +47,23 @@ export const splatUpdate: Kernel<SplatUpdateArgs> = {
       ),
       ...[shCoefficientCount(args.shDegree), args.activeShDegree, args.count, view, scratch],
       ...[args.projected, args.slotStart, args.slots].map((buffer) => backend.address(buffer)),
-      ...[rates.means, rates.quaternions, rates.logScales, rates.logitOpacities, rates.shDc, rates.shRest].map(
-        (rate) => rate * correction,
+      ...[rates.means, rates.quaternions, rates.logScales, rates.logitOpacities, rates.shDc].map(
+        (rate) => rate * main.rate,
       ),
-      ...[args.beta1, args.beta2, args.epsilon * secondRoot],
+      rates.shRest * rest.rate,
+      ...[args.beta1, args.beta2, args.epsilon * main.root, args.epsilon * rest.root, shRestStep > 0 ? 1 : 0],
       ...[args.opacityRegularisation / args.count, args.scaleRegularisation / (3 * args.count), args.noiseScale],
       ...noiseKeys(args.seed, args.iteration),
       args.selective ? 1 : 0,
     );
   },
 };
+
+/** Adam's corrections, folded into rate and epsilon so that the kernel divides once. */
+function biasCorrection({ beta1, beta2 }: UpdateSettings, step: number): { rate: number; root: number } {
+  const root = Math.sqrt(1 - beta2 ** step);
+  return { rate: root / (1 - beta1 ** step), root };
+}
 
 /**
  * Floating-point operations and bytes for `updated` Gaussians with `slotCount` slots: every active parameter and its
@@ -64,12 +73,15 @@ export function splatUpdateCost(
   updated: number,
   slotCount: number,
   activeShDegree: ShDegree,
+  updatesShRest: boolean,
 ): { flops: number; bytes: number } {
   const coefficients = shCoefficientCount(activeShDegree);
-  const floats = 11 + 3 * coefficients;
+  const rest = 3 * (coefficients - 1);
+  const stepped = 14 + (updatesShRest ? rest : 0);
+  const onlyRead = updatesShRest ? 0 : rest;
   return {
-    flops: updated * (620 + 14 * coefficients + 10 * floats) + slotCount * 12,
-    bytes: updated * (24 * floats + 64 + 4) + slotCount * 48,
+    flops: updated * (620 + 14 * coefficients + 10 * stepped) + slotCount * 12,
+    bytes: updated * (24 * stepped + 4 * onlyRead + 64 + 4) + slotCount * 48,
   };
 }
 
