@@ -17,6 +17,8 @@ export interface ReadOptions {
 export type Field = string | (() => string);
 
 const chunkSizeBytes = 1 << 20;
+/** Smallest window: more than any record or header that `need` is asked for. */
+const minWindowBytes = 1 << 16;
 
 function fieldText(field: Field): string {
   return typeof field === 'string' ? field : field();
@@ -61,8 +63,8 @@ export class FileReader {
   readonly sizeBytes: number;
   readonly #handle: FileHandle;
   readonly #options: ReadOptions;
-  readonly #window = Buffer.allocUnsafe(chunkSizeBytes);
-  readonly #view = new DataView(this.#window.buffer, this.#window.byteOffset, this.#window.byteLength);
+  readonly #window: Buffer;
+  readonly #view: DataView;
   #start = 0;
   #end = 0;
   #windowFileOffset = 0;
@@ -73,6 +75,8 @@ export class FileReader {
     this.#handle = handle;
     this.sizeBytes = sizeBytes;
     this.#options = options;
+    this.#window = Buffer.allocUnsafe(Math.min(chunkSizeBytes, Math.max(minWindowBytes, sizeBytes)));
+    this.#view = new DataView(this.#window.buffer, this.#window.byteOffset, this.#window.byteLength);
   }
 
   static async open(path: string, options: ReadOptions = {}): Promise<FileReader> {
@@ -115,7 +119,7 @@ export class FileReader {
     );
   }
 
-  /** Makes `sizeBytes` (at most 1 MiB) available to the synchronous getters below. */
+  /** Makes `sizeBytes` (at most 64 KiB) available to the synchronous getters below. */
   async need(sizeBytes: number, field: Field): Promise<void> {
     if (this.bufferedBytes >= sizeBytes) return;
     if (sizeBytes > this.remainingBytes) this.truncated(field, sizeBytes);
@@ -126,7 +130,7 @@ export class FileReader {
     this.#end -= this.#start;
     this.#start = 0;
     while (this.#end < sizeBytes) {
-      const { bytesRead } = await this.#read(this.#window, this.#end, chunkSizeBytes - this.#end);
+      const { bytesRead } = await this.#read(this.#window, this.#end, this.#window.length - this.#end);
       // The file shrank under us.
       if (bytesRead === 0) this.truncated(field, sizeBytes);
       this.#end += bytesRead;

@@ -22,7 +22,7 @@ export interface ImportOptions {
   readonly observationsPerFrame?: number;
   /** Images with more pixels are left out with a warning. Default `defaultMaxImagePixels`. */
   readonly maxImagePixels?: number;
-  /** What to do about EXIF orientation. 'auto' (default) goes by the camera's size, see README of the format. */
+  /** What to do about EXIF orientation. 'auto' (default) goes by the camera's size (see `matchCamera`). */
   readonly orientation?: OrientationRule;
   /** Turns frame numbers of EPIC-Fields names into timestamps. */
   readonly framesPerSecond?: number;

@@ -22,4 +22,4 @@ export {
 } from './prepare.ts';
 export { type Projector, projectorOf } from './projection.ts';
 export { readSplatPly, type SplatImport, type SplatModel, splatPlyProperties } from './splat-ply.ts';
-export { readSplatsFile, type SplatsFile, writeAtomically, writeSplatsFile } from './splats-file.ts';
+export { importSplatPly, readSplatsFile, type SplatsFile, writeAtomically, writeSplatsFile } from './splats-file.ts';

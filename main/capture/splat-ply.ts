@@ -2,7 +2,7 @@
  * Splat PLY files in the layout that 3D Gaussian Splatting programs share:
  * x y z, nx ny nz (unused), f_dc_0..2, f_rest_0.. (channel-major), opacity (logit), scale_0..2 (log), rot_0..3 (wxyz).
  */
-import { maxCoordinate, SPLATS_LIMITS, type SplatsHeader, shCoefficientCount } from '../../contract/index.ts';
+import { maxCoordinate, SPLATS_LIMITS, shCoefficientCount } from '../../contract/index.ts';
 import { CaptureError } from './errors.ts';
 import type { ReadOptions } from './file-reader.ts';
 import { type PlyVertices, readPlyVertices } from './ply.ts';
@@ -46,12 +46,6 @@ export function splatPlyProperties(shDegree: number): string[] {
     ...rest,
     ...['opacity', 'scale_0', 'scale_1', 'scale_2', 'rot_0', 'rot_1', 'rot_2', 'rot_3'],
   ];
-}
-
-/** True when a PLY header describes splats rather than points. */
-export function isSplatHeader(header: PlyVertices): boolean {
-  const names = new Set(header.properties.map((property) => property.name));
-  return geometryNames.every((name) => names.has(name)) && colourNames.every((name) => names.has(name));
 }
 
 export function emptySplats(count: number, shDegree: number): SplatModel {
@@ -149,9 +143,4 @@ function checkedDegree(path: string, { count, properties }: PlyVertices): number
     refuse(`states ${count} Gaussians; at most ${SPLATS_LIMITS.gaussians} are supported.`, 'Prune the scene first.');
   }
   return degree;
-}
-
-/** Header of the `.splats` file that a model becomes. */
-export function splatsHeaderOf(model: SplatModel, generator: string): SplatsHeader {
-  return { count: model.count, shDegree: model.shDegree, generator };
 }

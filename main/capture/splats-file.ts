@@ -1,6 +1,7 @@
 /** The `.splats` artifact (layout: contract/splats.ts), read and written with sizes checked before anything is believed. */
 import { randomUUID } from 'node:crypto';
 import { type FileHandle, open, rename, rm } from 'node:fs/promises';
+import { basename } from 'node:path';
 import {
   SPLATS_LIMITS,
   SPLATS_MAGIC,
@@ -13,7 +14,7 @@ import {
 } from '../../contract/index.ts';
 import { CaptureError } from './errors.ts';
 import { decodeUtf8, openRegularFile, type ReadOptions } from './file-reader.ts';
-import type { SplatModel } from './splat-ply.ts';
+import { readSplatPly, type SplatImport, type SplatModel } from './splat-ply.ts';
 
 const arrayNames = ['means', 'quaternions', 'logScales', 'logitOpacities', 'sh'] as const;
 const chunkBytes = 16 * 2 ** 20;
@@ -153,4 +154,19 @@ export async function writeAtomically(path: string, write: (handle: FileHandle) 
     await rm(temporary, { force: true });
     throw error;
   }
+}
+
+/**
+ * Converts a splat PLY file to a `.splats` artifact.
+ *
+ * @throws CaptureError naming the PLY file and field
+ */
+export async function importSplatPly(
+  plyPath: string,
+  splatsPath: string,
+  options: ReadOptions = {},
+): Promise<Omit<SplatImport, 'splats'> & { readonly gaussians: number; readonly shDegree: number }> {
+  const { splats, ...notes } = await readSplatPly(plyPath, options);
+  await writeSplatsFile(splatsPath, splats, { generator: `import ${basename(plyPath).slice(0, 200)}` });
+  return { ...notes, gaussians: splats.count, shDegree: splats.shDegree };
 }
