@@ -12,10 +12,11 @@ const BALLS = Array.from({ length: 8 }, (_, i) => ({
   colour: [i & 1 ? 230 : 60, i & 2 ? 200 : 40, i & 4 ? 210 : 90] as const,
 }));
 const RADIUS = 0.3;
+const POINTS_PER_BALL = 12;
 
 /**
- * Writes a COLMAP text capture of `count` photos of eight balls on black, taken from a circle around them, with the balls'
- * centres as sparse points: small enough to be trained in a test, real enough to be learnt.
+ * Writes a COLMAP text capture of `count` photos of eight balls on black, taken from a circle around them, with points on
+ * the balls as sparse points: small enough to be trained in a test, real enough to be learnt.
  */
 export async function writeDotsCapture(folder: string, count: number): Promise<void> {
   await mkdir(join(folder, 'images'), { recursive: true });
@@ -33,11 +34,26 @@ export async function writeDotsCapture(folder: string, count: number): Promise<v
     ({ quaternion, translation }, index) =>
       `${index + 1} ${quaternion.join(' ')} ${translation.join(' ')} 1 ${nameOf(index)}\n\n`,
   );
-  const points = BALLS.map(({ centre, colour }, index) => `${index + 1} ${centre.join(' ')} ${colour.join(' ')} 0.5\n`);
+  const points = BALLS.flatMap(({ centre, colour }) =>
+    spiral(POINTS_PER_BALL).map((direction) => ({
+      position: centre.map((c, axis) => c + RADIUS * direction[axis]!),
+      colour,
+    })),
+  ).map(({ position, colour }, index) => `${index + 1} ${position.join(' ')} ${colour.join(' ')} 0.5\n`);
   const model = join(folder, 'sparse', '0');
   await writeFile(join(model, 'cameras.txt'), camera);
   await writeFile(join(model, 'images.txt'), images.join(''));
   await writeFile(join(model, 'points3D.txt'), points.join(''));
+}
+
+/** Evenly spread unit vectors. */
+function spiral(count: number): [number, number, number][] {
+  return Array.from({ length: count }, (_, i) => {
+    const z = 1 - (2 * i + 1) / count;
+    const angle = i * Math.PI * (3 - Math.sqrt(5));
+    const radius = Math.sqrt(1 - z * z);
+    return [radius * Math.cos(angle), radius * Math.sin(angle), z];
+  });
 }
 
 function nameOf(index: number): string {

@@ -1,4 +1,5 @@
 import { mkdir, rm } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
 import {
@@ -98,7 +99,8 @@ export async function trainProject(project: Project, options: TrainOptions = {})
         }),
         parameters,
         backend,
-        threads,
+        // Resolved here, so that the result and the events name a number.
+        threads: threads === 0 ? availableParallelism() : threads,
         memoryBudgetBytes: options.memoryBudgetBytes,
         checkpointDir: project.insidePath(checkpointDir),
         resume: interrupted !== undefined,
