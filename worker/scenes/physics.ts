@@ -10,9 +10,15 @@ export interface Pen {
 
 const STEP_SECONDS = 1 / 90;
 const MAX_STEPS = 1400;
-/** Settled: no body faster than this (m/s, rad/s) for a quarter of a second. */
-const REST_SPEED = 0.015;
+/** Settled: nothing travelled further than this (metres) in a quarter of a second, a mean velocity threshold of 4 mm/s that a body rocking in place passes. */
+const REST_TRAVEL = 0.001;
 const REST_STEPS = 22;
+/** [step, linear damping, angular damping]: what still rocks or rolls after seconds is braked harder and harder. */
+const CALMING = [
+  [300, 3, 8],
+  [700, 12, 25],
+  [1000, 40, 60],
+] as const;
 const HULL_DIRECTIONS = 42;
 
 /** Directions of a Fibonacci sphere. */
@@ -95,18 +101,29 @@ export async function settle(
       if (body.numColliders() === 0) throw new Error(`object ${i} (${model.category}) has no solid part`);
       return body;
     });
-    let calm = 0;
+    let atRest = false;
     let steps = 0;
-    while (steps < MAX_STEPS && calm < REST_STEPS) {
-      if (steps % 64 === 0) signal?.throwIfAborted();
+    let before = bodies.map((body) => body.translation());
+    while (steps < MAX_STEPS && !atRest) {
+      for (const [step, linear, angular] of CALMING) {
+        if (steps !== step) continue;
+        for (const body of bodies) {
+          body.setLinearDamping(linear);
+          body.setAngularDamping(angular);
+        }
+      }
       world.step();
       steps++;
-      let fastest = 0;
-      for (const body of bodies) {
-        const [v, w] = [body.linvel(), body.angvel()];
-        fastest = Math.max(fastest, Math.hypot(v.x, v.y, v.z), 0.1 * Math.hypot(w.x, w.y, w.z));
-      }
-      calm = fastest < REST_SPEED ? calm + 1 : 0;
+      if (steps % REST_STEPS !== 0) continue;
+      signal?.throwIfAborted();
+      const now = bodies.map((body) => body.translation());
+      let still = true;
+      now.forEach((p, i) => {
+        const q = before[i]!;
+        if (Math.hypot(p.x - q.x, p.y - q.y, p.z - q.z) > REST_TRAVEL) still = false;
+      });
+      atRest = still && steps > 2 * REST_STEPS;
+      before = now;
     }
     const poses = bodies.map((body): Pose => {
       const [r, t] = [body.rotation(), body.translation()];
@@ -116,7 +133,7 @@ export async function settle(
         translation: [t.x, t.y, t.z],
       };
     });
-    return { poses, steps, atRest: calm >= REST_STEPS };
+    return { poses, steps, atRest };
   } finally {
     world.free();
   }
