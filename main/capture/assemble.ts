@@ -13,6 +13,7 @@ import {
   type Vector3,
 } from '../../contract/index.ts';
 import { scaleCamera } from './camera-scaling.ts';
+import { forEachIndex } from './concurrency.ts';
 import { CaptureError } from './errors.ts';
 import { hashFile, newHash } from './file-reader.ts';
 import { ImageError, type ImageInfo, probeImage } from './images.ts';
@@ -85,19 +86,14 @@ export async function assembleCapture(
   const slots: (Placed | undefined)[] = new Array(model.frames.length);
   // Kept apart until all are there: images finish in any order, warnings are listed in the capture's.
   const frameWarnings: Warnings[] = new Array(model.frames.length);
-  let next = 0;
   let done = 0;
-  const work = async (): Promise<void> => {
-    while (next < model.frames.length) {
-      const index = next++;
-      options.signal?.throwIfAborted();
-      const own = new Warnings();
-      slots[index] = await placeFrame(model.frames[index]!, model, modelFile, options, own);
-      frameWarnings[index] = own;
-      options.onProgress?.(++done, model.frames.length);
-    }
-  };
-  await Promise.all(Array.from({ length: probeConcurrency }, work));
+  await forEachIndex(model.frames.length, probeConcurrency, async (index) => {
+    options.signal?.throwIfAborted();
+    const own = new Warnings();
+    frameWarnings[index] = own;
+    slots[index] = await placeFrame(model.frames[index]!, model, modelFile, options, own);
+    options.onProgress?.(++done, model.frames.length);
+  });
   for (const own of frameWarnings) warnings.merge(own);
   const placed = withoutDuplicates(
     slots.filter((slot) => slot !== undefined),

@@ -54,7 +54,7 @@ function photograph(c: Camera): Uint8Array {
 describe('undistortion', () => {
   it.each(lenses)('of $model shows the scene where a pinhole sees it, without a border', (c) => {
     const target = undistortedCamera(c, c.id);
-    const out = remap(photograph(c), c.width, c.height, 3, undistortionMap(c, target));
+    const out = remap(photograph(c), c.width, c.height, 3, undistortionMap(c, target), target);
     let worst = 0;
     let darkest = 255;
     for (let v = 0; v < target.height; v++) {

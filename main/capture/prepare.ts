@@ -10,6 +10,7 @@ import {
 } from '../../contract/index.ts';
 import type { FrameImage, ImportedCapture } from './assemble.ts';
 import { scaleCamera } from './camera-scaling.ts';
+import { forEachIndex } from './concurrency.ts';
 import { CaptureError } from './errors.ts';
 import {
   compositeOver,
@@ -22,7 +23,14 @@ import {
 } from './images.ts';
 import { type SparsePoints, Warnings } from './model.ts';
 import { isUndistorted, pinholeOf } from './projection.ts';
-import { defaultMaxFieldOfViewDegrees, remap, resizeByArea, undistortedCamera, undistortionMap } from './undistort.ts';
+import {
+  defaultMaxFieldOfViewDegrees,
+  type RowMap,
+  remap,
+  resizeByArea,
+  undistortedCamera,
+  undistortionMap,
+} from './undistort.ts';
 
 /**
  * Which frames are held out: every n-th by sorted name (indices 0, n, 2n, ...), or those named. A name may be the frame's
@@ -100,35 +108,39 @@ export async function prepareCapture(
     capture.cameras.map((camera) => [camera.id, planCamera(camera, scale, options, capture.sourcePath)]),
   );
   const maps = new MapCache();
-  const frames: Frame[] = [];
+  const slots: (Frame | undefined)[] = new Array(capture.frames.length);
+  // Kept apart until all are there: images finish in any order, warnings are listed in the capture's.
+  const frameWarnings: Warnings[] = capture.frames.map(() => new Warnings());
   let writtenImages = 0;
-  for (const [index, frame] of capture.frames.entries()) {
-    context.signal?.throwIfAborted();
-    context.onProgress?.(index, capture.frames.length);
+  let done = 0;
+  context.onProgress?.(0, capture.frames.length);
+  // Two at a time: one is decoded or encoded by sharp's threads while the other is resampled here.
+  await forEachIndex(capture.frames.length, 2, async (index) => {
+    const frame = capture.frames[index]!;
     const plan = plans.get(frame.cameraId)!;
+    context.signal?.throwIfAborted();
     try {
       const image = imported.images.get(frame.id);
       if (image === undefined) throw new RangeError(`no image information for frame ${frame.name}`);
-      const result = await prepareFrame(frame, image, plan, maps, options, context, warnings);
+      const result = await prepareFrame(frame, image, plan, maps, options, context, frameWarnings[index]!);
       writtenImages += result.written;
       const { maskPath: _, ...rest } = frame;
-      frames.push({
+      slots[index] = {
         ...rest,
         imagePath: result.imagePath,
         width: plan.final.width,
         height: plan.final.height,
         ...(result.maskPath === undefined ? {} : { maskPath: result.maskPath }),
-      });
+      };
     } catch (error) {
       if (!(error instanceof ImageError)) throw error;
-      warnings.add(
-        'image-unreadable',
-        `Image ${frame.name} ${error.message}. Its frame was left out.`,
-        frame.imagePath,
-      );
+      const message = `Image ${frame.name} ${error.message}. Its frame was left out.`;
+      frameWarnings[index]!.add('image-unreadable', message, frame.imagePath);
     }
-  }
-  context.onProgress?.(capture.frames.length, capture.frames.length);
+    context.onProgress?.(++done, capture.frames.length);
+  });
+  for (const own of frameWarnings) warnings.merge(own);
+  const frames = slots.filter((slot) => slot !== undefined);
   if (frames.length === 0) {
     throw new CaptureError({
       code: 'no-frames',
@@ -161,10 +173,10 @@ function planCamera(camera: Camera, scale: number, options: PrepareOptions, file
 /** Frames come in runs of one camera: the last map is enough, and one 12 MP map is 100 MB. */
 class MapCache {
   #camera: Camera | undefined;
-  #map: Float32Array = new Float32Array(0);
+  #map: RowMap | undefined;
 
-  get(plan: CameraPlan): Float32Array {
-    if (this.#camera !== plan.source) {
+  get(plan: CameraPlan): RowMap {
+    if (this.#map === undefined || this.#camera !== plan.source) {
       this.#map = undistortionMap(plan.source, plan.full);
       this.#camera = plan.source;
     }
@@ -187,7 +199,7 @@ async function prepareFrame(
   const decode = { applyOrientation: image.applyOrientation, maxPixels };
   const reshape = (pixels: Uint8Array, channels: 1 | 3): Uint8Array => {
     const { full, final } = plan;
-    const flat = plan.distorted ? remap(pixels, frame.width, frame.height, channels, maps.get(plan)) : pixels;
+    const flat = plan.distorted ? remap(pixels, frame.width, frame.height, channels, maps.get(plan), full) : pixels;
     return resized ? resizeByArea(flat, full.width, full.height, channels, final.width, final.height) : flat;
   };
   const sized = <T extends { width: number; height: number }>(what: string, decoded: T): T => {

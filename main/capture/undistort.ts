@@ -145,23 +145,35 @@ function borderCovered(
   return true;
 }
 
-/** For each output pixel the source position, `[height, width, 2]`, in pixels with centres at whole numbers. */
-export function undistortionMap(source: Camera, target: PinholeCamera): Float32Array {
+/** Source positions `[width, 2]` of one output row, in pixels with centres at whole numbers. */
+export type RowMap = (row: number) => Float32Array;
+
+/** Largest map kept whole: 12 MP images share one of 100 MB; beyond 32 MP rows are computed anew for each image. */
+const maxStoredMapPixels = 2 ** 25;
+
+/** Where the pixels of an undistorted image come from. Rows are valid until the next call. */
+export function undistortionMap(source: Camera, target: PinholeCamera): RowMap {
   const { width, height } = target;
   const { fx, fy, cx, cy } = target.params;
   const projector = projectorOf(source);
-  const map = new Float32Array(width * height * 2);
   const pixel = new Float64Array(2);
-  let at = 0;
-  for (let row = 0; row < height; row++) {
+  const fill = (row: number, into: Float32Array): Float32Array => {
     const y = (row + 0.5 - cy) / fy;
     for (let column = 0; column < width; column++) {
       projector.project((column + 0.5 - cx) / fx, y, 1, pixel);
-      map[at++] = pixel[0]! - 0.5;
-      map[at++] = pixel[1]! - 0.5;
+      into[column * 2] = pixel[0]! - 0.5;
+      into[column * 2 + 1] = pixel[1]! - 0.5;
     }
+    return into;
+  };
+  if (width * height > maxStoredMapPixels) {
+    const scratch = new Float32Array(width * 2);
+    return (row) => fill(row, scratch);
   }
-  return map;
+  const map = new Float32Array(width * height * 2);
+  const rowOf: RowMap = (row) => map.subarray(row * width * 2, (row + 1) * width * 2);
+  for (let row = 0; row < height; row++) fill(row, rowOf(row));
+  return rowOf;
 }
 
 /** Bilinear lookup along a map, in stored (sRGB) values; positions beyond the border take its nearest pixel. */
@@ -170,27 +182,30 @@ export function remap(
   sourceWidth: number,
   sourceHeight: number,
   channels: 1 | 3,
-  map: Float32Array,
+  map: RowMap,
+  target: { readonly width: number; readonly height: number },
 ): Uint8Array {
-  const count = map.length / 2;
-  const out = new Uint8Array(count * channels);
+  const out = new Uint8Array(target.width * target.height * channels);
   const [maxX, maxY] = [sourceWidth - 1, sourceHeight - 1];
   const rowStride = sourceWidth * channels;
-  for (let i = 0; i < count; i++) {
-    const x = Math.min(maxX, Math.max(0, map[i * 2]!));
-    const y = Math.min(maxY, Math.max(0, map[i * 2 + 1]!));
-    const x0 = Math.floor(x);
-    const y0 = Math.floor(y);
-    const fx = x - x0;
-    const fy = y - y0;
-    const right = x0 < maxX ? channels : 0;
-    const down = y0 < maxY ? rowStride : 0;
-    const base = y0 * rowStride + x0 * channels;
-    for (let c = 0; c < channels; c++) {
-      const p = base + c;
-      const upper = pixels[p]! + (pixels[p + right]! - pixels[p]!) * fx;
-      const lower = pixels[p + down]! + (pixels[p + down + right]! - pixels[p + down]!) * fx;
-      out[i * channels + c] = upper + (lower - upper) * fy + 0.5;
+  let at = 0;
+  for (let row = 0; row < target.height; row++) {
+    const positions = map(row);
+    for (let column = 0; column < target.width; column++) {
+      const x = Math.min(maxX, Math.max(0, positions[column * 2]!));
+      const y = Math.min(maxY, Math.max(0, positions[column * 2 + 1]!));
+      const x0 = Math.floor(x);
+      const y0 = Math.floor(y);
+      const fx = x - x0;
+      const fy = y - y0;
+      const right = x0 < maxX ? channels : 0;
+      const down = y0 < maxY ? rowStride : 0;
+      const base = y0 * rowStride + x0 * channels;
+      for (let p = base; p < base + channels; p++) {
+        const upper = pixels[p]! + (pixels[p + right]! - pixels[p]!) * fx;
+        const lower = pixels[p + down]! + (pixels[p + down + right]! - pixels[p + down]!) * fx;
+        out[at++] = upper + (lower - upper) * fy + 0.5;
+      }
     }
   }
   return out;
