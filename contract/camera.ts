@@ -13,7 +13,7 @@ export const maxImageSidePx = 65_536;
 /** Largest accepted focal length in pixels: a 65 536 px wide image with a field of view of half a degree. */
 export const maxFocalPx = 1e7;
 /** Largest accepted magnitude of a distortion coefficient. Calibrated ones are below 1e3 even in rational models. */
-export const maxDistortion = 1e6;
+const maxDistortion = 1e6;
 
 const focal = z.number().finite().gt(0).max(maxFocalPx);
 const centre = z.number().finite().min(-maxImageSidePx).max(maxImageSidePx);
@@ -29,7 +29,7 @@ const common = { id: cameraIdSchema, width: side, height: side };
 const single = { f: focal, cx: centre, cy: centre };
 const double = { fx: focal, fy: focal, cx: centre, cy: centre };
 
-export const simplePinholeCameraSchema = z.strictObject({
+const simplePinholeCameraSchema = z.strictObject({
   ...common,
   model: z.literal('SIMPLE_PINHOLE'),
   params: z.strictObject(single),
@@ -42,31 +42,31 @@ export const pinholeCameraSchema = z.strictObject({
   params: z.strictObject(double),
 });
 
-export const simpleRadialCameraSchema = z.strictObject({
+const simpleRadialCameraSchema = z.strictObject({
   ...common,
   model: z.literal('SIMPLE_RADIAL'),
   params: z.strictObject({ ...single, k: distortion }),
 });
 
-export const radialCameraSchema = z.strictObject({
+const radialCameraSchema = z.strictObject({
   ...common,
   model: z.literal('RADIAL'),
   params: z.strictObject({ ...single, k1: distortion, k2: distortion }),
 });
 
-export const opencvCameraSchema = z.strictObject({
+const opencvCameraSchema = z.strictObject({
   ...common,
   model: z.literal('OPENCV'),
   params: z.strictObject({ ...double, k1: distortion, k2: distortion, p1: distortion, p2: distortion }),
 });
 
-export const opencvFisheyeCameraSchema = z.strictObject({
+const opencvFisheyeCameraSchema = z.strictObject({
   ...common,
   model: z.literal('OPENCV_FISHEYE'),
   params: z.strictObject({ ...double, k1: distortion, k2: distortion, k3: distortion, k4: distortion }),
 });
 
-export const fullOpencvCameraSchema = z.strictObject({
+const fullOpencvCameraSchema = z.strictObject({
   ...common,
   model: z.literal('FULL_OPENCV'),
   params: z.strictObject({
@@ -82,25 +82,25 @@ export const fullOpencvCameraSchema = z.strictObject({
   }),
 });
 
-export const fovCameraSchema = z.strictObject({
+const fovCameraSchema = z.strictObject({
   ...common,
   model: z.literal('FOV'),
   params: z.strictObject({ ...double, omega: distortion }),
 });
 
-export const simpleRadialFisheyeCameraSchema = z.strictObject({
+const simpleRadialFisheyeCameraSchema = z.strictObject({
   ...common,
   model: z.literal('SIMPLE_RADIAL_FISHEYE'),
   params: z.strictObject({ ...single, k: distortion }),
 });
 
-export const radialFisheyeCameraSchema = z.strictObject({
+const radialFisheyeCameraSchema = z.strictObject({
   ...common,
   model: z.literal('RADIAL_FISHEYE'),
   params: z.strictObject({ ...single, k1: distortion, k2: distortion }),
 });
 
-export const thinPrismFisheyeCameraSchema = z.strictObject({
+const thinPrismFisheyeCameraSchema = z.strictObject({
   ...common,
   model: z.literal('THIN_PRISM_FISHEYE'),
   params: z.strictObject({
@@ -116,7 +116,7 @@ export const thinPrismFisheyeCameraSchema = z.strictObject({
   }),
 });
 
-export const radTanThinPrismFisheyeCameraSchema = z.strictObject({
+const radTanThinPrismFisheyeCameraSchema = z.strictObject({
   ...common,
   model: z.literal('RAD_TAN_THIN_PRISM_FISHEYE'),
   params: z.strictObject({
@@ -136,31 +136,31 @@ export const radTanThinPrismFisheyeCameraSchema = z.strictObject({
   }),
 });
 
-export const simpleDivisionCameraSchema = z.strictObject({
+const simpleDivisionCameraSchema = z.strictObject({
   ...common,
   model: z.literal('SIMPLE_DIVISION'),
   params: z.strictObject({ ...single, k: distortion }),
 });
 
-export const divisionCameraSchema = z.strictObject({
+const divisionCameraSchema = z.strictObject({
   ...common,
   model: z.literal('DIVISION'),
   params: z.strictObject({ ...double, k: distortion }),
 });
 
-export const simpleFisheyeCameraSchema = z.strictObject({
+const simpleFisheyeCameraSchema = z.strictObject({
   ...common,
   model: z.literal('SIMPLE_FISHEYE'),
   params: z.strictObject(single),
 });
 
-export const fisheyeCameraSchema = z.strictObject({
+const fisheyeCameraSchema = z.strictObject({
   ...common,
   model: z.literal('FISHEYE'),
   params: z.strictObject(double),
 });
 
-export const eucmCameraSchema = z.strictObject({
+const eucmCameraSchema = z.strictObject({
   ...common,
   model: z.literal('EUCM'),
   params: z.strictObject({ ...double, alpha: z.number().finite().min(0).max(1), beta: z.number().gt(0).max(1e3) }),

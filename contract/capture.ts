@@ -12,10 +12,10 @@ export const maxSparsePoints = 100_000_000;
 /** Most warnings kept one by one; `warningCounts` goes on counting. */
 export const maxWarnings = 1000;
 
-export const captureFormatSchema = z.enum(['colmap-bin', 'colmap-txt', 'nerfstudio', 'instant-ngp', 'epic-fields']);
+const captureFormatSchema = z.enum(['colmap-bin', 'colmap-txt', 'nerfstudio', 'instant-ngp', 'epic-fields']);
 export type CaptureFormat = z.infer<typeof captureFormatSchema>;
 
-export const captureWarningCodeSchema = z.enum([
+const captureWarningCodeSchema = z.enum([
   /** An image file that the capture names does not exist. The frame was left out. */
   'image-missing',
   /** An image file exists and cannot be decoded. The frame was left out. */
@@ -42,7 +42,7 @@ export const captureWarningCodeSchema = z.enum([
 export type CaptureWarningCode = z.infer<typeof captureWarningCodeSchema>;
 
 /** Something the import survived and the user should know. */
-export const captureWarningSchema = z.strictObject({
+const captureWarningSchema = z.strictObject({
   code: captureWarningCodeSchema,
   /** One sentence: what is wrong, and what was done about it. */
   message: z.string().min(1).max(8192),
@@ -57,7 +57,7 @@ export const boundsSchema = z
   .refine((b) => b.min.every((low, axis) => low <= (b.max[axis] ?? Number.NaN)), { error: 'min must not exceed max' });
 export type Bounds = z.infer<typeof boundsSchema>;
 
-export const sparsePointsSummarySchema = z.strictObject({
+const sparsePointsSummarySchema = z.strictObject({
   count: z.int().min(0).max(maxSparsePoints),
   /** Mean reprojection error in pixels as the source file states it. */
   meanErrorPx: z.number().finite().min(0).optional(),
@@ -67,7 +67,7 @@ export const sparsePointsSummarySchema = z.strictObject({
 export type SparsePointsSummary = z.infer<typeof sparsePointsSummarySchema>;
 
 /** Where the cameras are; its radius is the usual `scene extent` that learning rates scale with. */
-export const cameraSpanSchema = z.strictObject({
+const cameraSpanSchema = z.strictObject({
   /** Mean of the camera centres in world coordinates. */
   centre: vector3Schema,
   /** Largest distance of a camera centre from `centre`, in scene units. */

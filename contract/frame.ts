@@ -10,7 +10,7 @@ export const maxFrameNameLength = 1024;
 export const maxPathLength = 4096;
 
 /** Identifier of a frame: derived from its name, so importing the same capture again gives the same ids. */
-export const frameIdSchema = z.string().min(1).max(64).brand<'FrameId'>();
+const frameIdSchema = z.string().min(1).max(64).brand<'FrameId'>();
 export type FrameId = z.infer<typeof frameIdSchema>;
 
 const coordinate = z.number().finite().min(-maxCoordinate).max(maxCoordinate);
@@ -21,7 +21,7 @@ export const vector3Schema = z.tuple([coordinate, coordinate, coordinate]);
 export type Vector3 = z.infer<typeof vector3Schema>;
 
 /** Unit quaternion `[w, x, y, z]`; length 1 within 1e-6. */
-export const quaternionSchema = z
+const quaternionSchema = z
   .tuple([quaternionComponent, quaternionComponent, quaternionComponent, quaternionComponent])
   .refine((q) => Math.abs(Math.hypot(...q) - 1) <= 1e-6, { error: 'quaternion must have length 1' });
 export type Quaternion = z.infer<typeof quaternionSchema>;
@@ -30,7 +30,7 @@ export type Quaternion = z.infer<typeof quaternionSchema>;
 export const poseSchema = z.strictObject({ quaternion: quaternionSchema, translation: vector3Schema });
 export type Pose = z.infer<typeof poseSchema>;
 
-export const frameRoleSchema = z.enum(['train', 'holdout']);
+const frameRoleSchema = z.enum(['train', 'holdout']);
 /** `train`: the optimiser sees it. `holdout`: only evaluation does. Undefined until a split has been chosen. */
 export type FrameRole = z.infer<typeof frameRoleSchema>;
 

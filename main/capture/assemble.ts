@@ -343,7 +343,7 @@ function commonFolder(names: readonly string[]): string {
   return common.length === 0 ? '' : `${common.join('/')}/`;
 }
 
-export function frameIdOf(name: string): FrameId {
+function frameIdOf(name: string): FrameId {
   return `f${createHash('sha256').update(name).digest('hex').slice(0, 20)}` as FrameId;
 }
 

@@ -288,7 +288,7 @@ export function decodeUtf8(bytes: Uint8Array, file: string, field: Field): strin
 }
 
 /** Longest line of a text model: an image with a million observations. */
-export const maxLineBytes = 64 * 2 ** 20;
+const maxLineBytes = 64 * 2 ** 20;
 
 /** Lines of a text file, without their line ends, one at a time. */
 export async function* readLines(path: string, options: ReadOptions = {}): AsyncGenerator<string, void> {

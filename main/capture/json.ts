@@ -88,7 +88,7 @@ function wrong(file: string, field: string, problem: string, value: unknown): Ca
   });
 }
 
-export function finiteNumber(file: string, field: string, value: unknown): number {
+function finiteNumber(file: string, field: string, value: unknown): number {
   if (typeof value !== 'number' || !Number.isFinite(value)) throw wrong(file, field, 'is not a finite number', value);
   return value;
 }

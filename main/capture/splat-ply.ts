@@ -32,7 +32,7 @@ export interface SplatImport {
 }
 
 /** sigmoid(30) is 1 within float32: programs that store alpha 1 as an infinite logit lose nothing. */
-export const opacityLogitLimit = 30;
+const opacityLogitLimit = 30;
 
 const geometryNames = ['x', 'y', 'z', 'opacity', 'scale_0', 'scale_1', 'scale_2', 'rot_0', 'rot_1', 'rot_2', 'rot_3'];
 const colourNames = ['f_dc_0', 'f_dc_1', 'f_dc_2'];
