@@ -12,7 +12,9 @@ export type Benchmark = (request: BenchmarkRequest, context: BenchmarkContext) =
  * Benchmarks that run inside one worker. Each file of this folder exports `run: Benchmark` and is loaded on demand;
  * benchmarks that orchestrate whole jobs (`splat-fox`) live in the host.
  */
-const benchmarks: { readonly [name: string]: () => Promise<Benchmark> } = {};
+const benchmarks: { readonly [name: string]: () => Promise<Benchmark> } = {
+  'splat-kernels': async () => (await import('./splat-kernels.ts')).run,
+};
 
 /** @throws LiftscopeError `bad-input` for an unknown name, naming the known ones. */
 export async function runBenchmark(request: BenchmarkRequest, context: BenchmarkContext): Promise<BenchmarkResult> {

@@ -4,6 +4,7 @@ export * from './blending/index.ts';
 export * from './image-loss/index.ts';
 export * from './neighbours/index.ts';
 export * from './projection/index.ts';
+export * from './roofline/index.ts';
 export * from './shared/index.ts';
 export * from './sparse-product/index.ts';
 export * from './spherical-harmonics/index.ts';

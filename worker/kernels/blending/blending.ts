@@ -44,7 +44,7 @@ export const blendForward: Kernel<BlendArgs> = {
         'blending.forward',
         ...[backend.address(args.projected), ...listAddresses(backend, args, args.record)],
         ...[backend.address(args.state.ensure('arena', 0)), args.state.arenaChunks, launch],
-        ...[backend.address(scratch(backend, args.state, 8)), ...frame(args), ...args.background],
+        ...[backend.address(scratch(backend, args.state, 9)), ...frame(args), ...args.background],
         ...[backend.address(args.rgb), backend.address(finalTransmittance(args)), args.record ? 1 : 0],
       );
     });
@@ -65,7 +65,7 @@ export const blendBackward: Kernel<BlendBackwardArgs> = {
     backend.dispatch(
       'blending.backward',
       ...[backend.address(args.projected), ...listAddresses(backend, args, true)],
-      ...[startLaunch(backend, args.state), backend.address(scratch(backend, args.state, 8))],
+      ...[startLaunch(backend, args.state), backend.address(scratch(backend, args.state, 9))],
       ...[...frame(args), ...args.background],
       ...[backend.address(args.upstream), backend.address(finalTransmittance(args)), backend.address(args.slots)],
     );
@@ -181,7 +181,7 @@ export function recordedAddresses(backend: WasmBackend, view: Pick<View, 'lists'
     masks,
     streams,
     launch: () => startLaunch(backend, view.state),
-    scratch: backend.address(scratch(backend, view.state, 8)),
+    scratch: backend.address(scratch(backend, view.state, 9)),
   };
 }
 

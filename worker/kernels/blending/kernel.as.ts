@@ -8,11 +8,12 @@
 // strips per (tile, Gaussian). The backward pass reads them in reverse: no exponential, no threshold is evaluated
 // twice, and both passes agree on what was blended to the last bit.
 
-import { exp2x4InRange, fma, fnma, splat } from "../shared/math.as";
-import { ALPHA_MAX, ALPHA_MIN, PROJECTED_BYTES, SLOT_BYTES, STOP_TRANSMITTANCE, TILE } from "../shared/layout.as";
+import { fma, fnma, splat } from "../shared/math.as";
+import { PROJECTED_BYTES, SLOT_BYTES, TILE } from "../shared/layout.as";
 import {
-  CHUNK_BYTES, INSTANCE_STREAM_BYTES, LOG2E, NEXT_CHUNK, NEXT_TILE, OVERFLOW, PLANE_BYTES, POWER_MIN, STRIP_BYTES,
-  loadStrip, reachedStrips, startTile, storeStrip, sums, writeCentres,
+  C_ALPHA_MAX, C_ALPHA_MIN, C_ONE, C_POWER_MIN, C_SIGN, C_STOP,
+  CHUNK_BYTES, INSTANCE_STREAM_BYTES, LOG2E, NEXT_CHUNK, NEXT_TILE, OVERFLOW, PLANE_BYTES, STRIP_BYTES,
+  exp2Loaded, loadStrip, reachedStrips, startTile, storeStrip, sums, writeCentres, writeConstants,
 } from "./strips.as";
 
 export { backwardChannels, forwardChannels } from "./channels.as";
@@ -31,10 +32,12 @@ export function forward(
   backgroundR: f32, backgroundG: f32, backgroundB: f32,
   rgb: usize, finalTransmittance: usize, record: i32,
 ): void {
-  const planeT = scratch + <usize>thread * 8 * PLANE_BYTES;
+  const planeT = scratch + <usize>thread * 9 * PLANE_BYTES;
   const planeX = planeT + 6 * PLANE_BYTES;
   const planeY = planeX + PLANE_BYTES;
+  const constants = planeY + PLANE_BYTES;
   writeCentres(planeX, planeY);
+  writeConstants(constants);
   const planeR = planeT + PLANE_BYTES;
   const planeG = planeR + PLANE_BYTES;
   const planeB = planeG + PLANE_BYTES;
@@ -95,14 +98,14 @@ export function forward(
         const dx = f32x4.sub(v128.load(planeX + at), meanX);
         const dy = f32x4.sub(v128.load(planeY + at), meanY);
         const inX = fma(quadraticX, dx, f32x4.mul(quadraticXY, dy));
-        const power = f32x4.pmax(splat(POWER_MIN), fma(inX, dx, f32x4.mul(f32x4.mul(quadraticY, dy), dy)));
-        const exact = f32x4.pmin(splat(ALPHA_MAX), f32x4.mul(opacity, exp2x4InRange(power)));
-        const drawn = v128.and(exact, f32x4.ge(exact, splat(ALPHA_MIN)));
+        const power = f32x4.pmax(v128.load(constants, C_POWER_MIN), fma(inX, dx, f32x4.mul(f32x4.mul(quadraticY, dy), dy)));
+        const exact = f32x4.pmin(v128.load(constants, C_ALPHA_MAX), f32x4.mul(opacity, exp2Loaded(power, constants)));
+        const drawn = v128.and(exact, f32x4.ge(exact, v128.load(constants, C_ALPHA_MIN)));
         const after = fnma(transmittance, drawn, transmittance);
         // A pixel that has ended keeps its transmittance with a minus sign, and so stays ended.
-        const open = f32x4.gt(after, splat(STOP_TRANSMITTANCE));
+        const open = f32x4.gt(after, v128.load(constants, C_STOP));
         const alpha = v128.and(drawn, open);
-        const next = v128.bitselect(after, v128.or(transmittance, i32x4.splat(0x80000000)), open);
+        const next = v128.bitselect(after, v128.or(transmittance, v128.load(constants, C_SIGN)), open);
         const weight = f32x4.mul(transmittance, alpha);
         v128.store(planeT + at, next);
         v128.store(planeR + at, fma(weight, red, v128.load(planeR + at)));
@@ -153,14 +156,16 @@ export function backward(
   backgroundR: f32, backgroundG: f32, backgroundB: f32,
   upstream: usize, finalTransmittance: usize, slots: usize,
 ): void {
-  const planeT = scratch + <usize>thread * 8 * PLANE_BYTES;
+  const planeT = scratch + <usize>thread * 9 * PLANE_BYTES;
   const planeBehind = planeT + PLANE_BYTES;
   const planeR = planeBehind + PLANE_BYTES;
   const planeG = planeR + PLANE_BYTES;
   const planeB = planeG + PLANE_BYTES;
   const planeX = planeB + PLANE_BYTES;
   const planeY = planeX + PLANE_BYTES;
+  const constants = planeY + PLANE_BYTES;
   writeCentres(planeX, planeY);
+  writeConstants(constants);
   const channelBytes = (<usize>width * <usize>height) << 2;
 
   for (;;) {
@@ -218,7 +223,8 @@ export function backward(
         mask &= mask - 1;
         const alpha = v128.load(stream);
         stream += STRIP_BYTES;
-        const inverse = f32x4.div(splat(1.0), f32x4.sub(splat(1.0), alpha));
+        const one = v128.load(constants, C_ONE);
+        const inverse = f32x4.div(one, f32x4.sub(one, alpha));
         const transmittance = f32x4.mul(v128.load(planeT + at), inverse);
         v128.store(planeT + at, transmittance);
         const weight = f32x4.mul(transmittance, alpha);
@@ -230,7 +236,7 @@ export function backward(
         v128.store(planeBehind + at, fma(weight, q, behind));
         // g = dL/dsigma = -alpha dL/dalpha, none at the cap.
         const gradient = fnma(transmittance, q, f32x4.mul(behind, inverse));
-        const g = v128.and(f32x4.mul(alpha, gradient), f32x4.lt(alpha, splat(ALPHA_MAX)));
+        const g = v128.and(f32x4.mul(alpha, gradient), f32x4.lt(alpha, v128.load(constants, C_ALPHA_MAX)));
         const dx = f32x4.sub(v128.load(planeX + at), meanX);
         const dy = f32x4.sub(v128.load(planeY + at), meanY);
         const gx = f32x4.mul(g, dx);

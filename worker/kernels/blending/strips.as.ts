@@ -1,6 +1,7 @@
 // What the blending kernels share: strips of a tile, and the launch block.
 
-import { fnma, splat } from "../shared/math.as";
+import { fma, fnma, splat } from "../shared/math.as";
+import { ALPHA_MAX, ALPHA_MIN, STOP_TRANSMITTANCE } from "../shared/layout.as";
 
 export const LOG2E: f32 = 1.4426950408889634;
 /**
@@ -24,6 +25,51 @@ export const OVERFLOW: usize = 8;
 @inline
 export function stripOffsets(): v128 {
   return f32x4(0.5, 1.5, 2.5, 3.5);
+}
+
+/**
+ * Constants of the inner loops, one vector each. The engine rebuilds a literal vector from immediates wherever it is used,
+ * three instructions instead of one load.
+ */
+export const C_ROUND: usize = 0;
+export const C_POLYNOMIAL: usize = 16;
+export const C_ONE: usize = 96;
+export const C_ALPHA_MIN: usize = 112;
+export const C_ALPHA_MAX: usize = 128;
+export const C_STOP: usize = 144;
+export const C_SIGN: usize = 160;
+export const C_POWER_MIN: usize = 176;
+
+// @ts-ignore: decorator
+@inline
+export function writeConstants(at: usize): void {
+  v128.store(at, splat(12582912.0));
+  v128.store(at, splat(0.0013276471979469665), C_POLYNOMIAL);
+  v128.store(at, splat(0.009675541334211306), C_POLYNOMIAL + 16);
+  v128.store(at, splat(0.055507132735425686), C_POLYNOMIAL + 32);
+  v128.store(at, splat(0.24022119723848565), C_POLYNOMIAL + 48);
+  v128.store(at, splat(0.6931469670647332), C_POLYNOMIAL + 64);
+  v128.store(at, splat(1.0), C_ONE);
+  v128.store(at, splat(ALPHA_MIN), C_ALPHA_MIN);
+  v128.store(at, splat(ALPHA_MAX), C_ALPHA_MAX);
+  v128.store(at, splat(STOP_TRANSMITTANCE), C_STOP);
+  v128.store(at, i32x4.splat(0x80000000), C_SIGN);
+  v128.store(at, splat(POWER_MIN), C_POWER_MIN);
+}
+
+/** exp2x4InRange of shared/math.as with its constants loaded. */
+// @ts-ignore: decorator
+@inline
+export function exp2Loaded(x: v128, constants: usize): v128 {
+  const round = v128.load(constants, C_ROUND);
+  const shifted = f32x4.add(x, round);
+  const f = f32x4.sub(x, f32x4.sub(shifted, round));
+  let p = fma(f, v128.load(constants, C_POLYNOMIAL), v128.load(constants, C_POLYNOMIAL + 16));
+  p = fma(p, f, v128.load(constants, C_POLYNOMIAL + 32));
+  p = fma(p, f, v128.load(constants, C_POLYNOMIAL + 48));
+  p = fma(p, f, v128.load(constants, C_POLYNOMIAL + 64));
+  p = fma(p, f, v128.load(constants, C_ONE));
+  return i32x4.add(p, i32x4.shl(shifted, 23));
 }
 
 /** Pixel centres of every strip, relative to the tile: the same for every tile, so written once per launch and thread. */

@@ -44,7 +44,7 @@ export function fillWeights(
   width: i32, height: i32, tilesX: i32, tiles: i32,
   rowOfPixel: usize, next: usize, columns: usize, weights: usize,
 ): void {
-  const planeT = scratch + <usize>thread * 8 * PLANE_BYTES;
+  const planeT = scratch + <usize>thread * 9 * PLANE_BYTES;
   for (;;) {
     const tile = atomic.add<i32>(launch + NEXT_TILE, 1);
     if (tile >= tiles) break;
