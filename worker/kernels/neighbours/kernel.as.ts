@@ -168,6 +168,24 @@ function leafMatters(distances: usize, points: i32, threshold: f32): bool {
   return false;
 }
 
+/** Whether `node` lies within the radius of any query of the group; most often the first one answers. */
+function anyReaches(
+  tree: usize,
+  queries: usize,
+  rowBytes: usize,
+  radii: usize,
+  group: i32,
+  node: i32,
+  relative: f32,
+  absolute: f32,
+): bool {
+  for (let i = 0; i < group; i++) {
+    const query = queries + <usize>i * rowBytes;
+    if (lowerBound(tree, query, node, relative, absolute) <= load<f32>(radii + (<usize>i << 2))) return true;
+  }
+  return false;
+}
+
 /** How far from its centre a group has to look for everything within `reach` of any of its queries. */
 // @ts-ignore: decorator
 @inline
@@ -238,19 +256,21 @@ export function nearest(
     for (;;) {
       const right = load<i32>(rights + (<usize>node << 2));
       if (right != 0) {
-        const left = node + 1;
-        const boundLeft = lowerBound(tree, centre, left, relative, absolute);
-        const boundRight = lowerBound(tree, centre, right, relative, absolute);
-        const leftFirst = boundLeft <= boundRight;
-        const farBound = leftFirst ? boundRight : boundLeft;
-        if (farBound <= reach) {
-          store<i32>(stack + (top << 3), leftFirst ? right : left);
-          store<f32>(stack + (top << 3), farBound, 4);
-          top++;
-        }
-        if ((leftFirst ? boundLeft : boundRight) <= reach) {
-          node = leftFirst ? left : right;
-          continue;
+        if (node == 0 || anyReaches(tree, queries, rowBytes, radii, group, node, relative, absolute)) {
+          const left = node + 1;
+          const boundLeft = lowerBound(tree, centre, left, relative, absolute);
+          const boundRight = lowerBound(tree, centre, right, relative, absolute);
+          const leftFirst = boundLeft <= boundRight;
+          const farBound = leftFirst ? boundRight : boundLeft;
+          if (farBound <= reach) {
+            store<i32>(stack + (top << 3), leftFirst ? right : left);
+            store<f32>(stack + (top << 3), farBound, 4);
+            top++;
+          }
+          if ((leftFirst ? boundLeft : boundRight) <= reach) {
+            node = leftFirst ? left : right;
+            continue;
+          }
         }
       } else {
         const start = load<i32>(starts + (<usize>node << 2));
@@ -407,33 +427,35 @@ export function nearestOutside(
     for (;;) {
       const right = load<i32>(rights + (<usize>node << 2));
       if (right != 0) {
-        const left = node + 1;
-        // An infinite bound marks a child to skip, also while the reach is still infinite.
-        let boundLeft: f32 = Infinity;
-        if (
-          load<i32>(nodeComponents + (<usize>left << 2)) != shared &&
-          load<f64>(nodeMinCore + (<usize>left << 3)) < worst
-        ) {
-          boundLeft = lowerBound(tree, centre, left, relative, absolute);
-        }
-        let boundRight: f32 = Infinity;
-        if (
-          load<i32>(nodeComponents + (<usize>right << 2)) != shared &&
-          load<f64>(nodeMinCore + (<usize>right << 3)) < worst
-        ) {
-          boundRight = lowerBound(tree, centre, right, relative, absolute);
-        }
-        const leftFirst = boundLeft <= boundRight;
-        const farBound = leftFirst ? boundRight : boundLeft;
-        const nearBound = leftFirst ? boundLeft : boundRight;
-        if (farBound <= reach && farBound < Infinity) {
-          store<i32>(stack + (top << 3), leftFirst ? right : left);
-          store<f32>(stack + (top << 3), farBound, 4);
-          top++;
-        }
-        if (nearBound <= reach && nearBound < Infinity) {
-          node = leftFirst ? left : right;
-          continue;
+        if (node == 0 || group == 1 || anyReaches(tree, queries, rowBytes, radii, group, node, relative, absolute)) {
+          const left = node + 1;
+          // An infinite bound marks a child to skip, also while the reach is still infinite.
+          let boundLeft: f32 = Infinity;
+          if (
+            load<i32>(nodeComponents + (<usize>left << 2)) != shared &&
+            load<f64>(nodeMinCore + (<usize>left << 3)) < worst
+          ) {
+            boundLeft = lowerBound(tree, centre, left, relative, absolute);
+          }
+          let boundRight: f32 = Infinity;
+          if (
+            load<i32>(nodeComponents + (<usize>right << 2)) != shared &&
+            load<f64>(nodeMinCore + (<usize>right << 3)) < worst
+          ) {
+            boundRight = lowerBound(tree, centre, right, relative, absolute);
+          }
+          const leftFirst = boundLeft <= boundRight;
+          const farBound = leftFirst ? boundRight : boundLeft;
+          const nearBound = leftFirst ? boundLeft : boundRight;
+          if (farBound <= reach && farBound < Infinity) {
+            store<i32>(stack + (top << 3), leftFirst ? right : left);
+            store<f32>(stack + (top << 3), farBound, 4);
+            top++;
+          }
+          if (nearBound <= reach && nearBound < Infinity) {
+            node = leftFirst ? left : right;
+            continue;
+          }
         }
       } else {
         const start = load<i32>(starts + (<usize>node << 2));

@@ -55,6 +55,9 @@ const BOX_DIMENSIONS = 8;
 const LEAF_POINTS = 32;
 /** A cut leaves at least this many points on either side, which bounds padding and node count. */
 const MIN_SIDE = 8;
+/** A node this many times wider than its median distance from the centre is cut around the middle, at the other figure. */
+const SHELL_RATIO = 2.25;
+const SHELL_CUT = 1.6;
 
 /**
  * @param points [count, dimensions], row-major, finite.
@@ -258,6 +261,10 @@ class Builder {
 
   #cutEnds(node: number, from: number, to: number, depth: number): number {
     const { dimensions, local, order, projections, centres, padded } = this;
+    if (depth <= this.maxDepth) {
+      const shell = this.#cutShell(node, from, to);
+      if (shell > 0) return shell;
+    }
     const first = this.#farthest(from, to, centres, node * padded);
     const second = this.#farthest(from, to, local, first * dimensions);
     const a = first * dimensions;
@@ -277,6 +284,22 @@ class Builder {
     const middle = Math.min(to - MIN_SIDE, Math.max(from + MIN_SIDE, from + wanted));
     this.#select(from, to, middle);
     return middle;
+  }
+
+  /** Separates scattered points around a dense middle from it in one cut; 0 when the node is no such thing. */
+  #cutShell(node: number, from: number, to: number): number {
+    const { order, projections, centres, padded } = this;
+    for (let i = from; i < to; i++) projections[i] = this.#squared(order[i]!, centres, node * padded);
+    const middle = (from + to) >> 1;
+    this.#select(from, to, middle);
+    const median = Math.sqrt(projections[middle]!);
+    if (this.radii[node]! <= SHELL_RATIO * median) return 0;
+    const cut = (SHELL_CUT * median) ** 2;
+    let inside = 0;
+    for (let i = from; i < to; i++) if (projections[i]! <= cut) inside++;
+    if (to - from - inside < MIN_SIDE) return 0;
+    this.#select(from, to, from + inside);
+    return from + inside;
   }
 
   #farthest(from: number, to: number, other: Float32Array, base: number): number {
