@@ -2,10 +2,17 @@ import rapier from '@dimforge/rapier3d-compat';
 import type { Pose, Vec3 } from './linear.ts';
 import type { ObjectModel, Shape } from './model/index.ts';
 
-/** Half extents of the walled floor, metres. */
+/** A box that stands still, metres. */
+export interface Block {
+  readonly centre: Vec3;
+  readonly half: Vec3;
+}
+
+/** Half extents of the walled floor, metres, and the furniture on it. */
 export interface Pen {
   readonly halfX: number;
   readonly halfY: number;
+  readonly blocks?: readonly Block[];
 }
 
 const STEP_SECONDS = 1 / 90;
@@ -80,6 +87,8 @@ export async function settle(
       slab(side * (pen.halfX + WALL), 0, HIGH, WALL, pen.halfY + 2, HIGH + 1);
       slab(0, side * (pen.halfY + WALL), HIGH, pen.halfX + 2, WALL, HIGH + 1);
     }
+    for (const { centre, half } of pen.blocks ?? [])
+      slab(...(centre as [number, number, number]), ...(half as [number, number, number]));
     const bodies = models.map((model, i) => {
       const { rotation, translation } = starts[i]!;
       const body = world.createRigidBody(

@@ -42,6 +42,8 @@ export interface FrameView {
   /** OpenCV camera: x right, y down, z forward. */
   readonly worldFromCamera: Pose;
   /** Meshes present in this frame and where; a mesh not listed is absent. */
+  /** Added to every light's position: where a scene is many small stages, the lamp hangs over the one in view. */
+  readonly lightOffset?: Vec3;
   readonly placements: readonly { readonly mesh: number; readonly worldFromMesh: Pose }[];
 }
 

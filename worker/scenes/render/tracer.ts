@@ -45,10 +45,14 @@ export function createTracer(scene: RenderScene): Tracer {
   const sum = new Float64Array(3);
   let placed: Placed[] = [];
   let placedFor: FrameView | null = null;
+  let lampX = 0;
+  let lampY = 0;
+  let lampZ = 0;
 
   const place = (view: FrameView): void => {
     if (placedFor === view) return;
     placedFor = view;
+    [lampX, lampY, lampZ] = view.lightOffset ?? [0, 0, 0];
     placed = view.placements.map(({ mesh, worldFromMesh }) => {
       const caster = casters[mesh];
       if (!caster) throw new RangeError(`placement refers to mesh ${mesh}, the scene has ${casters.length}`);
@@ -179,7 +183,11 @@ export function createTracer(scene: RenderScene): Tracer {
     let highlight = 0;
     for (let i = sample; i < scene.lights.length; i += SAMPLES.length) {
       const light = scene.lights[i]!;
-      const [lx, ly, lz] = [light.position[0] - sx, light.position[1] - sy, light.position[2] - sz];
+      const [lx, ly, lz] = [
+        light.position[0] + lampX - sx,
+        light.position[1] + lampY - sy,
+        light.position[2] + lampZ - sz,
+      ];
       const facing = lx * facet[0] + ly * facet[1] + lz * facet[2];
       if (facing <= 0) continue;
       const distance = Math.hypot(lx, ly, lz);
