@@ -93,10 +93,13 @@ function parseNumber(token: string): number | undefined {
 const splitOnSpace = (line: string): string[] => line.trim().split(/\s+/);
 const isComment = (line: string): boolean => /^\s*(#|$)/.test(line);
 
+/** Every value of a camera line becomes a string of its own, so these lines are kept short. */
+const maxCameraLineBytes = 64 * 1024;
+
 async function readCameras(path: string, options: ReadOptions): Promise<Map<number, Camera>> {
   const cameras = new Map<number, Camera>();
   let lineNumber = 0;
-  for await (const line of readLines(path, options)) {
+  for await (const line of readLines(path, options, maxCameraLineBytes)) {
     lineNumber++;
     if (isComment(line)) continue;
     const row = new Row(path, lineNumber, splitOnSpace(line));

@@ -291,7 +291,11 @@ export function decodeUtf8(bytes: Uint8Array, file: string, field: Field): strin
 const maxLineBytes = 64 * 2 ** 20;
 
 /** Lines of a text file, without their line ends, one at a time. */
-export async function* readLines(path: string, options: ReadOptions = {}): AsyncGenerator<string, void> {
+export async function* readLines(
+  path: string,
+  options: ReadOptions = {},
+  maxBytes = maxLineBytes,
+): AsyncGenerator<string, void> {
   await using reader = await FileReader.open(path, options);
   let lineNumber = 0;
   let parts: Buffer[] = [];
@@ -310,8 +314,8 @@ export async function* readLines(path: string, options: ReadOptions = {}): Async
     const newline = buffered.indexOf(0x0a);
     const taken = newline < 0 ? buffered.length : newline;
     length += taken + 1;
-    if (length > maxLineBytes) {
-      reader.fail('too-large', `line ${lineNumber}`, `is longer than ${maxLineBytes} bytes.`, 'Is this a text file?');
+    if (length > maxBytes) {
+      reader.fail('too-large', `line ${lineNumber}`, `is longer than ${maxBytes} bytes.`, 'Is this a text file?');
     }
     parts.push(Buffer.from(buffered.subarray(0, taken)));
     reader.consume(newline < 0 ? taken : taken + 1);

@@ -3,6 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { mkdir, readFile, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import fc from 'fast-check';
+import sharp from 'sharp';
 import { describe, expect, it } from 'vitest';
 import { captureSchema } from '../../contract/index.ts';
 import { writeSplatPly } from '../export/index.ts';
@@ -30,9 +31,10 @@ import {
 } from './testing.ts';
 
 const sample = (models?: Parameters<typeof captureArbitrary>[0]): TestCapture => {
-  const found = fc
-    .sample(captureArbitrary(models), { numRuns: 200, seed: testSeed })
-    .find((item) => item.frames.length >= 2 && item.points.length >= 3 && item.frames[0]!.observations.length >= 3);
+  const found = fc.sample(captureArbitrary(models), { numRuns: 500, seed: testSeed }).find(({ frames, points }) => {
+    const observed = frames[0]!.observations.length;
+    return frames.length === 2 && points.length >= 3 && points.length <= 6 && observed >= 3 && observed <= 8;
+  });
   if (found === undefined) throw new Error('the generator made no capture of the wanted size');
   return found;
 };
@@ -274,6 +276,20 @@ describe('COLMAP text', () => {
   });
 });
 
+it('refuses text lines and JSON documents of absurd length before they cost memory', async () => {
+  await withFolder(async (folder) => {
+    await put(join(folder, 'images.txt'), '');
+    await put(join(folder, 'cameras.txt'), '1 '.repeat(2 ** 20));
+    const path = join(folder, 'x.json');
+    await put(path, Buffer.alloc(65 * 2 ** 20, '['));
+    const extra = await extraMemory(async () => {
+      expect(await outcome(folder)).toMatchObject({ code: 'too-large', field: 'line 1' });
+      expect(await outcome(path)).toMatchObject({ code: 'too-large' });
+    });
+    expect(extra).toBeLessThan(32 * 2 ** 20);
+  });
+});
+
 /** A document with one value somewhere replaced. */
 function mutated(json: unknown, random: () => number, values: readonly unknown[]): unknown {
   const copy = structuredClone(json);
@@ -437,7 +453,7 @@ describe('PLY and .splats', () => {
 describe('images', () => {
   it('names images that are cut, damaged, empty, of another kind or too large, and goes on with the others', async () => {
     const source = sample(['PINHOLE']);
-    const frames = [0, 1, 2, 3, 4, 5].map((i) => ({ ...source.frames[0]!, name: `${i}.png`, observations: [] }));
+    const frames = [0, 1, 2, 3, 4, 5, 6].map((i) => ({ ...source.frames[0]!, name: `${i}.png`, observations: [] }));
     const capture = { ...source, frames };
     const { width, height } = frames[0]!.camera;
     const png = await pngOf(width, height);
@@ -452,6 +468,8 @@ describe('images', () => {
       huge.writeUInt32BE(60_000, 16);
       huge.writeUInt32BE(60_000, 20);
       await put(join(folder, '5.png'), huge);
+      const jpeg = await sharp(png).resize(width, height).jpeg().toBuffer();
+      await put(join(folder, '6.png'), jpeg.subarray(0, jpeg.length - 20));
       const imported = await importCapture(folder);
       const unreadable = imported.capture.warnings.filter((warning) => warning.code === 'image-unreadable');
       expect(unreadable.map((warning) => warning.file?.slice(-5))).toEqual(
@@ -459,13 +477,14 @@ describe('images', () => {
       );
       const prepared = await prepareCapture(imported, {}, { writeImage: async (name) => `/unused/${name}` });
       expect(prepared.capture.frames.map((frame) => frame.name)).toEqual(['0.png']);
-      expect(prepared.capture.warningCounts['image-unreadable']).toBe(5);
+      expect(prepared.capture.warningCounts['image-unreadable']).toBe(6);
       expect(prepared.capture.warnings.map((warning) => warning.file?.slice(-5)).sort()).toEqual([
         '1.png',
         '2.png',
         '3.png',
         '4.png',
         '5.png',
+        '6.png',
       ]);
     });
   });
