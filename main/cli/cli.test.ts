@@ -14,6 +14,9 @@ import { writeDotsCapture } from './dots.ts';
 const entry = fileURLToPath(new URL('../cli.ts', import.meta.url));
 const launcher = fileURLToPath(new URL('../liftscope.mjs', import.meta.url));
 
+/** Several trainings in a row, on a machine that may be busy. */
+const SLOW_MS = 120_000;
+
 interface Finished {
   readonly code: number | null;
   readonly stdout: string;
@@ -238,50 +241,58 @@ describe('from training to pictures', () => {
     expect(documentOf(exported)).toMatchObject({ gaussians: result.gaussians });
   });
 
-  test('Ctrl-C writes a checkpoint, exit code 4; --resume ends where an uninterrupted training does', async () => {
-    const [interrupted, whole] = [await freshProject(), await freshProject()];
-    const { child, done } = start(['train', interrupted, ...long]);
-    await untilSaid(child, /Checkpoint at iteration/);
-    child.kill('SIGINT');
-    const stopped = await done;
-    expect(stopped.code, stopped.stderr).toBe(4);
-    expect(errorOf(stopped)).toMatchObject({ code: 'cancelled', hint: expect.stringMatching(/--resume/) });
+  test(
+    'Ctrl-C writes a checkpoint, exit code 4; --resume ends where an uninterrupted training does',
+    async () => {
+      const [interrupted, whole] = [await freshProject(), await freshProject()];
+      const { child, done } = start(['train', interrupted, ...long]);
+      await untilSaid(child, /Checkpoint at iteration/);
+      child.kill('SIGINT');
+      const stopped = await done;
+      expect(stopped.code, stopped.stderr).toBe(4);
+      expect(errorOf(stopped)).toMatchObject({ code: 'cancelled', hint: expect.stringMatching(/--resume/) });
 
-    const other = await run('train', interrupted, '--resume', '--seed', '10', '--json');
-    expect(other.code).toBe(3);
-    expect(errorOf(other).message).toMatch(/seed 9/);
+      const other = await run('train', interrupted, '--resume', '--seed', '10', '--json');
+      expect(other.code).toBe(3);
+      expect(errorOf(other).message).toMatch(/seed 9/);
 
-    const resumed = await run('train', interrupted, '--resume', '--json');
-    expect(resumed.code, resumed.stderr).toBe(0);
-    expect(resumed.stderr).toMatch(/Resuming at iteration \d+/);
-    const reference = await run('train', whole, ...long);
-    expect(documentOf(resumed).splatsHash).toBe(documentOf(reference).splatsHash);
-    expect(documentOf(resumed)).toMatchObject({ seed: 9, iterations: 3000 });
+      const resumed = await run('train', interrupted, '--resume', '--json');
+      expect(resumed.code, resumed.stderr).toBe(0);
+      expect(resumed.stderr).toMatch(/Resuming at iteration \d+/);
+      const reference = await run('train', whole, ...long);
+      expect(documentOf(resumed).splatsHash).toBe(documentOf(reference).splatsHash);
+      expect(documentOf(resumed)).toMatchObject({ seed: 9, iterations: 3000 });
 
-    const again = await run('train', interrupted, '--resume', '--json');
-    expect(errorOf(again).message).toMatch(/has finished/);
-  });
+      const again = await run('train', interrupted, '--resume', '--json');
+      expect(errorOf(again).message).toMatch(/has finished/);
+    },
+    SLOW_MS,
+  );
 
-  test('kill -9 of the host, then of the worker: --resume loses only the time since the last checkpoint', async () => {
-    const project = await freshProject();
-    const first = start(['train', project, ...long]);
-    await untilSaid(first.child, /Checkpoint at iteration/);
-    first.child.kill('SIGKILL');
-    expect((await first.done).code).toBe(null);
+  test(
+    'kill -9 of the host, then of the worker: --resume loses only the time since the last checkpoint',
+    async () => {
+      const project = await freshProject();
+      const first = start(['train', project, ...long]);
+      await untilSaid(first.child, /Checkpoint at iteration/);
+      first.child.kill('SIGKILL');
+      expect((await first.done).code).toBe(null);
 
-    const second = start(['train', project, '--resume', '--checkpoint-every', '250', '--json']);
-    await untilSaid(second.child, /Resuming at iteration [1-9]\d*[\s\S]*Checkpoint at iteration/);
-    process.kill(workerPidOf(project), 'SIGKILL');
-    const crashed = await second.done;
-    expect(crashed.code, crashed.stderr).toBe(5);
-    expect(errorOf(crashed)).toMatchObject({ code: 'killed', hint: expect.stringMatching(/--resume/) });
+      const second = start(['train', project, '--resume', '--checkpoint-every', '250', '--json']);
+      await untilSaid(second.child, /Resuming at iteration [1-9]\d*[\s\S]*Checkpoint at iteration/);
+      process.kill(workerPidOf(project), 'SIGKILL');
+      const crashed = await second.done;
+      expect(crashed.code, crashed.stderr).toBe(5);
+      expect(errorOf(crashed)).toMatchObject({ code: 'killed', hint: expect.stringMatching(/--resume/) });
 
-    const third = await run('train', project, '--resume', '--json');
-    expect(third.code, third.stderr).toBe(0);
-    const reference = await run('train', await freshProject(), ...long);
-    expect(documentOf(third).splatsHash).toBe(documentOf(reference).splatsHash);
-    expect(jobStates(project)).toEqual(['failed', 'failed', 'finished']);
-  });
+      const third = await run('train', project, '--resume', '--json');
+      expect(third.code, third.stderr).toBe(0);
+      const reference = await run('train', await freshProject(), ...long);
+      expect(documentOf(third).splatsHash).toBe(documentOf(reference).splatsHash);
+      expect(jobStates(project)).toEqual(['failed', 'failed', 'finished']);
+    },
+    SLOW_MS,
+  );
 
   test('the same seed gives the same splats on one thread and on two', async () => {
     const short = ['--iterations', '120', '--seed', '4', '--json'];

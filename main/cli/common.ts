@@ -35,7 +35,7 @@ export function showEvent(output: Output, event: OrderedEvent): void {
         done: event.iteration,
         total: event.iterations,
         secondsLeft: event.secondsLeft,
-        detail: `loss ${event.loss.toFixed(4)}, ${event.gaussians} Gaussians, ${event.iterationsPerSecond.toFixed(1)} it/s`,
+        detail: `${event.iterationsPerSecond.toFixed(1)} it/s, ${event.gaussians} Gaussians, loss ${event.loss.toFixed(4)}`,
       });
       return;
     case 'evaluation':

@@ -6,12 +6,18 @@ export interface Interrupts extends Disposable {
   readonly killSignal: AbortSignal;
 }
 
+/** npm and shells pass on a Ctrl-C that the terminal has already delivered: two signals, one keystroke. */
+const ONE_KEYSTROKE_MS = 250;
+
 export function watchInterrupts(output: Output): Interrupts {
   const ask = new AbortController();
   const kill = new AbortController();
+  let askedAtMs = Number.NEGATIVE_INFINITY;
   const onInterrupt = (): void => {
+    if (performance.now() - askedAtMs < ONE_KEYSTROKE_MS) return;
     if (!ask.signal.aborted) {
       output.note('Stopping; a training writes a checkpoint first. Ctrl-C again ends it at once.');
+      askedAtMs = performance.now();
       ask.abort();
     } else {
       output.note('Ending the worker now.');

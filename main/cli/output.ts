@@ -15,7 +15,7 @@ export interface Progress {
   readonly detail?: string;
 }
 
-const BAR_CELLS = 24;
+const BAR_CELLS = 16;
 const REDRAW_MS = 100;
 /** Without a terminal, one line this often: enough for a log, not too much for one. */
 const LINE_MS = 5000;

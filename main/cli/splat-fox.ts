@@ -161,6 +161,7 @@ function figuresOf({ result, psnrAt3000 }: Run) {
     threads: result.threads,
     seed: result.seed,
     splatsHash: result.splatsHash,
+    perFrame: result.perFrame,
   };
 }
 
@@ -198,7 +199,6 @@ function spreadOf(result: TrainingResult) {
   return {
     psnrSpread: spread(result.perFrame.map((frame) => frame.psnr)),
     ssimSpread: spread(result.perFrame.map((frame) => frame.ssim)),
-    perFrame: result.perFrame,
   };
 }
 
