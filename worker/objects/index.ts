@@ -18,6 +18,7 @@ export {
   meanShift,
   mutualReachabilityTree,
   PointsError,
+  referenceTreeWeight,
   type SpanningTree,
   type SpanningTreeCost,
 } from './clustering/index.ts';

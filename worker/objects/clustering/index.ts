@@ -4,6 +4,7 @@ export type { ClusterSelection, FlatClusters, SelectionOptions } from './condens
 export { type DbscanOptions, dbscan } from './dbscan.ts';
 export { type HdbscanOptions, hdbscan } from './hdbscan.ts';
 export { type MeanShiftOptions, type MeanShiftResult, meanShift } from './mean-shift.ts';
+export { referenceTreeWeight } from './reference.ts';
 export {
   mutualReachabilityTree,
   type SpanningTree,
