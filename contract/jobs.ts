@@ -25,6 +25,10 @@ const benchmarkTargetSchema = z.object({
 });
 export type BenchmarkTarget = z.infer<typeof benchmarkTargetSchema>;
 
+/** Benchmarks that run inside one worker; one that is named here does not compile until the worker has it. */
+export const workerBenchmarks = ['assignment', 'cluster', 'hota', 'splat-kernels'] as const;
+export type WorkerBenchmark = (typeof workerBenchmarks)[number];
+
 const benchmarkRequestSchema = computeOptionsSchema.extend({
   name: z.string().min(1).max(100),
   quick: z.boolean().default(false),

@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
-import type { BenchmarkResult } from '../../contract/index.ts';
+import { type BenchmarkResult, LiftscopeError, workerBenchmarks } from '../../contract/index.ts';
 import { addComputeOptions, type ComputeFlags, type Invocation, present, showEvent } from './common.ts';
+import { formatFigure, formatTable } from './table.ts';
 import { naturalNumber } from './values.ts';
 
 interface BenchFlags extends ComputeFlags {
@@ -11,10 +12,15 @@ interface BenchFlags extends ComputeFlags {
   readonly set?: readonly string[];
 }
 
+const NAMES = ['splat-fox', ...workerBenchmarks].sort();
+
+/** A benchmark may compute for minutes between two looks at its messages. */
+const BENCHMARK_SILENCE_MS = 20 * 60_000;
+
 /** `bench NAME`. Benchmarks of whole jobs run here and start those jobs; all others are one job in a worker. */
 export function addBenchmarks(verb: (usage: string, description: string) => Command, invocation: Invocation): void {
   const { output, interrupts } = invocation;
-  const bench = verb('bench <name>', 'Run a benchmark and compare with its targets')
+  const bench = verb('bench <name>', `Run a benchmark and compare with its targets: ${NAMES.join(', ')}`)
     .option('--quick', 'fewer or shorter runs; targets that need the long ones are left out')
     .option('--seed <n>', 'seed of every run', naturalNumber)
     .option('--capture <path>', 'the capture to use, for benchmarks on real photos')
@@ -22,6 +28,10 @@ export function addBenchmarks(verb: (usage: string, description: string) => Comm
     .option('--set <key=value...>', 'further arguments of the benchmark');
   addComputeOptions(bench);
   bench.action(async (name: string, options: BenchFlags) => {
+    if (!NAMES.includes(name)) {
+      const message = `There is no benchmark named "${name}".`;
+      throw new LiftscopeError({ code: 'bad-input', message, hint: `Known names: ${NAMES.join(', ')}.` });
+    }
     const startedAt = performance.now();
     const document =
       name === 'splat-fox' ? await runHere(options, invocation) : await runInWorker(name, options, invocation);
@@ -62,6 +72,7 @@ export function addBenchmarks(verb: (usage: string, description: string) => Comm
       {
         signal: interrupts.signal,
         killSignal: interrupts.killSignal,
+        silenceMs: BENCHMARK_SILENCE_MS,
         onEvent: (event) => showEvent(out, event),
         ...(out.json ? {} : { onLog: (text: string) => out.note(text.trimEnd()) }),
       },
@@ -86,22 +97,11 @@ export function parsePairs(pairs: readonly string[]): Record<string, Json> {
   return Object.fromEntries(entries);
 }
 
-/** Targets as a table, then every figure. */
+/** Every figure, then the targets as a table. */
 function formatBenchmark(document: object, targets: BenchmarkResult['targets']): string {
-  const rows = targets.map((target) => {
-    const value =
-      typeof target.value === 'number' ? Number(target.value.toPrecision(5)) : (target.value ?? 'not measured');
-    return [target.met ? 'met   ' : 'MISSED', target.name, `target ${target.target}`, `measured ${String(value)}`];
+  const figures = Object.entries(document).filter(([key]) => key !== 'targets');
+  const rows = targets.map(({ name, target, value, met }) => {
+    return [met ? 'met' : 'MISSED', name, `target ${target}`, 'measured', value ?? 'nothing'];
   });
-  const widths = [0, 1, 2].map((column) => Math.max(0, ...rows.map((row) => row[column]?.length ?? 0)));
-  const table = rows.map((row) =>
-    row
-      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
-      .join('  ')
-      .trimEnd(),
-  );
-  const figures = Object.entries(document)
-    .filter(([key]) => key !== 'targets')
-    .map(([key, value]) => `${key}: ${typeof value === 'object' ? JSON.stringify(value) : String(value)}`);
-  return [...figures, '', ...table].join('\n');
+  return [...figures.flatMap(([key, value]) => formatFigure(key, value)), '', ...formatTable(rows)].join('\n');
 }

@@ -14,6 +14,7 @@ export async function main(argv: readonly string[], streams: Streams = process):
   const output = new Output(streams, argv.includes('--json'));
   using interrupts = watchInterrupts(output);
   ignoreClosedPipes();
+  using _net = catchStrayErrors(output);
   try {
     await buildProgram({ output, interrupts }, streams).parseAsync([...argv], { from: 'user' });
     return EXIT_OK;
@@ -203,6 +204,23 @@ interface TrainFlags extends ComputeFlags {
   readonly checkpointEvery?: number;
   readonly evaluateEvery?: number;
   readonly memoryBudget?: number;
+}
+
+/** An error outside any promise we await still ends in one document and an exit code. */
+function catchStrayErrors(output: Output): Disposable {
+  const onError = (error: unknown): void => {
+    const failure = toFailure(error);
+    output.failure(failure);
+    process.exit(exitCodeOf(failure.code));
+  };
+  process.on('uncaughtException', onError);
+  process.on('unhandledRejection', onError);
+  return {
+    [Symbol.dispose]: () => {
+      process.off('uncaughtException', onError);
+      process.off('unhandledRejection', onError);
+    },
+  };
 }
 
 /** `liftscope … | head` closes the pipe early; that is the reader's right and no failure of ours. */

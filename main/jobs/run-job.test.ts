@@ -151,7 +151,7 @@ describe('runJob', () => {
   test('the real worker refuses an unknown benchmark by name', async () => {
     const failure = await failureOf(runJob('bench', { name: 'no-such-benchmark' }));
     expect(failure.code).toBe('bad-input');
-    expect(failure.hint).toMatch(/splat-fox/);
+    expect(failure.hint).toMatch(/splat-kernels/);
   });
 });
 

@@ -1,4 +1,11 @@
-import { type BenchmarkRequest, type BenchmarkResult, type JobEvent, LiftscopeError } from '../../contract/index.ts';
+import {
+  type BenchmarkRequest,
+  type BenchmarkResult,
+  type JobEvent,
+  LiftscopeError,
+  type WorkerBenchmark,
+  workerBenchmarks,
+} from '../../contract/index.ts';
 
 /** What a benchmark gets beside its request. */
 export interface BenchmarkContext {
@@ -12,20 +19,23 @@ export type Benchmark = (request: BenchmarkRequest, context: BenchmarkContext) =
  * Benchmarks that run inside one worker. Each file of this folder exports `run: Benchmark` and is loaded on demand;
  * benchmarks that orchestrate whole jobs (`splat-fox`) live in the host.
  */
-const benchmarks: { readonly [name: string]: () => Promise<Benchmark> } = {
+const benchmarks: { readonly [N in WorkerBenchmark]: () => Promise<Benchmark> } = {
+  assignment: async () => (await import('./assignment.ts')).run,
+  cluster: async () => (await import('./cluster.ts')).run,
+  hota: async () => (await import('./hota.ts')).run,
   'splat-kernels': async () => (await import('./splat-kernels.ts')).run,
 };
 
 /** @throws LiftscopeError `bad-input` for an unknown name, naming the known ones. */
 export async function runBenchmark(request: BenchmarkRequest, context: BenchmarkContext): Promise<BenchmarkResult> {
-  const load = Object.hasOwn(benchmarks, request.name) ? benchmarks[request.name] : undefined;
-  if (load === undefined) {
+  const name = workerBenchmarks.find((known) => known === request.name);
+  if (name === undefined) {
     throw new LiftscopeError({
       code: 'bad-input',
       message: `There is no benchmark named "${request.name}".`,
-      hint: `Known names: ${['splat-fox', ...Object.keys(benchmarks)].sort().join(', ')}.`,
+      hint: `Known names: ${workerBenchmarks.join(', ')}.`,
     });
   }
-  const benchmark = await load();
+  const benchmark = await benchmarks[name]();
   return benchmark(request, context);
 }
