@@ -1,5 +1,11 @@
 import sharp, { type OverlayOptions } from 'sharp';
-import { type FrameImages, renderFrames } from './render/index.ts';
+import { boundsOf, MeshBuilder, numberObjects, PartTable } from './assembly.ts';
+import { roomLights } from './lights.ts';
+import { IDENTITY_POSE, lookAt, type Vec3 } from './linear.ts';
+import { paint, rectangle } from './model/index.ts';
+import { buildObject, CATEGORIES, chooseObjects } from './objects/index.ts';
+import { createRandom } from './random.ts';
+import { createTracer, type FrameImages, renderFrames } from './render/index.ts';
 import type { Scene } from './scene.ts';
 
 /** A saturated colour that differs between consecutive ids. */
@@ -98,6 +104,53 @@ export async function contactSheet(scene: Scene, options: SheetOptions = {}): Pr
     width = Math.max(width, GAP + pictures.length * (images.width + GAP));
   }
   return await sharp({ create: { width, height: top, channels: 3, background: '#101014' } })
+    .composite(tiles)
+    .png()
+    .toBuffer();
+}
+
+const CATALOGUE_COLUMNS = 10;
+const CAPTION_HEIGHT = 14;
+
+/** Every category once, on a plain floor, with its name below: to see whether a person could name the things. PNG bytes. */
+export async function catalogueSheet(seed: string | number = 1, cell = 128, signal?: AbortSignal): Promise<Buffer> {
+  const random = createRandom(`catalogue/${seed}`);
+  const tiles: OverlayOptions[] = [];
+  for (const [i, category] of CATEGORIES.entries()) {
+    signal?.throwIfAborted();
+    const choice = chooseObjects(1, random.fork(category.name), [category])[0]!;
+    const model = buildObject(choice, createRandom);
+    const [object] = numberObjects([choice], [model]);
+    const { low, high } = boundsOf(model);
+    const table = new PartTable(paint('white', 'paper'));
+    const mesh = new MeshBuilder();
+    mesh.add(rectangle(4, 4), table.addStuff('floor', paint(0xb4aa9c, 'fabric', { period: 0.3 })));
+    table.addObject(object!, mesh, { rotation: [1, 0, 0, 0], translation: [0, 0, -low[2]] });
+    const lights = roomLights([0.4, -0.4, 1.6], 0.5, 1.5, 1.2);
+    const tracer = createTracer({
+      meshes: [mesh.build()],
+      parts: table.rows,
+      lights,
+      ambient: 0.12,
+      background: [0.5, 0.5, 0.5],
+    });
+    const extent = Math.max(high[2] - low[2], 0.9 * Math.hypot(high[0] - low[0], high[1] - low[1]));
+    const centre: Vec3 = [(low[0] + high[0]) / 2, (low[1] + high[1]) / 2, (high[2] - low[2]) / 2];
+    const eye: Vec3 = [centre[0] + 1.1 * extent, centre[1] + 1.0 * extent, centre[2] + 0.8 * extent];
+    const images = tracer.render({
+      intrinsics: { width: cell, height: cell, fx: 1.35 * cell, fy: 1.35 * cell, cx: cell / 2, cy: cell / 2 },
+      worldFromCamera: lookAt(eye, centre),
+      placements: [{ mesh: 0, worldFromMesh: IDENTITY_POSE }],
+    });
+    const left = (i % CATALOGUE_COLUMNS) * cell;
+    const top = Math.floor(i / CATALOGUE_COLUMNS) * (cell + CAPTION_HEIGHT);
+    tiles.push({ input: Buffer.from(images.rgb), raw: { width: cell, height: cell, channels: 3 }, left, top });
+    const caption = `<svg width="${cell}" height="${CAPTION_HEIGHT}"><text x="3" y="11" font-size="10" font-family="sans-serif">${category.name}</text></svg>`;
+    tiles.push({ input: Buffer.from(caption), left, top: top + cell });
+  }
+  const rows = Math.ceil(CATEGORIES.length / CATALOGUE_COLUMNS);
+  const size = { width: CATALOGUE_COLUMNS * cell, height: rows * (cell + CAPTION_HEIGHT) };
+  return await sharp({ create: { ...size, channels: 3, background: 'white' } })
     .composite(tiles)
     .png()
     .toBuffer();

@@ -298,7 +298,7 @@ export const FOOD: readonly Category[] = [
       ];
       return [
         part('rind', paint(0x2f8a3c, 'food'), upright(extrude(half(0.15), 0.05), 0.025)),
-        trim('flesh', s.base, upright(extrude(half(0.13), 0.056), 0.028)),
+        trim('flesh', s.base, move(upright(extrude(half(0.13), 0.056), 0.028), 0, 0, 0.004)),
         trim(
           'seeds',
           paint('black', 'food'),

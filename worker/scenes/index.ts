@@ -1,0 +1,24 @@
+/** @public door of worker/scenes */
+
+export { type CreateSceneOptions, createScene } from './create.ts';
+export { createKitchen, type KitchenOptions } from './kitchen.ts';
+export { benchmarkViewCount, createMessyRoom, type MessyRoomsOptions, publishedViewCount } from './messy-rooms.ts';
+export { type Check, SCENE_KINDS, type Scene, type SceneFrame, type SceneKind } from './scene.ts';
+export { catalogueSheet, contactSheet, type SheetOptions } from './sheet.ts';
+export * from './teachers/index.ts';
+export {
+  type FrameTruth,
+  readSceneTruth,
+  type SceneTruth,
+  SceneTruthError,
+  type TrackState,
+  type TruthFrame,
+  type TruthObject,
+  type TruthScene,
+  type TruthTrack,
+  type TruthTracks,
+  type WriteOptions,
+  type WriteReport,
+  writeSceneCapture,
+} from './truth/index.ts';
+export { createTurntable, type TurntableOptions } from './turntable.ts';
