@@ -11,7 +11,7 @@ import {
   binTiles,
   blendBackward,
   blendBackwardCost,
-  blendedStrips,
+  blendedBlocks,
   blendForward,
   blendForwardCost,
   createGaussianBuffers,
@@ -245,15 +245,15 @@ function measure(
         if (repetition > 0) best.set(name, Math.min(best.get(name) ?? Infinity, seconds));
       }
     }
-    const strips = blendedStrips(backend, lists, state);
+    const blocks = blendedBlocks(backend, lists, state);
     const { visibleCount: visible, instanceCount: instances } = lists;
     const costs: Record<string, KernelCost> = {
       projection: projectCost(count, SH_DEGREE),
       // Key, id and count of every Gaussian, three radix passes, a list entry per instance.
       'sort and tiles': { flops: 0, bytes: count * (16 + 8) + visible * 8 * 6 + instances * (4 + 4 + 8) },
-      'blend forward': blendForwardCost(visible, instances, strips, pixels),
+      'blend forward': blendForwardCost(visible, instances, blocks, pixels),
       loss: imageLossCost({ width, height, hasMeans: false }),
-      'blend backward': blendBackwardCost(visible, instances, strips, pixels),
+      'blend backward': blendBackwardCost(visible, instances, blocks, pixels),
       update: splatUpdateCost(visible, instances, SH_DEGREE, true),
     };
     return new Map(phases.map(([name]) => [name, { seconds: best.get(name)!, cost: costs[name]! }]));

@@ -2,10 +2,12 @@ import { type Backend, type DeviceBuffer, GrowingBuffers, type Kernel, type Wasm
 import type { TileLists } from '../binning/index.ts';
 
 const PLANE_BYTES = 1024;
+/** Scratch per thread of the colour path, in planes (kernel.as.ts). */
+const COLOUR_PLANES = 9;
 const CHUNK_BYTES = 65_536;
 const LAUNCH_BYTES = 64;
-/** Alphas per instance that a first view is given room for; the arena grows to what views need. */
-const EXPECTED_STRIPS = 12;
+/** Blocks per instance that a first view is given room for; the arena grows to what views need. */
+const EXPECTED_BLOCKS = 6;
 
 /** What the forward pass leaves for the backward pass and for weight extraction. Reused for every view. */
 export class BlendState extends GrowingBuffers {
@@ -44,7 +46,7 @@ export const blendForward: Kernel<BlendArgs> = {
         'blending.forward',
         ...[backend.address(args.projected), ...listAddresses(backend, args, args.record)],
         ...[backend.address(args.state.ensure('arena', 0)), args.state.arenaChunks, launch],
-        ...[backend.address(scratch(backend, args.state, 9)), ...frame(args), ...args.background],
+        ...[backend.address(scratch(backend, args.state, COLOUR_PLANES)), ...frame(args), ...args.background],
         ...[backend.address(args.rgb), backend.address(finalTransmittance(args)), args.record ? 1 : 0],
       );
     });
@@ -65,7 +67,7 @@ export const blendBackward: Kernel<BlendBackwardArgs> = {
     backend.dispatch(
       'blending.backward',
       ...[backend.address(args.projected), ...listAddresses(backend, args, true)],
-      ...[startLaunch(backend, args.state), backend.address(scratch(backend, args.state, 9))],
+      ...[startLaunch(backend, args.state), backend.address(scratch(backend, args.state, COLOUR_PLANES))],
       ...[...frame(args), ...args.background],
       ...[backend.address(args.upstream), backend.address(finalTransmittance(args)), backend.address(args.slots)],
     );
@@ -100,7 +102,7 @@ export const blendChannels: Kernel<BlendChannelsArgs> = {
         ],
         ...[
           launch,
-          backend.address(scratch(backend, args.state, 9 + args.featureDim)),
+          backend.address(scratch(backend, args.state, 10 + args.featureDim)),
           ...frame(args),
           ...args.background,
         ],
@@ -133,7 +135,7 @@ export const blendChannelsBackward: Kernel<BlendChannelsBackwardArgs> = {
       'blending.backwardChannels',
       ...[backend.address(args.projected), backend.address(args.features), args.featureDim],
       ...[...listAddresses(backend, args, true), startLaunch(backend, args.state)],
-      ...[backend.address(scratch(backend, args.state, 9 + args.featureDim)), ...frame(args), ...args.background],
+      ...[backend.address(scratch(backend, args.state, 10 + args.featureDim)), ...frame(args), ...args.background],
       ...[args.upstream, args.upstreamAlpha, finalTransmittance(args), args.slots, args.featureSlots].map((buffer) =>
         backend.address(buffer),
       ),
@@ -172,16 +174,14 @@ export const reduceSlots: Kernel<ReduceSlotsArgs> = {
   },
 };
 
-/** Buffers of the last recording pass that weight extraction walks. */
+/** Addresses of the last recording pass that weight extraction walks. */
 export function recordedAddresses(backend: WasmBackend, view: Pick<View, 'lists' | 'state'>) {
-  const [instances, tileStart, masks, streams] = listAddresses(backend, view, true);
+  const [instances, tileStart, blended] = listAddresses(backend, view, true);
+  const launch = () => startLaunch(backend, view.state);
   return {
-    instances,
-    tileStart,
-    masks,
-    streams,
-    launch: () => startLaunch(backend, view.state),
-    scratch: backend.address(scratch(backend, view.state, 9)),
+    ...{ instances, tileStart, blended, launch },
+    scratch: backend.address(scratch(backend, view.state, COLOUR_PLANES)),
+    scratchBytes: COLOUR_PLANES * PLANE_BYTES,
   };
 }
 
@@ -189,11 +189,9 @@ function listAddresses(
   backend: WasmBackend,
   { lists, state }: Pick<View, 'lists' | 'state'>,
   record: boolean,
-): [number, number, number, number] {
-  const count = record ? lists.instanceCount : 0;
-  const masks = backend.address(state.ensure('masks', count * 8));
-  const streams = backend.address(state.ensure('streams', count * 4));
-  return [backend.address(lists.instances), backend.address(lists.tileStart), masks, streams];
+): [number, number, number] {
+  const blended = state.ensure('blended', record ? lists.instanceCount * 8 : 0);
+  return [backend.address(lists.instances), backend.address(lists.tileStart), backend.address(blended)];
 }
 
 function frame({ width, height, lists }: View): [number, number, number, number] {
@@ -222,7 +220,7 @@ function withArena(
   pass: (launch: number) => void,
 ): void {
   if (record && state.arenaChunks === 0) {
-    growArena(state, Math.ceil((lists.instanceCount * EXPECTED_STRIPS * 16) / CHUNK_BYTES) + 2 * backend.threads);
+    growArena(state, Math.ceil((lists.instanceCount * EXPECTED_BLOCKS * 32) / CHUNK_BYTES) + 2 * backend.threads);
   }
   for (;;) {
     // Sizes of everything the pass uses are settled before any address is taken.

@@ -11,6 +11,6 @@ export {
   type ReduceSlotsArgs,
   reduceSlots,
 } from './blending.ts';
-export { blendBackwardCost, blendedStrips, blendForwardCost, type KernelCost } from './cost.ts';
+export { blendBackwardCost, blendedBlocks, blendForwardCost, type KernelCost } from './cost.ts';
 export * as blendingReference from './reference.ts';
 export { type BlendingWeights, blendingWeights } from './weights.ts';

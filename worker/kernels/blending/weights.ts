@@ -29,11 +29,11 @@ interface ExtractArgs {
 const countWeights: Kernel<ExtractArgs & { readonly counts: DeviceBuffer }> = {
   name: 'countWeights',
   wasm(backend, args) {
-    const { tileStart, masks, streams, launch } = recordedAddresses(backend, args);
+    const { tileStart, blended, launch } = recordedAddresses(backend, args);
     const frame = [args.width, args.height, args.lists.tilesX, args.lists.tileCount];
     backend.bytes(args.counts).fill(0);
     const target = [backend.address(args.rowOfPixel), backend.address(args.counts)];
-    backend.dispatch('blending.countWeights', tileStart, masks, streams, launch(), ...frame, ...target);
+    backend.dispatch('blending.countWeights', tileStart, blended, launch(), ...frame, ...target);
   },
 };
 
@@ -42,17 +42,17 @@ const fillWeights: Kernel<
 > = {
   name: 'fillWeights',
   wasm(backend, args) {
-    const { instances, tileStart, masks, streams, launch, scratch } = recordedAddresses(backend, args);
+    const { instances, tileStart, blended, launch, scratch, scratchBytes } = recordedAddresses(backend, args);
     const frame = [args.width, args.height, args.lists.tilesX, args.lists.tileCount];
     const target = [args.rowOfPixel, args.next, args.columns, args.weights].map((buffer) => backend.address(buffer));
     backend.dispatch(
       'blending.fillWeights',
       instances,
       tileStart,
-      masks,
-      streams,
+      blended,
       launch(),
       scratch,
+      scratchBytes,
       ...frame,
       ...target,
     );
