@@ -74,7 +74,8 @@ describe('runJob', () => {
 
   test('cancelling asks first and takes the answer of the worker', async () => {
     const abort = new AbortController();
-    const job = run('cancel-politely', { signal: abort.signal, onEvent: () => abort.abort() });
+    const patient = { askMs: 60_000, terminateMs: 60_000 };
+    const job = run('cancel-politely', { signal: abort.signal, ladder: patient, onEvent: () => abort.abort() });
     const failure = await failureOf(job);
     expect(failure.code).toBe('cancelled');
     expect(failure.message).toBe('checkpoint written');

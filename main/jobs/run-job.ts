@@ -62,7 +62,14 @@ export interface RunningJob<K extends JobKind> {
 
 /** A single iteration may take seconds on a slow machine under swap; a hang is longer than this. */
 const DEFAULT_SILENCE_MS = 180_000;
-const DEFAULT_LADDER: CancelLadder = { askMs: 60_000, terminateMs: 3000 };
+/** Only a training has something to save before it stops. */
+const LADDERS: { readonly [K in JobKind]: CancelLadder } = {
+  'train-splats': { askMs: 60_000, terminateMs: 3000 },
+  'evaluate-splats': { askMs: 3000, terminateMs: 3000 },
+  'render-splats': { askMs: 3000, terminateMs: 3000 },
+  bench: { askMs: 3000, terminateMs: 3000 },
+  inspect: { askMs: 3000, terminateMs: 3000 },
+};
 /** After the process has exited, its last messages may still be in the channel; a grandchild may hold the pipes for ever. */
 const DRAIN_MS = 2000;
 /** What is kept of the worker's stderr for the report of a crash. */
@@ -168,7 +175,7 @@ class Supervisor<K extends JobKind> implements RunningJob<K> {
   cancel(): void {
     if (this.cancelling || this.outcome !== undefined) return;
     this.cancelling = true;
-    const ladder = this.options.ladder ?? DEFAULT_LADDER;
+    const ladder = this.options.ladder ?? LADDERS[this.kind];
     this.send({ type: 'cancel' });
     this.ladderTimer = setTimeout(() => {
       this.child.kill('SIGTERM');
@@ -248,7 +255,7 @@ class Supervisor<K extends JobKind> implements RunningJob<K> {
 
   /** A worker that has said its last word and still runs is ended; its answer stands. */
   private expectExit(): void {
-    const { terminateMs } = this.options.ladder ?? DEFAULT_LADDER;
+    const { terminateMs } = this.options.ladder ?? LADDERS[this.kind];
     this.exitTimer = setTimeout(() => this.child.kill('SIGKILL'), terminateMs);
   }
 

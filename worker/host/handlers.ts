@@ -6,11 +6,22 @@ type Handlers = { readonly [K in JobKind]: (request: JobRequestOf<K>, context: J
 /** Loaded on demand: a benchmark or an inspection must not fail because the trainer's native parts do. */
 const handlers: Handlers = {
   'train-splats': async (request, context) => (await import('../splats/index.ts')).trainSplats(request, context),
-  'evaluate-splats': async (request) => (await import('../splats/index.ts')).evaluateSplats(request),
-  'render-splats': async (request) => (await import('../splats/index.ts')).renderSplats(request),
+  'evaluate-splats': async (request, { signal }) =>
+    unlessAborted(signal, (await import('../splats/index.ts')).evaluateSplats(request)),
+  'render-splats': async (request, { signal }) =>
+    unlessAborted(signal, (await import('../splats/index.ts')).renderSplats(request)),
   bench: async (request, context) => (await import('../bench/index.ts')).runBenchmark(request, context),
-  inspect: async (request) => (await import('./inspect.ts')).inspect(request),
+  inspect: async (request, { signal }) => unlessAborted(signal, (await import('./inspect.ts')).inspect(request)),
 };
+
+/** For work that has nothing to save: cancelling ends the wait, and the exit of the process ends the work. */
+function unlessAborted<T>(signal: AbortSignal, work: Promise<T>): Promise<T> {
+  const aborted = new Promise<never>((_resolve, reject) => {
+    if (signal.aborted) reject(signal.reason);
+    else signal.addEventListener('abort', () => reject(signal.reason), { once: true });
+  });
+  return Promise.race([work, aborted]);
+}
 
 /** Runs the handler of the job's kind. */
 export async function runHandler(job: JobRequest, context: JobContext): Promise<unknown> {
