@@ -17,6 +17,10 @@ export class LazyPaths {
   readonly #columnOfRow: Int32Array;
   readonly #listed: Int32Array[];
   readonly #floors: Float64Array;
+  readonly #width: number;
+  /** By how much each row's list grows next time. */
+  readonly #widths: Float64Array;
+  readonly #found: Int32Array;
   readonly #distances: Float64Array;
   readonly #previous: Int32Array;
   readonly #isDone: Uint8Array;
@@ -39,7 +43,7 @@ export class LazyPaths {
   ) {
     this.#cost = cost;
     this.#columns = columns;
-    this.#prices = prices;
+    this.#prices = prices.length === columns ? prices : prices.subarray(0, columns);
     this.#rowOfColumn = rowOfColumn;
     this.#columnOfRow = columnOfRow;
     this.#listed = new Array<Int32Array>(rows);
@@ -49,6 +53,9 @@ export class LazyPaths {
     this.#previous = new Int32Array(columns);
     this.#isDone = new Uint8Array(columns);
     this.#touched = new Int32Array(columns);
+    this.#found = new Int32Array(columns);
+    this.#widths = new Float64Array(rows);
+    this.#width = this.#typicalWidth(rows);
   }
 
   /** Assigns `start`, moving others as needed. @returns false when no path avoids the forbidden pairs. */
@@ -65,7 +72,8 @@ export class LazyPaths {
       if (key === Infinity) break;
       if (item < 0) {
         const row = -1 - item;
-        this.#list(row, this.#listed[row]!.length * GROWTH);
+        this.#list(row, this.#floors[row]! + this.#widths[row]!);
+        this.#widths[row]! *= GROWTH;
         this.#relax(row, least);
         continue;
       }
@@ -106,11 +114,12 @@ export class LazyPaths {
   }
 
   #relax(row: number, least: number): void {
-    if (this.#listed[row] === undefined) this.#list(row, FIRST_COLUMNS);
+    if (this.#listed[row] === undefined) this.#listFirst(row);
     const listed = this.#listed[row]!;
     const offset = this.#offsets[row]!;
     const at = row * this.#columns;
-    for (const column of listed) {
+    for (let i = 0; i < listed.length; i++) {
+      const column = listed[i]!;
       // Rounding may put it a hair below the least; it is then as near as the nearest.
       const distance = Math.max(least, this.#cost[at + column]! - this.#prices[column]! - offset);
       if (!(distance < this.#distances[column]!)) continue;
@@ -119,45 +128,49 @@ export class LazyPaths {
       this.#previous[column] = row;
       this.#push(distance, column);
     }
-    if (listed.length < this.#columns) this.#push(Math.max(least, this.#floors[row]! - offset), -1 - row);
+    if (this.#floors[row]! < Infinity) this.#push(Math.max(least, this.#floors[row]! - offset), -1 - row);
   }
 
-  /** The `wanted` columns of least reduced cost, and the floor of all others. */
-  #list(row: number, wanted: number): void {
-    const count = Math.min(wanted, this.#columns);
+  #listFirst(row: number): void {
     const at = row * this.#columns;
-    if (count === this.#columns) {
-      this.#listed[row] = Int32Array.from({ length: count }, (_, column) => column);
-      return;
-    }
-    if (count > 4 * FIRST_COLUMNS) {
-      const order = Float64Array.from({ length: this.#columns }, (_, j) => this.#cost[at + j]! - this.#prices[j]!);
-      const limit = order.slice().sort()[count - 1]!;
-      const listed: number[] = [];
-      for (let column = 0; column < this.#columns; column++) if (order[column]! <= limit) listed.push(column);
-      this.#listed[row] = Int32Array.from(listed);
-      this.#floors[row] = limit;
-      return;
-    }
-    const values = new Float64Array(count).fill(Infinity);
-    const listed = new Int32Array(count);
-    let held = 0;
-    let worst = Infinity;
-    for (let column = 0; column < this.#columns; column++) {
-      const reduced = this.#cost[at + column]! - this.#prices[column]!;
-      if (reduced >= worst && held === count) continue;
-      let place = held < count ? held++ : count - 1;
-      while (place > 0 && values[place - 1]! > reduced) {
-        values[place] = values[place - 1]!;
-        listed[place] = listed[place - 1]!;
-        place--;
+    const own = this.#columnOfRow[row]!;
+    let lowest = own >= 0 ? this.#cost[at + own]! - this.#prices[own]! : Infinity;
+    if (own < 0) {
+      for (let column = 0; column < this.#columns; column++) {
+        lowest = Math.min(lowest, this.#cost[at + column]! - this.#prices[column]!);
       }
-      values[place] = reduced;
-      listed[place] = column;
-      worst = values[count - 1]!;
     }
-    this.#listed[row] = listed;
-    this.#floors[row] = worst;
+    this.#widths[row] = this.#width;
+    this.#list(row, lowest + this.#width);
+  }
+
+  /** Lists all columns of reduced cost up to `limit`; the floor is the next one's. */
+  #list(row: number, limit: number): void {
+    const at = row * this.#columns;
+    const found = this.#found;
+    const cost = this.#cost;
+    const prices = this.#prices;
+    let count = 0;
+    let floor = Infinity;
+    for (let column = 0; column < this.#columns; column++) {
+      const reduced = cost[at + column]! - prices[column]!;
+      if (reduced <= limit) found[count++] = column;
+      else if (reduced < floor) floor = reduced;
+    }
+    this.#listed[row] = found.slice(0, count);
+    this.#floors[row] = floor;
+  }
+
+  /** The range of reduced cost that holds FIRST_COLUMNS columns in a typical row. */
+  #typicalWidth(rows: number): number {
+    const widths: number[] = [];
+    for (let i = 0; i < Math.min(rows, 5); i++) {
+      const at = Math.floor((i * rows) / 5) * this.#columns;
+      const sorted = Float64Array.from(this.#prices, (price, column) => this.#cost[at + column]! - price).sort();
+      const width = sorted[Math.min(FIRST_COLUMNS, sorted.length) - 1]! - sorted[0]!;
+      if (width < Infinity) widths.push(width);
+    }
+    return widths.sort((a, b) => a - b)[widths.length >> 1] ?? 0;
   }
 
   #push(key: number, item: number): void {

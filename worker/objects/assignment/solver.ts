@@ -18,6 +18,7 @@ export class AssignmentSolver {
   /** Columns in three parts: scanned, at the least distance, the rest. */
   #columns = new Int32Array(0);
   #free = new Int32Array(0);
+  readonly #choice = { first: -1, second: -1, lowest: 0.5, next: 0.5 };
 
   /**
    * @param cost [rows, columns], may be longer; Infinity forbids a pair. Reused buffers: results last until the next call.
@@ -53,25 +54,9 @@ export class AssignmentSolver {
     let steps = 2 * rows + 64;
     for (let i = 0; i < count; ) {
       const row = free[i++]!;
-      const at = row * columns;
-      let first = -1;
-      let second = -1;
-      let lowest = Infinity;
-      let next = Infinity;
-      for (let column = 0; column < columns; column++) {
-        const reduced = cost[at + column]! - prices[column]!;
-        if (reduced < next) {
-          if (reduced < lowest) {
-            next = lowest;
-            second = first;
-            lowest = reduced;
-            first = column;
-          } else {
-            next = reduced;
-            second = column;
-          }
-        }
-      }
+      this.#scan(cost, row * columns, columns);
+      const { first: cheapest, second, lowest, next } = this.#choice;
+      let first = cheapest;
       if (first < 0) {
         free[left++] = row;
         continue;
@@ -96,6 +81,33 @@ export class AssignmentSolver {
       else free[left++] = taken;
     }
     return left;
+  }
+
+  /** The two cheapest columns of a row. A function of its own, so that it is compiled within the first few rows. */
+  #scan(cost: Float64Array, at: number, columns: number): void {
+    const prices = this.#prices;
+    let first = -1;
+    let second = -1;
+    let lowest = Infinity;
+    let next = Infinity;
+    for (let column = 0; column < columns; column++) {
+      const reduced = cost[at + column]! - prices[column]!;
+      if (reduced >= next) continue;
+      if (reduced < lowest) {
+        next = lowest;
+        second = first;
+        lowest = reduced;
+        first = column;
+      } else {
+        next = reduced;
+        second = column;
+      }
+    }
+    const choice = this.#choice;
+    choice.first = first;
+    choice.second = second;
+    choice.lowest = lowest;
+    choice.next = next;
   }
 
   #augment(cost: Float64Array, columns: number, start: number): boolean {
