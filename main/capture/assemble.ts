@@ -101,7 +101,8 @@ export async function assembleCapture(
     warnings,
   );
   if (placed.length === 0) noFrames(model, modelFile, options, warnings);
-  const prefix = options.rule.explicit ? '' : commonFolder(placed.map((frame) => frame.cleaned));
+  const prefix =
+    options.rule.explicit || !model.foldersAreLayout ? '' : commonFolder(placed.map((frame) => frame.cleaned));
   const cameras = new CameraTable();
   const observations = new Map<FrameId, Observations>();
   const images = new Map<FrameId, FrameImage>();

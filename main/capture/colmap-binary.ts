@@ -59,6 +59,7 @@ export async function readColmapBinary(
     modelFiles: hasPoints ? files : files.slice(0, 2),
     frames,
     points,
+    foldersAreLayout: false,
     imageExtensionOptional: false,
     posesIgnoreExif: true,
   };

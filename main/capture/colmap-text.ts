@@ -39,6 +39,7 @@ export async function readColmapText(folder: string, options: ColmapOptions, war
     modelFiles: hasPoints ? files : files.slice(0, 2),
     frames: images.map(({ frame, sample }) => ({ ...frame, observations: resolveObservations(sample, wanted) })),
     points,
+    foldersAreLayout: false,
     imageExtensionOptional: false,
     posesIgnoreExif: true,
   };

@@ -73,6 +73,7 @@ export function readEpicFields(
     modelFiles: [path],
     frames,
     points: readPoints(top, warnings),
+    foldersAreLayout: false,
     imageExtensionOptional: false,
     posesIgnoreExif: true,
   };

@@ -87,7 +87,7 @@ export async function detectCapture(
     }
     return undefined;
   };
-  const outer = await colmapIn(['', 'sparse/0', 'sparse']);
+  const outer = await colmapIn(['', 'sparse/0', 'sparse', '0']);
   if (outer !== undefined) return outer;
   const transforms = join(absolute, 'transforms.json');
   if (wants('transforms') && (await isRegularFile(transforms))) {
@@ -148,7 +148,7 @@ async function firstFolder(candidates: readonly string[], fallback: string): Pro
 
 /** `images` beside the model or up to two folders above it, so that CAPTURE, CAPTURE/sparse and CAPTURE/sparse/0 all work. */
 async function colmapImages(given: string, folder: string): Promise<{ capturePath: string; imagesPath: string }> {
-  const parents = folder === '' ? [given, dirname(given), dirname(dirname(given))] : [given];
+  const parents = folder === '' || folder === '0' ? [given, dirname(given), dirname(dirname(given))] : [given];
   for (const capturePath of parents) {
     const imagesPath = join(capturePath, 'images');
     if (await isDirectory(imagesPath)) return { capturePath, imagesPath };

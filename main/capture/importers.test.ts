@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Camera, Capture } from '../../contract/index.ts';
 import type { ImportedCapture } from './assemble.ts';
-import { importCapture } from './import.ts';
+import { type ImportOptions, importCapture } from './import.ts';
 import {
   captureArbitrary,
   colmapBinaryFiles,
@@ -62,7 +62,9 @@ function expectSameObservations(imported: ImportedCapture, source: TestCapture):
   }
 }
 
-/** The importer drops folders that all names share. */
+const asIs = (name: string): string => name;
+
+/** Folders of transforms.json are layout: those that all names share are dropped. */
 const withoutFolder =
   (source: TestCapture) =>
   (name: string): string => {
@@ -83,7 +85,7 @@ describe('COLMAP', () => {
           const imported = await importCapture(folder);
           expect(imported.capture.format).toBe('colmap-bin');
           expect(imported.capture.warnings).toEqual([]);
-          expectSameFrames(imported.capture, source, withoutFolder(source), 0);
+          expectSameFrames(imported.capture, source, asIs, 0);
           expectSamePoints(imported, source, true);
           expectSameObservations(imported, source);
         });
@@ -102,7 +104,7 @@ describe('COLMAP', () => {
           const imported = await importCapture(join(folder, 'sparse/0'));
           expect(imported.capture.format).toBe('colmap-txt');
           expect(imported.capture.warnings).toEqual([]);
-          expectSameFrames(imported.capture, source, withoutFolder(source), 0);
+          expectSameFrames(imported.capture, source, asIs, 0);
           expectSamePoints(imported, source, true);
           expectSameObservations(imported, source);
         });
@@ -176,11 +178,70 @@ describe('EPIC-Fields', () => {
           const imported = await importCapture(join(folder, 'P01_01.json'));
           expect(imported.capture.format).toBe('epic-fields');
           expect(imported.capture.warnings).toEqual([]);
-          expectSameFrames(imported.capture, source, withoutFolder(source), 0);
+          expectSameFrames(imported.capture, source, asIs, 0);
           expectSamePoints(imported, source, false);
         });
       }),
       runs,
     );
+  });
+
+  it('makes timestamps of frame numbers when told the rate', async () => {
+    const random = fc.sample(captureArbitrary(['OPENCV']), { numRuns: 1, seed: testSeed })[0]!;
+    const camera = random.cameras[0]!;
+    const names = ['frame_0000000001.png', 'frame_0000000061.png', 'cover.png'];
+    const source = { ...random, frames: names.map((name) => ({ ...random.frames[0]!, camera, name })) };
+    await withFolder(async (folder) => {
+      await writeImages(join(folder, 'images'), source);
+      await put(join(folder, 'P01_01.json'), `\ufeff${epicFieldsJson(source)}`);
+      const times = async (options: ImportOptions): Promise<(number | undefined)[]> =>
+        (await importCapture(join(folder, 'P01_01.json'), options)).capture.frames.map(
+          (frame) => frame.timestampSeconds,
+        );
+      expect(await times({ framesPerSecond: 60 })).toEqual([undefined, 0, 1]);
+      expect(await times({})).toEqual([undefined, undefined, undefined]);
+    });
+  });
+});
+
+describe('detection', () => {
+  const source = fc.sample(captureArbitrary(['PINHOLE']), { numRuns: 1, seed: testSeed })[0]!;
+  const formatOf = async (path: string, options: ImportOptions = {}): Promise<string> =>
+    (await importCapture(path, options)).capture.format;
+
+  it('prefers COLMAP at the top, then transforms.json, then COLMAP below, and obeys a format that is asked for', async () => {
+    await withFolder(async (folder) => {
+      await writeImages(join(folder, 'images'), source);
+      await writeImages(folder, source);
+      await put(join(folder, 'transforms.json'), transformsJson(source));
+      for (const [name, text] of Object.entries(colmapTextFiles(source)))
+        await put(join(folder, 'colmap/sparse/0', name), text);
+      expect(await formatOf(folder)).toBe('nerfstudio');
+      expect(await formatOf(folder, { format: 'colmap-txt' })).toBe('colmap-txt');
+      for (const [name, bytes] of Object.entries(colmapBinaryFiles(source)))
+        await put(join(folder, 'sparse/0', name), bytes);
+      for (const [name, text] of Object.entries(colmapTextFiles(source)))
+        await put(join(folder, 'sparse/0', name), text);
+      expect(await formatOf(folder)).toBe('colmap-bin');
+      expect(await formatOf(folder, { format: 'instant-ngp' })).toBe('nerfstudio');
+      for (const path of ['sparse', 'sparse/0', 'sparse/0/images.bin', 'sparse/0/cameras.txt']) {
+        expect(await formatOf(join(folder, path)), path).toBe(path.endsWith('txt') ? 'colmap-txt' : 'colmap-bin');
+      }
+    });
+  });
+
+  it('says what it looked for when there is nothing', async () => {
+    await withFolder(async (folder) => {
+      await expect(importCapture(folder)).rejects.toMatchObject({ code: 'unknown-format', file: folder });
+      await expect(importCapture(join(folder, 'none'))).rejects.toMatchObject({ code: 'not-found' });
+      await put(join(folder, 'x.ply'), 'ply\n');
+      await expect(importCapture(join(folder, 'x.ply'))).rejects.toThrow(/no photos/);
+      await expect(importCapture(`${folder}\0`)).rejects.toMatchObject({ code: 'not-found' });
+      for (const [name, bytes] of Object.entries(colmapBinaryFiles(source))) await put(join(folder, name), bytes);
+      await expect(importCapture(folder)).rejects.toMatchObject({
+        code: 'no-frames',
+        advice: expect.stringContaining('images folder'),
+      });
+    });
   });
 });

@@ -10,15 +10,32 @@ export async function readJson(path: string, options: ReadOptions = {}): Promise
   try {
     return JSON.parse(text);
   } catch (error) {
-    const python = /\bNaN\b|\bInfinity\b/.test(text) ? ' It contains NaN or Infinity, which JSON does not have.' : '';
+    const lenient = parseWithNonFinite(text);
+    if (lenient !== undefined) return lenient;
     throw new CaptureError({
       code: text.trim() === '' ? 'truncated' : 'invalid',
       file: path,
       field: 'text',
-      problem: `is not JSON (${clip(systemErrorText(error), 200)}).${python}`,
+      problem: `is not JSON (${clip(systemErrorText(error), 200)}).`,
       advice: 'The file is incomplete or damaged: export it again.',
       cause: error,
     });
+  }
+}
+
+/**
+ * Python's json module writes NaN and Infinity, which JSON does not have. They come back as strings, so that a field that
+ * is used names itself in its own error and one that is not (a sharpness score) does no harm.
+ */
+function parseWithNonFinite(text: string): unknown {
+  if (!/NaN|Infinity/.test(text)) return undefined;
+  try {
+    const quoted = text.replace(/"[^"\\]*(?:\\.[^"\\]*)*"|-?(?:NaN|Infinity)/gs, (token) =>
+      token.startsWith('"') ? token : `"${token}"`,
+    );
+    return JSON.parse(quoted);
+  } catch {
+    return undefined;
   }
 }
 

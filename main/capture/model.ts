@@ -53,6 +53,8 @@ export interface ParsedModel {
   readonly points: SparsePoints;
   /** How image references resolve. */
   readonly imageExtensionOptional: boolean;
+  /** Image references start at the model file, not at an images folder: folders that all share are no part of names. */
+  readonly foldersAreLayout: boolean;
   /** Whether the program that made the model read pixels in stored order when the EXIF tag says otherwise. */
   readonly posesIgnoreExif: boolean;
 }

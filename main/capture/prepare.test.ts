@@ -310,6 +310,33 @@ describe('prepareCapture', () => {
     });
   });
 
+  it('takes masks through the same resize, leaving out pixels that are partly ignored', async () => {
+    await withFolder(async (folder) => {
+      await put(join(folder, 'images/a.png'), await rawPng(new Uint8Array(4 * 4 * 3).fill(9), 4, 4, 3));
+      const mask = Uint8Array.from([255, 255, 255, 0, 255, 255, 255, 255, 255, 255, 0, 0, 255, 255, 0, 0]);
+      await put(join(folder, 'masks/a.png'), await rawPng(mask, 4, 4, 1));
+      await put(join(folder, 'masks/b.png'), 'no image');
+      const frames = ['a', 'b'].map((name) => ({
+        file_path: `images/${name}.png`,
+        mask_path: `masks/${name}.png`,
+        transform_matrix: [[1, 0, 0, 0], [0, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]],
+      })); // biome-ignore format: matrices
+      await put(join(folder, 'images/b.png'), await rawPng(new Uint8Array(4 * 4 * 3).fill(9), 4, 4, 3));
+      await put(join(folder, 'transforms.json'), JSON.stringify({ fl_x: 4, frames }));
+      const imported = await importCapture(folder);
+      const writeImage = async (name: string, png: Uint8Array): Promise<string> => {
+        await put(join(folder, 'out', name), png);
+        return join(folder, 'out', name);
+      };
+      const same = await prepareCapture(imported, {}, { writeImage });
+      expect(same.capture.frames.map((frame) => frame.maskPath)).toEqual([join(folder, 'masks/a.png'), undefined]);
+      expect(same.capture.warningCounts).toEqual({ 'side-file-missing': 1 });
+      const half = await prepareCapture(imported, { scale: 0.5 }, { writeImage });
+      const path = half.capture.frames[0]!.maskPath!;
+      expect([...(await sharp(path).toColourspace('b-w').raw().toBuffer())]).toEqual([255, 0, 255, 0]);
+    });
+  });
+
   it('reports progress, and stops when aborted', async () => {
     await withFolder(async (folder) => {
       const bytes = await rawPng(marked(), 4, 2, 3);
@@ -349,9 +376,14 @@ describe('hold-out', () => {
       .filter((frame) => frame.role === 'holdout')
       .map((frame) => frame.name);
 
-  it('takes every n-th frame, or names in any of three forms', () => {
+  it('takes every n-th frame, or names in any of four forms', () => {
     expect(held(8)).toEqual(['x/0000.png', 'x/0008.png', 'x/0016.png']);
-    expect(held(['x/0003.png', '0004.png', '0005'])).toEqual(['x/0003.png', 'x/0004.png', 'x/0005.png']);
+    expect(held(['x/0003.png', '0004.png', '0005', './images/x/0006.png'])).toEqual([
+      'x/0003.png',
+      'x/0004.png',
+      'x/0005.png',
+      'x/0006.png',
+    ]);
     expect(held([])).toEqual([]);
     const warnings = new Warnings();
     expect(held(['0003', 'nobody'], warnings)).toEqual(['x/0003.png']);

@@ -34,7 +34,7 @@ import {
 
 /**
  * Which frames are held out: every n-th by sorted name (indices 0, n, 2n, ...), or those named. A name may be the frame's
- * full name, its file name, or that without extension.
+ * full name, its file name, that without extension, or a path that ends in its name.
  */
 export type HoldoutRule = number | readonly string[];
 
@@ -299,6 +299,8 @@ function framesNamed(frames: readonly Frame[], wanted: string): readonly Frame[]
     (frame) => frame.name === wanted,
     (frame) => fileName(frame) === wanted,
     (frame) => fileName(frame).replace(/\.[^.]+$/, '') === wanted,
+    // The path as a transforms.json writes it, with the folders that names leave out.
+    (frame) => wanted.endsWith(`/${frame.name}`),
   ];
   for (const matches of matchers) {
     const found = frames.filter(matches);

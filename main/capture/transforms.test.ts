@@ -183,6 +183,26 @@ describe('an explicit images folder', () => {
   });
 });
 
+it('names the field of a NaN that Python wrote, and lets it be where it is not used', async () => {
+  await withFolder(async (folder) => {
+    await put(join(folder, 'a.png'), await pngOf(20, 10));
+    const path = join(folder, 'transforms.json');
+    const write = (text: string): Promise<void> => put(path, text);
+    const good = JSON.stringify({ fl_x: 20, frames: [frame('a.png', { sharpness: 1, note: 'NaN "Infinity" \\' })] });
+    await write(good.replace('"sharpness":1', '"sharpness":NaN'));
+    expect((await importCapture(folder)).capture.frames).toHaveLength(1);
+    for (const [from, to, field] of [
+      ['"fl_x":20', '"fl_x":NaN', 'fl_x'],
+      ['"fl_x":20', '"fl_x":20,"k1":-Infinity', 'k1'],
+      ['[0,0,0,1]', '[0,0,0,NaN]', 'frames[0].transform_matrix[3][3]'],
+      ['[[1,0', '[[Infinity,0', 'frames[0].transform_matrix[0][0]'],
+    ] as const) {
+      await write(good.replace(from, to));
+      await expect(importCapture(folder)).rejects.toMatchObject({ code: 'invalid', file: path, field });
+    }
+  });
+});
+
 it('stops when aborted', async () => {
   await withFolder(async (folder) => {
     await put(join(folder, 'a.png'), await pngOf(20, 10));

@@ -73,6 +73,7 @@ export async function readTransforms(
     modelFiles: ply.file === undefined ? [path] : [path, ply.file],
     frames,
     points: ply.points,
+    foldersAreLayout: true,
     imageExtensionOptional: true,
     posesIgnoreExif: false,
   };
