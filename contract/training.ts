@@ -80,6 +80,12 @@ export const trainingParametersSchema = z.strictObject({
   opacityRate: rate.default(5e-2).describe('Adam rate of the logit opacities'),
   shRate: rate.default(2.5e-3).describe('Adam rate of the degree-0 coefficients'),
   shRestRate: rate.default(1.25e-4).describe('Adam rate of the higher coefficients'),
+  shRestEvery: z
+    .number()
+    .int()
+    .min(1)
+    .default(1)
+    .describe('iterations between updates of the higher coefficients, three quarters of all parameters'),
   densifyFrom: count.default(500).describe('first iteration that relocates and adds Gaussians'),
   densifyUntil: fraction.default(0.85).describe('fraction of the iterations after which densification stops'),
   densifyEvery: z.number().int().min(1).default(100).describe('iterations between densification steps'),

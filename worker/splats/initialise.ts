@@ -94,7 +94,7 @@ export async function neighbourDistances(positions: Float32Array): Promise<Float
   const backend = await WasmBackend.create({ threads: 1 });
   const tree = buildPointTree(positions, 3);
   const search = new NeighbourSearch(backend, tree, keep, keep);
-  const { slots } = search.nearest();
+  const { slots } = await search.nearest();
   for (let i = 0; i < count; i++) {
     let sum = 0;
     for (let k = 0; k < keep; k++) {

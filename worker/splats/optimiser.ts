@@ -110,6 +110,7 @@ export class SplatOptimiser {
       },
       ...ADAM,
       step: iteration + 1,
+      shRestStep: iteration % parameters.shRestEvery === 0 ? iteration / parameters.shRestEvery + 1 : 0,
       opacityRegularisation: parameters.opacityPenalty,
       scaleRegularisation: parameters.scalePenalty,
       noiseScale: parameters.noiseRate * meansRate,
