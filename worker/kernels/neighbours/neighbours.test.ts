@@ -44,7 +44,7 @@ describe('neighbour searches', () => {
     await single.dispose();
   });
 
-  it.each(SHAPES)('find what all pairs give: %s', (shape) => {
+  it.each(SHAPES)('find what all pairs give: %s', async (shape) => {
     for (const [count, dimensions] of SIZES) {
       const points = pointSet(shape, count, dimensions);
       const tree = buildPointTree(points, dimensions);
@@ -54,7 +54,7 @@ describe('neighbour searches', () => {
       const keep = Math.min(4, count - 1);
       const rank = Math.min(7, count - 1);
       const search = new NeighbourSearch(backend, tree, rank, keep);
-      const lists = search.nearest();
+      const lists = await search.nearest();
       const coreOfSlot = search.core();
       const core = new Float64Array(count);
       const components = Array.from({ length: count }, (_, i) => (i * 7 + (i >> 3)) % 3);
@@ -89,10 +89,10 @@ describe('neighbour searches', () => {
     }
   });
 
-  it('say that nothing lies below the bound', () => {
+  it('say that nothing lies below the bound', async () => {
     const tree = buildPointTree(Float64Array.from([0, 1, 5]), 1);
     const search = new NeighbourSearch(backend, tree, 1, 1);
-    search.nearest();
+    await search.nearest();
     search.core();
     const views = search.outside();
     const slot = tree.slotOfPoint[2]!;
@@ -114,17 +114,18 @@ describe('neighbour searches', () => {
     search.dispose();
   });
 
-  it('give the same lists on one thread and on two', () => {
+  it('give the same lists on one thread and on two', async () => {
     const points = pointSet('grid', 600, 3);
     const tree = buildPointTree(points, 3);
-    const [one, two] = [single, backend].map((chosen) => {
+    const listsOn = async (chosen: WasmBackend) => {
       const search = new NeighbourSearch(chosen, tree, 5, 5);
-      const slots = Int32Array.from(search.nearest().slots);
+      const slots = Int32Array.from((await search.nearest()).slots);
       search.dispose();
       return slots;
-    });
+    };
+    const [one, two] = [await listsOn(single), await listsOn(backend)];
     const isPoint = (_: number, i: number) => tree.pointOfSlot[Math.floor(i / 5)]! >= 0;
-    expect(one!.filter(isPoint)).toEqual(two!.filter(isPoint));
+    expect(one.filter(isPoint)).toEqual(two.filter(isPoint));
   });
 
   it('release their memory, and refuse points they cannot order', () => {

@@ -103,12 +103,16 @@ export class NeighbourSearch {
     }
   }
 
-  /** Finds the lists and core distances of all points. */
-  nearest(): NearestLists {
+  /**
+   * Finds the lists and core distances of all points.
+   * @param pause awaited between dispatches of some tens of milliseconds; throws to stop.
+   */
+  async nearest(pause: () => Promise<void> | void = () => {}): Promise<NearestLists> {
     const { relative, absolute } = this.tree;
     const at = (buffer: DeviceBuffer) => this.#backend.address(buffer);
     const leaves = this.#leaves.sizeBytes / 4;
     for (let begin = 0; begin < leaves; begin += LEAVES_PER_DISPATCH) {
+      await pause();
       this.#backend.integers(this.#counter)[0] = begin;
       this.#backend.dispatch(
         'neighbours.nearest',

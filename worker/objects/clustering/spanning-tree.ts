@@ -8,7 +8,7 @@
  * (Campello, Moulavi, Sander 2013 for mutual reachability; March, Ram, Gray 2010 for Boruvka over trees.)
  */
 import type { WasmBackend } from '../../compute/index.ts';
-import { buildPointTree, NeighbourSearch } from '../../kernels/index.ts';
+import { buildPointTree, type NearestLists, NeighbourSearch, type OutsideViews } from '../../kernels/index.ts';
 
 /** Edges of a spanning tree, in no particular order. */
 export interface SpanningTree {
@@ -58,7 +58,7 @@ export async function mutualReachabilityTree(
   const keep = Math.min(tree.count - 1, LIST_LENGTH);
   const search = new NeighbourSearch(backend, tree, options.minSamples, keep);
   try {
-    const lists = search.nearest();
+    const lists = await search.nearest(() => breathe(options.signal));
     const found = performance.now();
     await breathe(options.signal);
     const rounds = new Rounds(search, lists);
@@ -91,7 +91,7 @@ class Rounds {
   rounds = 0;
   searches = 0;
   readonly #search: NeighbourSearch;
-  readonly #lists: ReturnType<NeighbourSearch['nearest']>;
+  readonly #lists: NearestLists;
   readonly #core: Float64Array<ArrayBufferLike>;
   readonly #parents: Int32Array;
   /** No edge out of the component is lighter than this. [slots] */
@@ -104,7 +104,7 @@ class Rounds {
   readonly #edgeWeights: Float64Array;
   #edges = 0;
 
-  constructor(search: NeighbourSearch, lists: ReturnType<NeighbourSearch['nearest']>) {
+  constructor(search: NeighbourSearch, lists: NearestLists) {
     const { slots, count } = search.tree;
     this.#search = search;
     this.#lists = lists;
@@ -212,7 +212,7 @@ class Rounds {
     this.#targets[slot] = bestSlot;
   }
 
-  #searchRest(views: ReturnType<NeighbourSearch['outside']>, largest: number, bestSlots: Int32Array): void {
+  #searchRest(views: OutsideViews, largest: number, bestSlots: Int32Array): void {
     const { bounds, components, queries, weights, targets } = views;
     let pending = new Int32Array(components.length);
     let left = 0;
