@@ -1,7 +1,7 @@
 /**
  * Minimum-cost assignment of rows to columns, rows <= columns, by augmenting row reduction and shortest augmenting
- * paths (Jonker, Volgenant 1987). Column prices start at 0 and only fall, which keeps the rectangular case optimal:
- * a column that stays free keeps the price 0.
+ * paths (Jonker, Volgenant 1987). Where some columns stay free, prices
+ * start at 0 and only fall: a free column keeps the price 0, which makes the result optimal.
  */
 import { LazyPaths } from './lazy-paths.ts';
 
@@ -29,8 +29,9 @@ export class AssignmentSolver {
     this.#prices.fill(0, 0, columns);
     this.#rowOfColumn.fill(-1, 0, columns);
     this.columnOfRow.fill(-1, 0, rows);
-    for (let row = 0; row < rows; row++) this.#free[row] = row;
-    let free = this.#reduce(cost, rows, columns, rows);
+    let free = rows === columns ? this.#reduceColumns(cost, rows) : rows;
+    if (free === rows) for (let row = 0; row < rows; row++) this.#free[row] = row;
+    free = this.#reduce(cost, rows, columns, free);
     if (free > 0) free = this.#reduce(cost, rows, columns, free);
     if (free > 0 && columns >= LAZY_COLUMNS) {
       const paths = new LazyPaths(cost, rows, columns, this.#prices, this.#rowOfColumn, this.columnOfRow);
@@ -41,6 +42,32 @@ export class AssignmentSolver {
       if (!this.#augment(cost, columns, this.#free[i]!)) return false;
     }
     return true;
+  }
+
+  /** Prices every column of a square matrix at its least cost and gives it to the row of that cost, if still free. */
+  #reduceColumns(cost: Float64Array, size: number): number {
+    const { columnOfRow } = this;
+    const prices = this.#prices;
+    const rowOfColumn = this.#rowOfColumn;
+    const cheapest = this.#previous;
+    prices.fill(Infinity, 0, size);
+    for (let row = 0, at = 0; row < size; row++) {
+      for (let column = 0; column < size; column++, at++) {
+        if (cost[at]! >= prices[column]!) continue;
+        prices[column] = cost[at]!;
+        cheapest[column] = row;
+      }
+    }
+    for (let column = 0; column < size; column++) {
+      if (prices[column] === Infinity) prices[column] = 0;
+      else if (columnOfRow[cheapest[column]!] === -1) {
+        rowOfColumn[column] = cheapest[column]!;
+        columnOfRow[cheapest[column]!] = column;
+      }
+    }
+    let free = 0;
+    for (let row = 0; row < size; row++) if (columnOfRow[row] === -1) this.#free[free++] = row;
+    return free;
   }
 
   /** Each free row takes its cheapest column and lowers its price as far as its second choice allows. */
