@@ -294,6 +294,41 @@ describe('from training to pictures', () => {
     SLOW_MS,
   );
 
+  test('bench splat-fox runs on any capture and carries its figures and targets at the top level', async () => {
+    const finished = await run(
+      'bench',
+      'splat-fox',
+      '--quick',
+      '--capture',
+      capture,
+      '--holdout',
+      '4',
+      '--threads',
+      '1',
+      '--json',
+    );
+    expect(finished.code, finished.stderr).toBe(0);
+    const document = documentOf(finished);
+    expect(
+      trainingResultSchema
+        .pick({ seconds: true, gaussians: true, peakMemoryBytes: true, backend: true })
+        .safeParse(document).success,
+    ).toBe(true);
+    expect(document).toMatchObject({
+      benchmark: 'splat-fox',
+      quick: true,
+      seed: 0,
+      iterations: 1000,
+      psnr: expect.any(Number),
+      psnrSpread: expect.any(Number),
+      ssim: expect.any(Number),
+    });
+    // The published targets belong to the published split and the full preset; none of them is claimed here.
+    expect(document.targets).toEqual([
+      { name: 'peak memory', target: '≤ 500 MB', value: document.peakMemoryBytes, met: true },
+    ]);
+  });
+
   test('the same seed gives the same splats on one thread and on two', async () => {
     const short = ['--iterations', '120', '--seed', '4', '--json'];
     const one = await run('train', await freshProject(), ...short, '--threads', '1');

@@ -55,16 +55,18 @@ function buildProgram(invocation: Invocation, streams: Streams): Command {
   verb('import <path>', 'Read a capture (COLMAP, transforms.json, EPIC-Fields JSON) into a project')
     .requiredOption('--project <dir>', 'project folder; made when there is none')
     .option('--scale <factor>', 'resize the images by this factor, at most 1', positiveNumber)
+    .option('--images <folder>', 'where the images are, when they are not inside the capture')
     .option(
       '--holdout <rule>',
       'frames kept for evaluation: N for every Nth by name, 0 for none, or names with commas between',
     )
-    .action(async (path: string, options: { project: string; scale?: number; holdout?: string }) => {
+    .action(async (path: string, options: { project: string; scale?: number; holdout?: string; images?: string }) => {
       const { importIntoProject } = await import('../jobs/index.ts');
       const summary = await importIntoProject(path, {
         projectFolder: options.project,
         scale: options.scale,
         holdout: options.holdout,
+        imagesPath: options.images,
         signal: interrupts.signal,
         onProgress: (done, total) => output.progress({ label: 'import', done, total, detail: 'images' }),
       });

@@ -87,7 +87,8 @@ export async function benchSplatFox(options: SplatFoxOptions, context: SplatFoxC
       capture: options.capture === undefined ? 'fox-quarter' : capture,
       quick: options.quick === true,
       singleThread: single === undefined ? null : figuresOf(single),
-      every8th: everyNth === undefined ? null : { ...figuresOf(everyNth), ...spreadOf(everyNth.result) },
+      every8th: everyNth === undefined ? null : { ...figuresOf(everyNth), perFrame: everyNth.result.perFrame },
+      perFrame: main.result.perFrame,
       parameters: main.result.parameters,
       timings: main.result.timings,
       targets: [
@@ -153,6 +154,7 @@ function figuresOf({ result, psnrAt3000 }: Run) {
   return {
     psnr: result.psnr,
     ssim: result.ssim,
+    ...spreadOf(result),
     psnrAt3000,
     seconds: result.seconds,
     iterations: result.iterations,
@@ -163,7 +165,6 @@ function figuresOf({ result, psnrAt3000 }: Run) {
     threads: result.threads,
     seed: result.seed,
     splatsHash: result.splatsHash,
-    perFrame: result.perFrame,
   };
 }
 
