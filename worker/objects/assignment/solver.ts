@@ -1,7 +1,7 @@
 /**
- * Minimum-cost assignment of rows to columns, rows <= columns, by augmenting row reduction and shortest augmenting
- * paths (Jonker, Volgenant 1987). Where some columns stay free, prices
- * start at 0 and only fall: a free column keeps the price 0, which makes the result optimal.
+ * Minimum-cost assignment of rows to columns, rows <= columns, by column reduction (square matrices), augmenting row
+ * reduction and shortest augmenting paths (Jonker, Volgenant 1987). Where some columns stay free, prices start at 0 and
+ * only fall: a free column keeps the price 0, which makes the result optimal.
  */
 import { LazyPaths } from './lazy-paths.ts';
 
