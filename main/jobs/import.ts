@@ -9,6 +9,8 @@ export interface ImportIntoProjectOptions {
   readonly scale?: number | undefined;
   /** `N`: every Nth frame by name; `0`: none; else names with commas between. Absent: the source's own split. */
   readonly holdout?: string | undefined;
+  /** Where the images are, when they are not inside the capture. */
+  readonly imagesPath?: string | undefined;
   readonly signal?: AbortSignal | undefined;
   readonly onProgress?: (done: number, total: number) => void;
 }
@@ -41,7 +43,11 @@ export interface ImportSummary {
 export async function importIntoProject(path: string, options: ImportIntoProjectOptions): Promise<ImportSummary> {
   const { signal, onProgress } = options;
   const context = signal === undefined ? {} : { signal };
-  const imported = await importCapture(path, {}, context);
+  const imported = await importCapture(
+    path,
+    options.imagesPath === undefined ? {} : { imagesPath: options.imagesPath },
+    context,
+  );
   const holdout = parseHoldout(options.holdout);
   using project = await openProject(options.projectFolder, { create: true });
   const { capture, points, writtenImages } = await prepareCapture(
@@ -80,7 +86,8 @@ export function parseHoldout(text: string | undefined): HoldoutRule | undefined 
   if (text === undefined) return undefined;
   const trimmed = text.trim();
   if (trimmed === '0' || trimmed === '') return [];
-  if (/^\d{1,6}$/.test(trimmed)) return Number(trimmed);
+  // "0074" is a frame's name; a rule has no leading zero.
+  if (/^[1-9]\d{0,5}$/.test(trimmed)) return Number(trimmed);
   const names = trimmed.split(',').map((name) => name.trim());
   return names.filter((name) => name !== '');
 }
