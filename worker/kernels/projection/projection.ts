@@ -1,4 +1,4 @@
-import type { DeviceBuffer, Kernel, WasmBackend } from '../../compute/index.ts';
+import type { Backend, DeviceBuffer, Kernel, WasmBackend } from '../../compute/index.ts';
 import { laneBlocks, laneBytes, PADDING, type PinholeView, packLanes, viewWorkspace } from '../shared/index.ts';
 import { type ShDegree, shCoefficientCount } from '../spherical-harmonics/index.ts';
 import type { GaussianParameters } from './reference.ts';
@@ -15,7 +15,7 @@ export function parameterFloats(shDegree: ShDegree) {
 
 /** Buffers for N Gaussians, contents undefined. */
 export function createGaussianBuffers(
-  backend: Pick<WasmBackend, 'createBuffer'>,
+  backend: Pick<Backend, 'createBuffer'>,
   label: string,
   count: number,
   shDegree: ShDegree,

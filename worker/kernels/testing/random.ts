@@ -11,7 +11,10 @@ export interface SeededRandom {
   fill(count: number, draw: (random: SeededRandom) => number): Float64Array;
 }
 
-/** Throws RangeError when `seed` is not a safe non-negative integer: such a seed could not be printed and reused. */
+/**
+ * Throws RangeError when `seed` is not a safe non-negative integer: such a seed could not be printed and reused.
+ * @public
+ */
 export function seededRandom(seed: number): SeededRandom {
   if (!Number.isSafeInteger(seed) || seed < 0) throw new RangeError(`seed must be a safe integer >= 0, got ${seed}`);
   let mixer = (seed >>> 0) ^ Math.imul(Math.floor(seed / 2 ** 32), 0x9e3779b1);

@@ -1,0 +1,36 @@
+/** The backends that the conformance suite is run on. */
+import { type Backend, type BackendKind, createBackend } from '../index.ts';
+
+export interface BackendUnderTest {
+  readonly name: BackendKind;
+  readonly create: () => Promise<Backend>;
+  /** Why it cannot be tested here; undefined when it can. */
+  readonly unavailable: string | undefined;
+}
+
+/** A new kind of backend does not compile without a line here. */
+const TABLE: { readonly [Kind in BackendKind]: Omit<BackendUnderTest, 'name'> } = {
+  wasm: { create: () => createBackend('wasm', { threads: 2 }), unavailable: undefined },
+  webgpu: { create: () => createBackend('webgpu'), unavailable: 'not part of this version' },
+};
+
+export const BACKENDS: readonly BackendUnderTest[] = Object.entries(TABLE).map(([name, backend]) => ({
+  name: name as BackendKind,
+  ...backend,
+}));
+
+/** What a machine must be able to test: words separated by spaces or commas, of which a backend's name is one. */
+export const MUST_NOT_SKIP = 'CI_MUST_NOT_SKIP';
+
+/** The word by which test titles, and whoever reads a report, name the suite of one backend. */
+export const suiteName = (backend: Pick<BackendUnderTest, 'name'>): string => `${backend.name}-conformance`;
+
+/** Whether to run the suite on a backend, to skip it by name, or to fail because it must not be skipped. */
+export function verdictOn(
+  backend: Pick<BackendUnderTest, 'name' | 'unavailable'>,
+  mustNotSkip = '',
+): 'run' | 'skip' | 'fail' {
+  if (backend.unavailable === undefined) return 'run';
+  const words = mustNotSkip.toLowerCase().split(/[\s,]+/);
+  return words.includes(backend.name) || words.includes(suiteName(backend)) ? 'fail' : 'skip';
+}

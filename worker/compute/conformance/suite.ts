@@ -1,0 +1,114 @@
+/** How a conformance test is written: once, against the `Backend` interface alone. */
+import { afterAll, afterEach, beforeAll, describe, it } from 'vitest';
+import type { Backend, BackendKind, DeviceBuffer, Kernel, MemoryUse } from '../index.ts';
+import { BACKENDS, MUST_NOT_SKIP, suiteName, verdictOn } from './backends.ts';
+
+/** As a float 3.4e38, as an index far out of every range: a kernel that relies on zeros does not get away with it. */
+const JUNK = 0x7f;
+
+/** A backend whose new buffers hold junk, working memory of kernels included, and which knows the buffers alive. */
+export class JunkFilledBackend implements Backend {
+  readonly #inner: Backend;
+  readonly #alive = new Set<DeviceBuffer>();
+
+  constructor(inner: Backend) {
+    this.#inner = inner;
+  }
+
+  get kind(): BackendKind {
+    return this.#inner.kind;
+  }
+  get description(): string {
+    return this.#inner.description;
+  }
+  get memory(): MemoryUse {
+    return this.#inner.memory;
+  }
+  get buffersAlive(): number {
+    return this.#alive.size;
+  }
+
+  createBuffer(label: string, sizeBytes: number): DeviceBuffer {
+    const buffer = this.#inner.createBuffer(label, sizeBytes);
+    this.#alive.add(buffer);
+    this.#inner.write(buffer, new Uint8Array(sizeBytes).fill(JUNK));
+    return buffer;
+  }
+
+  destroyBuffer(buffer: DeviceBuffer): void {
+    this.#inner.destroyBuffer(buffer);
+    this.#alive.delete(buffer);
+  }
+
+  write(buffer: DeviceBuffer, data: ArrayBufferView, offsetBytes?: number): void {
+    this.#inner.write(buffer, data, offsetBytes);
+  }
+  read(buffer: DeviceBuffer, offsetBytes?: number, sizeBytes?: number): Promise<ArrayBuffer> {
+    return this.#inner.read(buffer, offsetBytes, sizeBytes);
+  }
+  run<Args>(kernel: Kernel<Args>, args: Args): void {
+    this.#inner.run(kernel, args);
+  }
+  synchronise(): Promise<void> {
+    return this.#inner.synchronise();
+  }
+  dispose(): Promise<void> {
+    return this.#inner.dispose();
+  }
+
+  destroyAll(): void {
+    for (const buffer of [...this.#alive]) this.destroyBuffer(buffer);
+  }
+
+  upload(label: string, data: ArrayBufferView): DeviceBuffer {
+    const buffer = this.createBuffer(label, data.byteLength);
+    this.write(buffer, data);
+    return buffer;
+  }
+  uploadFloats(label: string, values: ArrayLike<number>): DeviceBuffer {
+    return this.upload(label, Float32Array.from(values));
+  }
+  /** The first `length` values; default all. */
+  async floats(buffer: DeviceBuffer, length?: number): Promise<Float32Array> {
+    return new Float32Array(await this.read(buffer, 0, length === undefined ? undefined : 4 * length));
+  }
+  async integers(buffer: DeviceBuffer, length?: number): Promise<Uint32Array> {
+    return new Uint32Array(await this.read(buffer, 0, length === undefined ? undefined : 4 * length));
+  }
+}
+
+/**
+ * Defines `tests` for every backend of the table. A backend that is not available here is skipped by name, or fails when
+ * CI_MUST_NOT_SKIP names it.
+ * @param tests called once per backend; the backend that `on` gives exists inside tests only, and what a test leaves
+ * alive is destroyed after it.
+ */
+export function conformance(title: string, tests: (on: () => JunkFilledBackend) => void): void {
+  for (const candidate of BACKENDS) {
+    const name = `${suiteName(candidate)}: ${title}`;
+    const reason = candidate.unavailable;
+    switch (verdictOn(candidate, process.env[MUST_NOT_SKIP])) {
+      case 'skip':
+        it.skip(`${name} (${reason})`, () => {});
+        break;
+      case 'fail':
+        it(name, () => {
+          throw new Error(`${MUST_NOT_SKIP} names ${candidate.name}, which cannot be tested here: ${reason}`);
+        });
+        break;
+      default:
+        describe(name, () => {
+          let backend: JunkFilledBackend | undefined;
+          beforeAll(async () => {
+            backend = new JunkFilledBackend(await candidate.create());
+          });
+          afterEach(() => backend?.destroyAll());
+          afterAll(() => backend?.dispose());
+          tests(() => {
+            if (backend === undefined) throw new Error('a backend exists inside tests only');
+            return backend;
+          });
+        });
+    }
+  }
+}
