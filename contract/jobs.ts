@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { failureSchema, jobEventSchema } from './events.ts';
+import { sceneRequestSchema, sceneResultSchema } from './scenes.ts';
 import {
   computeOptionsSchema,
   evaluationRequestSchema,
@@ -72,6 +73,7 @@ export const jobSchemas = {
   'train-splats': { request: trainingRequestSchema, result: trainingResultSchema },
   'evaluate-splats': { request: evaluationRequestSchema, result: evaluationResultSchema },
   'render-splats': { request: renderRequestSchema, result: renderResultSchema },
+  'generate-scene': { request: sceneRequestSchema, result: sceneResultSchema },
   bench: { request: benchmarkRequestSchema, result: benchmarkResultSchema },
   inspect: { request: inspectionRequestSchema, result: inspectionResultSchema },
 } as const;
@@ -91,6 +93,7 @@ const jobRequestSchema = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('train-splats'), request: jobSchemas['train-splats'].request }),
   z.object({ kind: z.literal('evaluate-splats'), request: jobSchemas['evaluate-splats'].request }),
   z.object({ kind: z.literal('render-splats'), request: jobSchemas['render-splats'].request }),
+  z.object({ kind: z.literal('generate-scene'), request: jobSchemas['generate-scene'].request }),
   z.object({ kind: z.literal('bench'), request: jobSchemas.bench.request }),
   z.object({ kind: z.literal('inspect'), request: jobSchemas.inspect.request }),
 ]);

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { truthQualitySchema } from './scenes.ts';
 import { shDegreeSchema } from './splats.ts';
 
 const finite = z.number();
@@ -220,10 +221,18 @@ export const evaluationRequestSchema = computeOptionsSchema.extend({
   splatsPath: path,
   /** Frames to score, whatever their role. */
   frames: framesSchema,
+  /** Folder of a generated capture whose `truth/` describes the frames. Absent: photos are all there is to compare with. */
+  truthDir: path.optional(),
+  /** Photos whose mean per pixel is scored on `frames` too: what a constant image would reach. All of the frames' size. */
+  baselineFrames: framesSchema.optional(),
 });
 export type EvaluationRequest = z.infer<typeof evaluationRequestSchema>;
 
 export const evaluationResultSchema = qualitySchema.extend({
+  /** Absent without `truthDir`. */
+  truth: truthQualitySchema.optional(),
+  /** Of the per-pixel mean of `baselineFrames`. Absent without them. */
+  baseline: z.object({ psnr: z.number(), ssim: z.number() }).optional(),
   seconds: z.number().min(0),
   gaussians: count,
   peakMemoryBytes: count,

@@ -7,6 +7,7 @@ import { toFailure } from './failures.ts';
 import { watchInterrupts } from './interrupts.ts';
 import { formatBytes, formatDuration, formatQuality, Output, type Streams } from './output.ts';
 import { addTrainingParameters, givenTrainingParameters } from './parameters.ts';
+import { addScene } from './scene.ts';
 import { naturalNumber, positiveNumber } from './values.ts';
 
 /** Runs one verb. Never throws; returns the exit code. */
@@ -197,6 +198,7 @@ function buildProgram(invocation: Invocation, streams: Streams): Command {
       output.result(document, `Wrote ${options.out} (${gaussians} Gaussians)`);
     });
 
+  addScene(verb, invocation);
   addBenchmarks(verb, invocation);
   return program;
 }

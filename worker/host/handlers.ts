@@ -10,6 +10,7 @@ const handlers: Handlers = {
     unlessAborted(signal, (await import('../splats/index.ts')).evaluateSplats(request)),
   'render-splats': async (request, { signal }) =>
     unlessAborted(signal, (await import('../splats/index.ts')).renderSplats(request)),
+  'generate-scene': async (request, context) => (await import('../scenes/index.ts')).generateScene(request, context),
   bench: async (request, context) => (await import('../bench/index.ts')).runBenchmark(request, context),
   inspect: async (request, { signal }) => unlessAborted(signal, (await import('./inspect.ts')).inspect(request)),
 };
@@ -31,6 +32,8 @@ export async function runHandler(job: JobRequest, context: JobContext): Promise<
     case 'evaluate-splats':
       return handlers[job.kind](job.request, context);
     case 'render-splats':
+      return handlers[job.kind](job.request, context);
+    case 'generate-scene':
       return handlers[job.kind](job.request, context);
     case 'bench':
       return handlers[job.kind](job.request, context);

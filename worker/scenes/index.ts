@@ -1,6 +1,7 @@
 /** @public door of worker/scenes */
 
 export { type CreateSceneOptions, createScene } from './create.ts';
+export { generateScene } from './jobs.ts';
 export { createKitchen, type KitchenOptions } from './kitchen.ts';
 export { benchmarkViewCount, createMessyRoom, type MessyRoomsOptions, publishedViewCount } from './messy-rooms.ts';
 export { type Check, SCENE_KINDS, type Scene, type SceneFrame, type SceneKind } from './scene.ts';

@@ -58,8 +58,24 @@ async function withModel<Result>(
 
 /** Image quality of a finished model on the frames of the request. @throws LiftscopeError, ImageFileError */
 export async function evaluateSplats(request: EvaluationRequest): Promise<EvaluationResult> {
-  const { result: perFrame, shared } = await withModel(request, (renderer) => evaluateFrames(renderer, request.frames));
-  return { ...meanQuality(perFrame), perFrame, ...shared };
+  const { result, shared } = await withModel(request, async (renderer) => {
+    const perFrame = await evaluateFrames(renderer, request.frames);
+    return { ...meanQuality(perFrame), perFrame, ...(await furtherQuality(request, renderer)) };
+  });
+  return { ...result, ...shared };
+}
+
+async function furtherQuality(
+  { frames, truthDir, baselineFrames }: EvaluationRequest,
+  renderer: SplatRenderer,
+): Promise<Pick<EvaluationResult, 'truth' | 'baseline'>> {
+  if (truthDir === undefined && baselineFrames === undefined) return {};
+  // The libraries of the scene generator are loaded only where there is a truth to read.
+  const { truthQuality, meanImageQuality } = await import('./truth-quality.ts');
+  return {
+    ...(truthDir !== undefined && { truth: await truthQuality(renderer, frames, truthDir) }),
+    ...(baselineFrames !== undefined && { baseline: await meanImageQuality(baselineFrames, frames) }),
+  };
 }
 
 /** One view of a finished model as a PNG. @throws LiftscopeError */
