@@ -8,7 +8,7 @@ import { PROJECTED_BYTES, SLOT_BYTES, TILE } from "../shared/layout.as";
 import {
   BATCH, BLOCKS, BLOCK_BYTES, C_ALPHA_MAX, C_ALPHA_MIN, C_ONE, C_POWER_MIN, C_SIGN, C_STOP, CHUNK_BYTES, CONSTANTS_BYTES,
   INSTANCE_STREAM_BYTES, LOG2E, NEXT_CHUNK, NEXT_TILE, OVERFLOW, PLANE_BYTES, ROW,
-  batchEntry, exp2Loaded, fillBatch, lanesInside, loadLanes, pixelOffset, startTile, storeLanes, sums, writeTables,
+  batchEntry, exp2Short, fillBatch, lanesInside, loadLanes, log2Opacity, pixelOffset, startTile, storeLanes, sums, writeTables,
 } from "./blocks.as";
 
 /** Byte offset of channel 0 in the projected record: r, g, b and depth follow each other there. */
@@ -83,7 +83,7 @@ export function forwardChannels(
       const quadraticX = splat(load<f32>(p, 8) * (-0.5 * LOG2E));
       const quadraticXY = splat(load<f32>(p, 12) * -LOG2E);
       const quadraticY = splat(load<f32>(p, 16) * (-0.5 * LOG2E));
-      const opacity = v128.load32_splat(p, 20);
+      const logOpacity = splat(log2Opacity(p));
       let mask: u32 = 0;
       const first = stream;
       for (let blocks = live & load<u32>(batchEntry(batch, index, ready)); blocks != 0; blocks &= blocks - 1) {
@@ -95,9 +95,9 @@ export function forwardChannels(
           const dx = f32x4.sub(v128.load(planeX + at), meanX);
           const dy = f32x4.sub(v128.load(planeY + at), meanY);
           const inX = fma(quadraticXY, dy, f32x4.mul(quadraticX, dx));
-          const exponent = fma(inX, dx, f32x4.mul(f32x4.mul(quadraticY, dy), dy));
+          const exponent = fma(inX, dx, fma(f32x4.mul(quadraticY, dy), dy, logOpacity));
           const power = f32x4.pmax(v128.load(constants, C_POWER_MIN), exponent);
-          const exact = f32x4.pmin(v128.load(constants, C_ALPHA_MAX), f32x4.mul(opacity, exp2Loaded(power, constants)));
+          const exact = f32x4.pmin(v128.load(constants, C_ALPHA_MAX), exp2Short(power, constants));
           const drawn = v128.and(exact, f32x4.ge(exact, v128.load(constants, C_ALPHA_MIN)));
           const before = v128.load(planeT + at);
           const after = fnma(before, drawn, before);

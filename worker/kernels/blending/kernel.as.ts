@@ -12,7 +12,7 @@ import { PROJECTED_BYTES, SLOT_BYTES, TILE } from "../shared/layout.as";
 import {
   BATCH, BLOCKS, BLOCK_BYTES, C_ALPHA_MAX, C_ALPHA_MIN, C_ONE, C_POWER_MIN, C_SIGN, C_STOP, CHUNK_BYTES, CONSTANTS_BYTES,
   INSTANCE_STREAM_BYTES, LOG2E, NEXT_CHUNK, NEXT_TILE, OVERFLOW, PLANE_BYTES, ROW,
-  batchEntry, exp2Loaded, fillBatch, lanesInside, loadLanes, pixelOffset, startTile, storeLanes, sums, writeTables,
+  batchEntry, exp2Short, fillBatch, lanesInside, loadLanes, log2Opacity, pixelOffset, startTile, storeLanes, sums, writeTables,
 } from "./blocks.as";
 
 export { backwardChannels, forwardChannels } from "./channels.as";
@@ -86,7 +86,7 @@ export function forward(
       const quadraticX = splat(load<f32>(p, 8) * (-0.5 * LOG2E));
       const quadraticXY = splat(load<f32>(p, 12) * -LOG2E);
       const quadraticY = splat(load<f32>(p, 16) * (-0.5 * LOG2E));
-      const opacity = v128.load32_splat(p, 20);
+      const logOpacity = splat(log2Opacity(p));
       const red = v128.load32_splat(p, 24);
       const green = v128.load32_splat(p, 28);
       const blue = v128.load32_splat(p, 32);
@@ -101,11 +101,13 @@ export function forward(
         const dy0 = f32x4.sub(v128.load(planeY + at), meanY);
         const dy1 = f32x4.sub(v128.load(planeY + at, ROW), meanY);
         const lowest = v128.load(constants, C_POWER_MIN);
-        const power0 = f32x4.pmax(lowest, fma(fma(quadraticXY, dy0, dxx), dx, f32x4.mul(f32x4.mul(quadraticY, dy0), dy0)));
-        const power1 = f32x4.pmax(lowest, fma(fma(quadraticXY, dy1, dxx), dx, f32x4.mul(f32x4.mul(quadraticY, dy1), dy1)));
+        const yy0 = fma(f32x4.mul(quadraticY, dy0), dy0, logOpacity);
+        const power0 = f32x4.pmax(lowest, fma(fma(quadraticXY, dy0, dxx), dx, yy0));
+        const yy1 = fma(f32x4.mul(quadraticY, dy1), dy1, logOpacity);
+        const power1 = f32x4.pmax(lowest, fma(fma(quadraticXY, dy1, dxx), dx, yy1));
         const cap = v128.load(constants, C_ALPHA_MAX);
-        const exact0 = f32x4.pmin(cap, f32x4.mul(opacity, exp2Loaded(power0, constants)));
-        const exact1 = f32x4.pmin(cap, f32x4.mul(opacity, exp2Loaded(power1, constants)));
+        const exact0 = f32x4.pmin(cap, exp2Short(power0, constants));
+        const exact1 = f32x4.pmin(cap, exp2Short(power1, constants));
         const least = v128.load(constants, C_ALPHA_MIN);
         const drawn0 = v128.and(exact0, f32x4.ge(exact0, least));
         const drawn1 = v128.and(exact1, f32x4.ge(exact1, least));
@@ -120,8 +122,8 @@ export function forward(
         const alpha0 = v128.and(drawn0, open0);
         const alpha1 = v128.and(drawn1, open1);
         const sign = v128.load(constants, C_SIGN);
-        const next0 = v128.bitselect(after0, v128.or(before0, sign), open0);
-        const next1 = v128.bitselect(after1, v128.or(before1, sign), open1);
+        const next0 = i32x4.relaxed_laneselect(after0, v128.or(before0, sign), open0);
+        const next1 = i32x4.relaxed_laneselect(after1, v128.or(before1, sign), open1);
         v128.store(planeT + at, next0);
         v128.store(planeT + at, next1, ROW);
         live &= ~(<u32>(i32x4.bitmask(v128.and(next0, next1)) == 15) << block);
