@@ -21,7 +21,7 @@ import { viewOf } from './targets.ts';
 const coefficientOf = (colour: number): number => (colour - 0.5) / 0.28209479177387814;
 
 /** `count` opaque coloured blobs in a ball of radius 1 around the origin. */
-export function knownSplats(count: number, seed = 5): SplatArrays {
+function knownSplats(count: number, seed = 5): SplatArrays {
   const random = randomFor(seed, 'initial points', 0);
   const between = (low: number, high: number) => low + (high - low) * random();
   const array = (length: number, draw: (i: number) => number) => Float32Array.from({ length }, (_, i) => draw(i));
@@ -96,7 +96,7 @@ export async function writePoints(path: string, positions: Float32Array): Promis
 }
 
 /** Everything that training does, in a few iterations: densification, coarse to fine, rising degree. */
-export const SMALL_TRAINING: Partial<TrainingParameters> = {
+const SMALL_TRAINING: Partial<TrainingParameters> = {
   ...{ iterations: 140, maxGaussians: 230, seed: 3, shDegree: 1, shDegreeEvery: 60, downscales: 1, downscaleEvery: 40 },
   ...{ densifyFrom: 40, densifyEvery: 20, densifyUntil: 0.8, growth: 0.08 },
   ...{ positionRate: 2e-3, positionRateEnd: 2e-4, shRate: 2e-2, scaleRate: 1e-2, noiseRate: 5e4 },
