@@ -27,17 +27,19 @@ const growth = (objects: number): number => Math.sqrt(objects / 25);
 export const publishedViewCount = (objects: number): number => Math.min(1200, Math.floor(600 * growth(objects)));
 export const benchmarkViewCount = (objects: number): number => Math.max(2, Math.round(60 * growth(objects)));
 
+/** Half extent of the occupied floor at N = 25, metres. */
+const OCCUPIED_HALF = 0.62;
 /**
- * Half extent of the occupied floor at N = 25, metres: 0.28 m of floor per object and side. It grows faster than the shell, because a
- * view at the rim of a small floor shows bare floor: with the exponent 1 a view at N = 500 shows 2.3 times as many objects as at N = 25,
- * with 1.38 the means are 17.6, 21.6, 22.4 and 20.7 at N = 25, 50, 100 and 500.
+ * How the occupied floor grows, given √(N/25). Faster than the shell: a view at the rim of a small floor shows bare floor, and with plain
+ * proportionality a view at N = 500 would show 2.3 times as many objects as at N = 25. Fitted so that the means agree within 10 %.
  */
-const OCCUPIED_HALF = 0.7;
-const OCCUPIED_EXPONENT = 1.38;
+const occupiedHalf = (scale: number): number => OCCUPIED_HALF * scale ** 1.12 * (1 + 0.75 * (1 - 1 / scale));
 const SHELL_RADIUS: readonly [number, number] = [1.3, 1.65];
-const SHELL_ELEVATION_DEGREES: readonly [number, number] = [35, 68];
+const SHELL_ELEVATION_DEGREES: readonly [number, number] = [28, 55];
 const ROOM_HALF = 2.15;
 const ROOM_HEIGHT = 2.3;
+const PILE_SIZE = 7;
+const PILE_RADIUS = 0.17;
 const SENSOR_MM = 36;
 const FOCAL_MM = 35;
 const TEST_SHARE = 0.2;
@@ -58,22 +60,33 @@ export function requireInteger(name: string, value: number, low: number, high: n
   return value;
 }
 
-/** Drop poses: one object per jittered cell, four layers of height so that neighbours never start inside each other. */
+/**
+ * Drop poses: piles of about seven on a jittered grid, each pile's objects one above the other so that they never start inside each
+ * other. Piles keep the clutter of a view (who touches whom) the same at every N, although the floor grows faster than N.
+ */
 function dropPoses(models: readonly SceneObject[], half: number, random: Random): Pose[] {
-  const side = Math.ceil(Math.sqrt(models.length));
+  const piles = Math.ceil(models.length / PILE_SIZE);
+  const side = Math.ceil(Math.sqrt(piles));
   const cell = (2 * half) / side;
-  const cells = random.shuffle(Array.from({ length: side * side }, (_, i) => i));
+  const cells = random.shuffle(Array.from({ length: side * side }, (_, i) => i)).slice(0, piles);
+  const centres = cells.map((index): [number, number] => [
+    -half + ((index % side) + 0.5 + random.range(-0.18, 0.18)) * cell,
+    -half + (Math.floor(index / side) + 0.5 + random.range(-0.18, 0.18)) * cell,
+  ]);
+  const limit = half - 0.05;
+  const keepInside = (value: number): number => Math.max(-limit, Math.min(limit, value));
   return models.map(({ choice: { category } }, i) => {
-    const [column, row] = [cells[i]! % side, Math.floor(cells[i]! / side)];
-    const layer = (column & 1) + 2 * (row & 1);
-    const jitter = 0.22 * cell;
+    const [x, y] = centres[i % piles]!;
+    const layer = Math.floor(i / piles);
+    const angle = layer * 2.4 + random.range(-0.5, 0.5);
+    const off = PILE_RADIUS * Math.sqrt(layer / PILE_SIZE) * random.range(0.75, 1.25);
     const tumble = categoryNamed(category).tumbles && random.chance(0.4);
     return {
       rotation: dropRotation(random, tumble),
       translation: [
-        -half + (column + 0.5) * cell + random.range(-jitter, jitter),
-        -half + (row + 0.5) * cell + random.range(-jitter, jitter),
-        (tumble ? 0.2 : 0.02) + layer * 0.42,
+        keepInside(x + off * Math.cos(angle)),
+        keepInside(y + off * Math.sin(angle)),
+        (tumble ? 0.2 : 0.02) + layer * 0.38,
       ] as Vec3,
     };
   });
@@ -172,7 +185,7 @@ export async function createMessyRoom(options: MessyRoomsOptions): Promise<Scene
   const models = ordered.map((choice) => buildObject(choice, createRandom));
   const objects = numberObjects(ordered, models);
 
-  const half = OCCUPIED_HALF * scale ** OCCUPIED_EXPONENT;
+  const half = occupiedHalf(scale);
   const shuffled = random.fork('order').shuffle(domeViews(views, size, scale, half, random.fork('cameras')));
   const roomSize = {
     half: Math.max(ROOM_HALF * scale, half + 0.6),

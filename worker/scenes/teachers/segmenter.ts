@@ -12,7 +12,7 @@ export interface SegmenterNoise {
   readonly merged: number;
   /** Spurious segments on background per instance. */
   readonly spurious: number;
-  /** Radius of the boundary jitter, shares of the image side; 0 leaves boundaries exact. */
+  /** Radius range of the opening and the closing (in random order) that jitter boundaries, shares of the image side; 0: exact. */
   readonly jitter: readonly [number, number];
 }
 
@@ -123,10 +123,12 @@ export function segmentImage(
   const side = Math.max(width, height);
   if (rates.jitter[1] > 0) {
     const most = Math.max(1, rates.jitter[1] * side);
-    const patches = patchesOf(labels, width, Math.ceil(most) + 1);
+    const patches = patchesOf(labels, width, 2 * Math.ceil(most) + 1);
     const jittered = [...patches].map(([number, patch]): [number, Patch] => {
-      const radius = Math.max(1, random.range(rates.jitter[0], rates.jitter[1]) * side);
-      const changed = random.chance(0.5) ? opened(patch, radius) : closed(patch, radius);
+      const radius = (): number => Math.max(1, random.range(rates.jitter[0], rates.jitter[1]) * side);
+      const changed = random.chance(0.5)
+        ? closed(opened(patch, radius()), radius())
+        : opened(closed(patch, radius()), radius());
       return [number, changed.mask.includes(1) ? changed : patch];
     });
     labels.fill(0);

@@ -25,6 +25,12 @@ export interface TrackerNoise {
   /** A track carries the wrong category. */
   readonly wrongCategory: number;
   readonly shortGapFrames: number;
+  /** An object stops being found, per frame; and is found again, per frame. */
+  readonly loseObject: number;
+  readonly findObject: number;
+  /** Mean number of false tracks per frame (things that are not objects), and the chance per frame that one ends. */
+  readonly falseTracks: number;
+  readonly falseTrackEnds: number;
 }
 
 const SHORT_GAP_FRAMES = 5;
@@ -48,6 +54,10 @@ export const trackerNoise = (preset: NoisePreset): TrackerNoise => {
     swapLookAlikes: rate(0.01),
     wrongCategory: rate(0.06),
     shortGapFrames: SHORT_GAP_FRAMES,
+    loseObject: rate(0.02),
+    findObject: 0.1,
+    falseTracks: 4.5 * factor,
+    falseTrackEnds: 0.12,
   };
 };
 
@@ -82,6 +92,18 @@ export interface TrackedImage {
   readonly detections: readonly Detection[];
 }
 
+interface FalseTrack {
+  readonly trackId: number;
+  readonly category: string;
+  /** Ellipse in shares of the image width and height, drifting per frame. */
+  x: number;
+  y: number;
+  readonly driftX: number;
+  readonly driftY: number;
+  readonly radiusX: number;
+  readonly radiusY: number;
+}
+
 interface Memory {
   trackId: number;
   lastFrame: number;
@@ -98,6 +120,8 @@ export class SimulatedTracker {
   readonly #memory = new Map<number, Memory>();
   readonly #categoryOfTrack = new Map<number, string>();
   readonly #categories: readonly string[];
+  readonly #lost = new Set<number>();
+  #falseTracks: FalseTrack[] = [];
   #frame = 0;
   #nextTrack = 1;
 
@@ -119,7 +143,13 @@ export class SimulatedTracker {
     }
     const noise = this.#noise;
     const random = this.#random;
-    const segmented = segmentImage(instance, width, height, frame.name, noise.segmenter, `tracker/${this.#seed}`);
+    for (const id of this.#objects.keys()) {
+      if (this.#lost.has(id)) {
+        if (random.chance(noise.findObject)) this.#lost.delete(id);
+      } else if (random.chance(noise.loseObject)) this.#lost.add(id);
+    }
+    const found = this.#lost.size === 0 ? instance : instance.map((id) => (this.#lost.has(id) ? 0 : id));
+    const segmented = segmentImage(found, width, height, frame.name, noise.segmenter, `tracker/${this.#seed}`);
     const segments = [...segmented.segments].sort((a, b) => a.trueInstance - b.trueInstance || a.id - b.id);
     const seen = new Set(segments.map(({ trueInstance }) => trueInstance));
     const used = new Set<number>();
@@ -147,8 +177,55 @@ export class SimulatedTracker {
         trueInstance: segment.trueInstance,
       };
     });
+    detections.push(...this.#paintFalseTracks(labels, instance, width, height));
     this.#frame++;
     return { width, height, labels, detections };
+  }
+
+  /** Things a segmenter takes for objects: regions of background that live a while and drift. */
+  #paintFalseTracks(labels: Uint16Array, instance: Uint16Array, width: number, height: number): Detection[] {
+    const random = this.#random;
+    const { falseTracks, falseTrackEnds } = this.#noise;
+    this.#falseTracks = this.#falseTracks.filter(() => !random.chance(falseTrackEnds));
+    // Births balance ends: the number alive fluctuates around its mean.
+    const births = falseTracks * falseTrackEnds;
+    for (let k = 0; k < Math.ceil(births); k++) {
+      if (!random.chance(births / Math.ceil(births))) continue;
+      const category = random.pick(this.#categories);
+      this.#falseTracks.push({
+        trackId: this.#open(category),
+        category,
+        x: random.float(),
+        y: random.float(),
+        driftX: 0.006 * random.normal(),
+        driftY: 0.006 * random.normal(),
+        radiusX: random.range(0.04, 0.12),
+        radiusY: random.range(0.04, 0.12),
+      });
+    }
+    const detections: Detection[] = [];
+    for (const track of this.#falseTracks) {
+      track.x += track.driftX;
+      track.y += track.driftY;
+      let areaPx = 0;
+      for (let i = 0; i < labels.length; i++) {
+        const dx = ((i % width) + 0.5) / width - track.x;
+        const dy = (Math.floor(i / width) + 0.5) / height - track.y;
+        if ((dx / track.radiusX) ** 2 + (dy / track.radiusY) ** 2 > 1 || instance[i] !== 0 || labels[i] !== 0) continue;
+        labels[i] = track.trackId;
+        areaPx++;
+      }
+      if (areaPx === 0) continue;
+      const category = this.#categoryOfTrack.get(track.trackId)!;
+      detections.push({
+        trackId: track.trackId,
+        category,
+        confidence: 0.35 + 0.5 * random.float(),
+        areaPx,
+        trueInstance: 0,
+      });
+    }
+    return detections;
   }
 
   #open(category: string): number {
