@@ -45,7 +45,11 @@ export function viewAgreement(
       const pixel = y * a.width + x;
       const depth = from.images.depth[pixel]!;
       if (depth <= 0) continue;
-      const world = applyPose(from.view.worldFromCamera, [((x + 0.5 - a.cx) / a.fx) * depth, ((y + 0.5 - a.cy) / a.fy) * depth, depth]);
+      const world = applyPose(from.view.worldFromCamera, [
+        ((x + 0.5 - a.cx) / a.fx) * depth,
+        ((y + 0.5 - a.cy) / a.fy) * depth,
+        depth,
+      ]);
       const p = applyPose(cameraFromWorld, world);
       if (p[2] <= 0) continue;
       const [u, v] = [(b.fx * p[0]) / p[2] + b.cx, (b.fy * p[1]) / p[2] + b.cy];
