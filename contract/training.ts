@@ -81,6 +81,8 @@ export const trainingParametersSchema = z.strictObject({
   opacityRate: rate.default(5e-2).describe('Adam rate of the logit opacities'),
   shRate: rate.default(2.5e-3).describe('Adam rate of the degree-0 coefficients'),
   shRestRate: rate.default(1.25e-4).describe('Adam rate of the higher coefficients'),
+  decayFrom: fraction.default(0.6).describe('fraction of the iterations after which all other rates decay as well'),
+  finalRate: z.number().gt(0).max(1).default(1).describe('what those rates have decayed to at the end, as a factor'),
   shRestEvery: z
     .number()
     .int()

@@ -64,13 +64,40 @@ export async function loadImage(path: string, options: LoadImageOptions = {}): P
   const { width, height, channels } = decoded.info;
   if (channels !== 3) throw new ImageFileError(path, `decoded to ${channels} channels instead of 3: save it as RGB`);
   const { expected } = options;
-  if (expected !== undefined && (expected.width !== width || expected.height !== height)) {
-    throw new ImageFileError(
-      path,
-      `is ${width}x${height} pixels but its camera is ${expected.width}x${expected.height}: import the capture again or relink the images`,
-    );
-  }
+  if (expected !== undefined) requireSize(path, { width, height }, expected);
   return fromInterleavedBytes(width, height, decoded.data);
+}
+
+/**
+ * Checks a file's header without decoding it.
+ * @throws ImageFileError when it is missing, no image, or not of the expected size once upright.
+ */
+export async function requireImageSize(
+  path: string,
+  { expected, signal }: Required<Pick<LoadImageOptions, 'expected'>> & Pick<LoadImageOptions, 'signal'>,
+): Promise<void> {
+  signal?.throwIfAborted();
+  let size: { width: number; height: number };
+  try {
+    size = (await sharp(path, { limitInputPixels: MAX_IMAGE_PIXELS }).metadata()).autoOrient;
+  } catch (error) {
+    throw new ImageFileError(path, `cannot be read as an image (${reasonOf(error)}): check that the file is complete`, {
+      cause: error,
+    });
+  }
+  requireSize(path, size, expected);
+}
+
+function requireSize(
+  path: string,
+  size: { width: number; height: number },
+  expected: { width: number; height: number },
+): void {
+  if (expected.width === size.width && expected.height === size.height) return;
+  throw new ImageFileError(
+    path,
+    `is ${size.width}x${size.height} pixels but its camera is ${expected.width}x${expected.height}: import the capture again or relink the images`,
+  );
 }
 
 export interface ImageRequest {

@@ -10,6 +10,7 @@ export {
   loadImage,
   loadImages,
   MAX_IMAGE_PIXELS,
+  requireImageSize,
   writeImage,
 } from './files.ts';
 export {

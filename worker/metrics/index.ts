@@ -2,7 +2,7 @@
 export { adjustedRandIndex } from './adjusted-rand.ts';
 export { type DepthError, depthError } from './depth.ts';
 export { MetricInputError } from './errors.ts';
-export { type FloatImage, psnr, ssim } from './image.ts';
+export { type FloatImage, psnr, SSIM_WINDOW_SIZE, ssim } from './image.ts';
 export { type BoundaryOptions, boundaryIoU, type MeanIoU, type MeanIoUOptions, maskIoU, meanIoU } from './masks.ts';
 export {
   type PanopticClass,

@@ -1,7 +1,7 @@
 /** The first Gaussians: one per sparse point, or random ones where a capture has no points. */
 import { readFile, stat } from 'node:fs/promises';
 import { LiftscopeError, type SparsePoints, type TrainingParameters } from '../../contract/index.ts';
-import { WasmBackend } from '../compute/index.ts';
+import { type Backend, WasmBackend } from '../compute/index.ts';
 import { buildPointTree, NeighbourSearch } from '../kernels/index.ts';
 import type { SplatArrays } from './file.ts';
 import { randomFor, shuffled } from './random.ts';
@@ -40,20 +40,29 @@ export async function readPoints({ path, count }: SparsePoints): Promise<PointCl
 }
 
 /** Points inside the ball that the cameras look into, grey: for captures without a sparse model. */
-export function randomPoints(seed: number, centre: readonly [number, number, number], radius: number): PointCloud {
+export function randomPoints(
+  { seed, maxGaussians }: TrainingParameters,
+  centre: readonly [number, number, number],
+  radius: number,
+): PointCloud {
+  const count = Math.min(RANDOM_POINTS, maxGaussians);
   const random = randomFor(seed, 'initial points', 0);
-  const positions = new Float32Array(3 * RANDOM_POINTS);
-  for (let i = 0; i < RANDOM_POINTS; i++) {
+  const positions = new Float32Array(3 * count);
+  for (let i = 0; i < count; i++) {
     for (let axis = 0; axis < 3; axis++) positions[3 * i + axis] = centre[axis]! + (2 * random() - 1) * radius;
   }
-  return { positions, colours: new Uint8Array(3 * RANDOM_POINTS).fill(128) };
+  return { positions, colours: new Uint8Array(3 * count).fill(128) };
 }
 
 /**
  * Isotropic Gaussians at the points, as large as their distance to their neighbours.
  * More points than `maxGaussians` are thinned at random.
  */
-export async function initialSplats(cloud: PointCloud, parameters: TrainingParameters): Promise<SplatArrays> {
+export async function initialSplats(
+  cloud: PointCloud,
+  parameters: TrainingParameters,
+  backend: Backend,
+): Promise<SplatArrays> {
   const total = cloud.positions.length / 3;
   const count = Math.min(total, parameters.maxGaussians);
   // In index order, so that neighbours in memory stay the neighbours they were in the file.
@@ -73,7 +82,7 @@ export async function initialSplats(cloud: PointCloud, parameters: TrainingParam
       sh[3 * coefficients * i + axis] = (cloud.colours[3 * source + axis]! / 255 - 0.5) / SH_C0;
     }
   }
-  const distances = await neighbourDistances(positions);
+  const distances = await neighbourDistances(positions, backend);
   const quaternions = new Float32Array(4 * count);
   const logScales = new Float32Array(3 * count);
   for (let i = 0; i < count; i++) {
@@ -86,14 +95,15 @@ export async function initialSplats(cloud: PointCloud, parameters: TrainingParam
 }
 
 /** Root mean square distance to the nearest three other points, per point [M]; 1 for a point without others. */
-export async function neighbourDistances(positions: Float32Array): Promise<Float64Array> {
+async function neighbourDistances(positions: Float32Array, backend: Backend): Promise<Float64Array> {
   const count = positions.length / 3;
   const distances = new Float64Array(count).fill(1);
   const keep = Math.min(NEIGHBOURS, count - 1);
   if (keep < 1) return distances;
-  const backend = await WasmBackend.create({ threads: 1 });
+  // The search runs on wasm only; beside another backend it gets a short-lived one of its own.
+  const wasm = backend instanceof WasmBackend ? backend : await WasmBackend.create({ threads: 1 });
   const tree = buildPointTree(positions, 3);
-  const search = new NeighbourSearch(backend, tree, keep, keep);
+  const search = new NeighbourSearch(wasm, tree, keep, keep);
   const { slots } = await search.nearest();
   for (let i = 0; i < count; i++) {
     let sum = 0;
@@ -104,6 +114,6 @@ export async function neighbourDistances(positions: Float32Array): Promise<Float
     distances[i] = Math.sqrt(sum / keep);
   }
   search.dispose();
-  await backend.dispose();
+  if (wasm !== backend) await wasm.dispose();
   return distances;
 }

@@ -8,9 +8,9 @@ import type {
   RenderRequest,
   RenderResult,
 } from '../../contract/index.ts';
-import { createBackend } from '../compute/index.ts';
 import { type PlanarFloatImage, writeImage } from '../images/index.ts';
 import type { ShDegree } from '../kernels/index.ts';
+import { startBackend } from './backend.ts';
 import { readSplats } from './file.ts';
 import { SplatModel } from './model.ts';
 import { type RenderedChannels, SplatRenderer } from './render.ts';
@@ -34,10 +34,7 @@ async function withModel<Result>(
 ): Promise<{ result: Result; shared: Opened['shared'] }> {
   const started = performance.now();
   const { splats } = await readSplats(options.splatsPath);
-  const backend = await createBackend(options.backend, {
-    ...(options.threads > 0 ? { threads: options.threads } : {}),
-    ...(options.memoryBudgetBytes > 0 ? { memoryBudgetBytes: options.memoryBudgetBytes } : {}),
-  });
+  const backend = await startBackend(options);
   try {
     const model = new SplatModel(backend, splats.count, splats.shDegree as ShDegree, { trainable: false });
     model.upload(splats);

@@ -8,13 +8,8 @@ export type Group = (typeof GROUPS)[number];
 export type GroupBuffers = Readonly<Record<Group, DeviceBuffer>>;
 
 /** Floats per Gaussian of each group. */
-export function groupComponents(shDegree: number): Record<Group, number> {
+function groupComponents(shDegree: number): Record<Group, number> {
   return { means: 3, quaternions: 4, logScales: 3, logitOpacities: 1, sh: 3 * (shDegree + 1) ** 2 };
-}
-
-/** Bytes that one Gaussian takes with its two moments. */
-export function trainedGaussianBytes(shDegree: number): number {
-  return 12 * Object.values(groupComponents(shDegree)).reduce((sum, components) => sum + components, 0);
 }
 
 /** Parameters in lane blocks (`packLanes`): room for `capacity` Gaussians, of which the first `count` are in use. */

@@ -9,9 +9,11 @@ import {
   type TrainingRequest,
   type TrainingResult,
 } from '../../contract/index.ts';
-import { type Backend, createBackend } from '../compute/index.ts';
-import { encodeImage, loadImage } from '../images/index.ts';
+import type { Backend } from '../compute/index.ts';
+import { encodeImage, loadImage, requireImageSize } from '../images/index.ts';
 import { cameraCentre, type ShDegree } from '../kernels/index.ts';
+import { SSIM_WINDOW_SIZE } from '../metrics/index.ts';
+import { startBackend } from './backend.ts';
 import { readNewestCheckpoint, restoreModel, writeCheckpoint } from './checkpoint.ts';
 import { writeSplats } from './file.ts';
 import { initialSplats, randomPoints, readPoints } from './initialise.ts';
@@ -41,28 +43,13 @@ const MIN_COARSE_SIDE = 32;
  * @throws LiftscopeError ('cancelled', 'bad-input'), OutOfMemoryError, ImageFileError
  */
 export async function trainSplats(request: TrainingRequest, context: TrainingContext): Promise<TrainingResult> {
-  const backend = await createBackend(request.backend, {
-    ...(request.threads > 0 ? { threads: request.threads } : {}),
-    ...(request.memoryBudgetBytes > 0 ? { memoryBudgetBytes: deviceBudget(request.memoryBudgetBytes) } : {}),
-  });
+  await requirePhotos(request.frames, context.signal);
+  const backend = await startBackend(request);
   try {
     return await new Training(backend, request, context).run();
   } finally {
     await backend.dispose();
   }
-}
-
-/** The budget covers the process; what it uses before any buffer exists is not available to buffers. */
-function deviceBudget(budgetBytes: number): number {
-  const base = process.memoryUsage.rss();
-  if (budgetBytes <= base) {
-    throw new LiftscopeError({
-      code: 'out-of-memory',
-      message: `A memory budget of ${Math.round(budgetBytes / 2 ** 20)} MiB is less than the ${Math.round(base / 2 ** 20)} MiB that the process needs by itself.`,
-      hint: 'Raise the memory budget.',
-    });
-  }
-  return budgetBytes - base;
 }
 
 class Training {
@@ -137,14 +124,14 @@ class Training {
       );
       const centres = this.#cameraCentres();
       const mean = [0, 1, 2].map((axis) => centres.reduce((sum, centre) => sum + centre[axis]!, 0) / centres.length);
-      cloud = randomPoints(parameters.seed, mean as [number, number, number], 2 * sceneExtentOf(centres));
+      cloud = randomPoints(parameters, mean as [number, number, number], 2 * sceneExtentOf(centres));
     }
     if (cloud.positions.length / 3 > parameters.maxGaussians) {
       this.#warn(
         `${cloud.positions.length / 3} sparse points exceed the cap of ${parameters.maxGaussians} Gaussians: a random part is used.`,
       );
     }
-    this.#model.upload(await initialSplats(cloud, parameters));
+    this.#model.upload(await initialSplats(cloud, parameters, this.#backend));
     return 0;
   }
 
@@ -308,6 +295,23 @@ export function meanQuality(perFrame: readonly FrameQuality[]): { psnr: number |
   const mean = (values: number[]) =>
     values.length === 0 ? null : values.reduce((sum, value) => sum + value, 0) / values.length;
   return { psnr: mean(perFrame.map((frame) => frame.psnr)), ssim: mean(perFrame.map((frame) => frame.ssim)) };
+}
+
+/**
+ * A photo that is missing or of another size is told now, not when training has reached it.
+ * @throws ImageFileError, LiftscopeError
+ */
+async function requirePhotos(frames: readonly TrainingFrame[], signal: AbortSignal): Promise<void> {
+  for (const frame of frames) {
+    await requireImageSize(frame.imagePath, { expected: frame, signal });
+    if (frame.role === 'holdout' && Math.min(frame.width, frame.height) < SSIM_WINDOW_SIZE) {
+      throw new LiftscopeError({
+        code: 'bad-input',
+        message: `Held-out frame ${frame.name} is ${frame.width}x${frame.height}: SSIM needs at least ${SSIM_WINDOW_SIZE} pixels a side.`,
+        hint: 'Import the capture at a larger scale, or hold out nothing.',
+      });
+    }
+  }
 }
 
 /** Everything that decides the outcome, and nothing else: a checkpoint of another training must not be resumed. */
