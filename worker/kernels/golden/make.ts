@@ -84,7 +84,7 @@ const RECIPES: readonly Recipe[] = [
 /** Relative distance to a threshold below which float32 may decide either way. */
 const AMBIGUITY = 2e-4;
 
-export function makeCase(recipe: Recipe): SplatCase {
+function makeCase(recipe: Recipe): SplatCase {
   const { count, width, height, shDegree, featureDim } = recipe;
   const random = seededRandom(recipe.seed);
   const draw = (length: number, mean: number, deviation: number) =>

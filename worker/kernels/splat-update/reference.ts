@@ -156,7 +156,7 @@ function adam(
 }
 
 /** Factors below this move nothing; the kernel skips them. */
-export const NOISE_FLOOR = 1e-6;
+const NOISE_FLOOR = 1e-6;
 
 /** mean += noiseScale sigmoid(-100 (opacity - 0.005)) Sigma n, with shape and opacity from before the update. */
 function addNoise(means: Float64Array, before: GaussianParameters, i: number, settings: UpdateSettings): void {

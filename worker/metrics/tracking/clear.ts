@@ -70,7 +70,7 @@ export function clear(sequence: TrackingSequence, options: ClearOptions = {}): C
   return clearOf(indexSequence(sequence), options);
 }
 
-export function clearOf(sequence: IndexedSequence, options: ClearOptions): ClearResult {
+function clearOf(sequence: IndexedSequence, options: ClearOptions): ClearResult {
   const { threshold = 0.5, classes } = options;
   const objects = sequence.truthIds.length;
   const lastEver = new Int32Array(objects).fill(-1);

@@ -43,7 +43,7 @@ interface PairMatches {
   readonly counts: Int32Array;
 }
 
-export function hotaOf(sequence: IndexedSequence): Hota {
+function hotaOf(sequence: IndexedSequence): Hota {
   const alignment = globalAlignment(sequence);
   const predictedIds = sequence.predictedIds.length;
   const matcher = new FrameMatcher();

@@ -26,7 +26,7 @@ export function identity(sequence: TrackingSequence, options: IdentityOptions = 
   return identityOf(indexSequence(sequence), options);
 }
 
-export function identityOf(sequence: IndexedSequence, options: IdentityOptions): Identity {
+function identityOf(sequence: IndexedSequence, options: IdentityOptions): Identity {
   const { threshold = 0.5 } = options;
   const rows = sequence.truthIds.length;
   const columns = sequence.predictedIds.length;
