@@ -1,11 +1,12 @@
 import { Command, CommanderError, Option } from 'commander';
 import { addBenchmarks } from './bench.ts';
 import { addComputeOptions, type ComputeFlags, type Invocation, present, showEvent } from './common.ts';
+import { addDemo } from './demo.ts';
 import { diagnose, formatDiagnosis } from './doctor.ts';
 import { EXIT_CODE_HELP, EXIT_OK, exitCodeOf } from './exit-codes.ts';
 import { toFailure } from './failures.ts';
 import { watchInterrupts } from './interrupts.ts';
-import { formatBytes, formatDuration, formatQuality, Output, type Streams } from './output.ts';
+import { formatBytes, formatDuration, formatQuality, formatTruth, Output, type Streams } from './output.ts';
 import { addTrainingParameters, givenTrainingParameters } from './parameters.ts';
 import { addScene } from './scene.ts';
 import { naturalNumber, positiveNumber } from './values.ts';
@@ -59,7 +60,7 @@ function buildProgram(invocation: Invocation, streams: Streams): Command {
     .option('--images <folder>', 'where the images are, when they are not inside the capture')
     .option(
       '--holdout <rule>',
-      'frames kept for evaluation: N for every Nth by name, 0 for none, or names with commas between',
+      "frames kept for evaluation: N for every Nth by name, 0 for none, or names with commas between (default: the capture's own split)",
     )
     .action(async (path: string, options: { project: string; scale?: number; holdout?: string; images?: string }) => {
       const { importIntoProject } = await import('../jobs/index.ts');
@@ -79,7 +80,7 @@ function buildProgram(invocation: Invocation, streams: Streams): Command {
         summary,
         [
           `Imported ${summary.name} (${summary.format}) into ${summary.project}`,
-          `  ${summary.trainFrames} frames to train on, ${summary.holdoutFrames} held out, ${summary.points} sparse points`,
+          `  ${summary.trainFrames} frames to train on, ${summary.holdoutFrames} held out${summary.holdoutFrom === 'generated-scene' ? " (the scene's own test split)" : ''}, ${summary.points} sparse points`,
           `Next: liftscope train ${options.project}`,
         ].join('\n'),
       );
@@ -128,7 +129,7 @@ function buildProgram(invocation: Invocation, streams: Streams): Command {
 
   const evaluate = verb(
     'eval <dir>',
-    'Quality of the newest splats against the photos: PSNR and SSIM per frame',
+    'Quality of the newest splats: PSNR and SSIM per frame, and against the truth where the capture has one',
   ).addOption(
     new Option('--frames <which>', 'which frames to score').choices(['holdout', 'train', 'all']).default('holdout'),
   );
@@ -150,6 +151,7 @@ function buildProgram(invocation: Invocation, streams: Streams): Command {
       [
         ...result.perFrame.map((frame) => `${frame.name}  ${formatQuality(frame)}`),
         `mean of ${result.perFrame.length} frames: ${formatQuality(result)} (${result.gaussians} Gaussians)`,
+        ...formatTruth(result),
       ].join('\n'),
     );
   });
@@ -199,6 +201,7 @@ function buildProgram(invocation: Invocation, streams: Streams): Command {
     });
 
   addScene(verb, invocation);
+  addDemo(verb, invocation);
   addBenchmarks(verb, invocation);
   return program;
 }

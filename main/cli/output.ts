@@ -1,4 +1,4 @@
-import type { Failure } from '../../contract/index.ts';
+import type { EvaluationResult, Failure } from '../../contract/index.ts';
 
 /** Where the command line writes; the real streams, or stand-ins under test. */
 export interface Streams {
@@ -136,6 +136,20 @@ export function formatBytes(bytes: number): string {
 export function formatQuality(quality: { readonly psnr: number | null; readonly ssim: number | null }): string {
   if (quality.psnr === null || quality.ssim === null) return 'no held-out frames';
   return `${quality.psnr.toFixed(2)} dB, SSIM ${quality.ssim.toFixed(4)}`;
+}
+
+/** What a generated scene's truth adds to the quality; nothing for other captures. */
+export function formatTruth({ truth, baseline }: Pick<EvaluationResult, 'truth' | 'baseline'>): string[] {
+  const percent = (share: number | null): string => (share === null ? 'nothing' : `${(100 * share).toFixed(1)} %`);
+  const relative = truth?.depthAbsoluteRelative ?? null;
+  return [
+    ...(truth === undefined
+      ? []
+      : [
+          `against the truth: depth abs-rel ${relative === null ? 'not measurable' : relative.toFixed(4)}, ${percent(truth.depthDelta125)} within a factor of 1.25, ${percent(truth.coverage)} of the pixels covered`,
+        ]),
+    ...(baseline === undefined ? [] : [`per-pixel mean of the training images: ${formatQuality(baseline)}`]),
+  ];
 }
 
 /** JSON knows no infinity; the PSNR of equal images is written as null. */

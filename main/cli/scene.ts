@@ -7,7 +7,6 @@ import {
   type SceneResult,
   sceneKindSchema,
   sceneObjectsSchema,
-  sceneSeedSchema,
   sceneSizeSchema,
   sceneViewsSchema,
   type TeacherNoise,
@@ -15,7 +14,7 @@ import {
 import { type Invocation, present, showEvent } from './common.ts';
 import { formatBytes, formatDuration } from './output.ts';
 import { formatTable } from './table.ts';
-import { threadCount } from './values.ts';
+import { seedNumber, threadCount } from './values.ts';
 
 interface SceneFlags {
   readonly out?: string;
@@ -35,7 +34,7 @@ export function addScene(verb: (usage: string, description: string) => Command, 
     .addArgument(new Argument('<name>', 'which scene').choices(sceneKindSchema.options))
     .option('--out <dir>', 'folder of the capture; new or empty')
     .option('--sheet <file>', 'PNG to write: rows of RGB, depth, instances, parts')
-    .option('--seed <n>', 'seed of everything (default: 0)', fieldOf(sceneSeedSchema))
+    .option('--seed <n>', 'seed of everything (default: 0)', seedNumber)
     .option('--objects <n>', 'number of objects (default: 25, kitchen and turntable 20)', fieldOf(sceneObjectsSchema))
     .option(
       '--views <n>',

@@ -21,3 +21,10 @@ export function threadCount(text: string): number {
   if (value < 1 || value > 256) throw new InvalidArgumentError('It must be a whole number from 1 to 256.');
   return value;
 }
+
+/** 32 bit. */
+export function seedNumber(text: string): number {
+  const value = naturalNumber(text);
+  if (value > 0xffffffff) throw new InvalidArgumentError('It must be at most 4294967295.');
+  return value;
+}

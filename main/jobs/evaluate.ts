@@ -9,6 +9,7 @@ import {
 import type { Project, SplatsRow } from '../project/index.ts';
 import { framesForWorker } from './frames.ts';
 import { type RunJobOptions, runJob } from './run-job.ts';
+import { findSceneTruth } from './scene-truth.ts';
 
 export interface EvaluateOptions
   extends Pick<RunJobOptions, 'signal' | 'killSignal' | 'onEvent' | 'onLog' | 'workerPath'> {
@@ -35,7 +36,8 @@ export interface EvaluationOutcome {
 }
 
 /**
- * Renders the newest splats of the project's capture from its own cameras and compares with the photos.
+ * Renders the newest splats of the project's capture from its own cameras and compares with the photos, and with the truth
+ * where the capture is a generated scene that still lies where it was imported from.
  * @throws LiftscopeError
  */
 export async function evaluateProject(project: Project, options: EvaluateOptions = {}): Promise<EvaluationOutcome> {
@@ -52,7 +54,12 @@ export async function evaluateProject(project: Project, options: EvaluateOptions
     });
   }
   const splatsPath = project.artifacts.path(splats.artifact);
-  const result = await runJob('evaluate-splats', { splatsPath, frames, backend, threads }, run);
+  const truthDir = await findSceneTruth(stored.capture);
+  const truth = truthDir !== undefined && {
+    truthDir,
+    baselineFrames: all.filter((frame) => frame.role === 'train'),
+  };
+  const result = await runJob('evaluate-splats', { splatsPath, frames, ...truth, backend, threads }, run);
   if (which === 'holdout') project.splats.recordQuality(splats.id, null, null, result);
   const trained = splats.jobId === null ? undefined : project.jobs.result(splats.jobId, figuresSchema);
   const training = trained ?? { seconds: null, iterationsPerSecond: null, iterations: null, seed: null };

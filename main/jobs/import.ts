@@ -1,13 +1,14 @@
 import type { CaptureFormat, CaptureWarning } from '../../contract/index.ts';
 import { type HoldoutRule, importCapture, prepareCapture, type SparsePoints } from '../capture/index.ts';
 import { openProject } from '../project/index.ts';
+import { findSceneTruth, testSplitOf } from './scene-truth.ts';
 
 export interface ImportIntoProjectOptions {
   /** Made when there is none. */
   readonly projectFolder: string;
   /** Factor for the images' width and height, at most 1. */
   readonly scale?: number | undefined;
-  /** `N`: every Nth frame by name; `0`: none; else names with commas between. Absent: the source's own split. */
+  /** `N`: every Nth frame by name; `0`: none; else names with commas between. Absent: the source's own split, which a generated scene has. */
   readonly holdout?: string | undefined;
   /** Where the images are, when they are not inside the capture. */
   readonly imagesPath?: string | undefined;
@@ -25,6 +26,8 @@ export interface ImportSummary {
   readonly holdoutFrames: number;
   /** Names of the held-out frames. */
   readonly holdout: readonly string[];
+  /** Who chose them: the caller, a generated scene's truth, or whatever the capture's own files say. */
+  readonly holdoutFrom: 'option' | 'generated-scene' | 'capture';
   readonly points: number;
   /** Images that had to be converted; the others are used where they lie. */
   readonly writtenImages: number;
@@ -48,7 +51,9 @@ export async function importIntoProject(path: string, options: ImportIntoProject
     options.imagesPath === undefined ? {} : { imagesPath: options.imagesPath },
     context,
   );
-  const holdout = parseHoldout(options.holdout);
+  const asked = parseHoldout(options.holdout);
+  const scene = asked === undefined ? await findSceneTruth(imported.capture) : undefined;
+  const holdout = scene === undefined ? asked : await testSplitOf(scene);
   using project = await openProject(options.projectFolder, { create: true });
   const { capture, points, writtenImages } = await prepareCapture(
     imported,
@@ -73,6 +78,7 @@ export async function importIntoProject(path: string, options: ImportIntoProject
     trainFrames: capture.frames.length - held.length,
     holdoutFrames: held.length,
     holdout: held.map((frame) => frame.name),
+    holdoutFrom: asked !== undefined ? 'option' : scene !== undefined ? 'generated-scene' : 'capture',
     points: points.count,
     writtenImages,
     reprojectionErrorPx: imported.reprojection?.meanErrorPx ?? null,

@@ -1,4 +1,5 @@
 /** @public door of main/jobs */
+export { type DemoOutcome, demoPlan, runDemo } from './demo.ts';
 export { type EvaluateOptions, evaluateProject, latestSplats } from './evaluate.ts';
 export { type ImportIntoProjectOptions, type ImportSummary, importIntoProject } from './import.ts';
 export { type RenderOptions, renderProject } from './render.ts';
