@@ -78,7 +78,7 @@ function foregroundPq(instance: Uint16Array, labels: Uint16Array, width: number,
  * Metric depth [H, W] from an affine-invariant disparity by the least-squares fit of scale and shift to the true one, as in
  * Ranftl et al. 2020. Fitted disparities at or below that of the farthest true depth are cut there: it is the depth's range.
  */
-function depthFromDisparity(disparity: Float32Array, trueDepth: Float32Array): Float64Array {
+export function depthFromDisparity(disparity: Float32Array, trueDepth: Float32Array): Float64Array {
   let [n, sx, sy, sxx, sxy, farthest] = [0, 0, 0, 0, 0, 0];
   for (let i = 0; i < trueDepth.length; i++) {
     const z = trueDepth[i]!;

@@ -21,7 +21,7 @@ const COVERED_ALPHA = 0.5;
  * @throws LiftscopeError `bad-input` for a truth that cannot be read or that a frame is not part of
  */
 export async function truthQuality(
-  renderer: SplatRenderer,
+  renderer: Pick<SplatRenderer, 'channels'>,
   frames: readonly TrainingFrame[],
   truthDir: string,
 ): Promise<TruthQuality> {
