@@ -5,7 +5,7 @@ const count = z.number().int().min(0);
 const share = z.number().min(0).max(1);
 const path = z.string().min(1).max(4096);
 
-export const SCENE_LIMITS = {
+const SCENE_LIMITS = {
   objects: 2000,
   views: 10_000,
   /** Pixels. The generator keeps 64 whole frames in memory to find sparse points; wider ones would need gigabytes. */
@@ -50,7 +50,6 @@ export const sceneRequestSchema = z
 export type SceneRequest = z.infer<typeof sceneRequestSchema>;
 
 const sceneCheckSchema = z.object({ name: z.string(), value: z.number(), target: z.string(), met: z.boolean() });
-export type SceneCheck = z.infer<typeof sceneCheckSchema>;
 
 /** What the simulated teachers' output is worth on this scene; null where a scene has nothing to score. */
 const teacherQualitySchema = z.object({
