@@ -60,11 +60,11 @@ export type SparsePoints = z.infer<typeof sparsePointsSchema>;
  * its options from this schema, descriptions included, so a field added here appears there.
  */
 export const trainingParametersSchema = z.strictObject({
-  iterations: z.number().int().min(1).max(TRAINING_LIMITS.iterations).default(7000).describe('optimiser steps'),
+  iterations: z.number().int().min(1).max(TRAINING_LIMITS.iterations).default(3000).describe('optimiser steps'),
   maxGaussians: z.number().int().min(1).max(50_000_000).default(45_000).describe('densification never exceeds this'),
   seed: z.number().int().min(0).max(0xffffffff).default(0).describe('seed of every random choice, 32 bit'),
   shDegree: shDegreeSchema.default(3).describe('highest degree of the spherical harmonics'),
-  shDegreeEvery: z.number().int().min(1).default(300).describe('iterations between raising the active degree by one'),
+  shDegreeEvery: z.number().int().min(1).default(200).describe('iterations between raising the active degree by one'),
   initialOpacity: z.number().gt(0).lt(1).default(0.3).describe('opacity of the initial Gaussians'),
   initialScale: z
     .number()
@@ -72,27 +72,19 @@ export const trainingParametersSchema = z.strictObject({
     .default(1)
     .describe('initial scale as a multiple of the distance to the nearest points'),
   ssimWeight: fraction.default(0.2).describe('weight of 1 - SSIM in the loss; L1 has the rest'),
-  opacityPenalty: rate.default(0.01).describe('weight of the L1 penalty on opacities'),
+  opacityPenalty: rate.default(0.03).describe('weight of the L1 penalty on opacities'),
   scalePenalty: rate.default(0.01).describe('weight of the L1 penalty on scales'),
-  positionRate: rate.default(1.6e-4).describe('Adam rate of the means at the start, times the scene extent'),
-  positionRateEnd: rate.default(1.6e-6).describe('Adam rate of the means at the end, times the scene extent'),
+  positionRate: rate.default(8e-4).describe('Adam rate of the means at the start, times the scene extent'),
+  positionRateEnd: rate.default(8e-6).describe('Adam rate of the means at the end, times the scene extent'),
   scaleRate: rate.default(5e-3).describe('Adam rate of the log scales'),
   rotationRate: rate.default(1e-3).describe('Adam rate of the quaternions'),
   opacityRate: rate.default(5e-2).describe('Adam rate of the logit opacities'),
-  shRate: rate.default(2.5e-3).describe('Adam rate of the degree-0 coefficients'),
-  shRestRate: rate.default(1.25e-4).describe('Adam rate of the higher coefficients'),
-  decayFrom: fraction.default(0.6).describe('fraction of the iterations after which all other rates decay as well'),
-  finalRate: z.number().gt(0).max(1).default(1).describe('what those rates have decayed to at the end, as a factor'),
-  shRestEvery: z
-    .number()
-    .int()
-    .min(1)
-    .default(1)
-    .describe('iterations between updates of the higher coefficients, three quarters of all parameters'),
-  densifyFrom: count.default(500).describe('first iteration that relocates and adds Gaussians'),
+  shRate: rate.default(5e-3).describe('Adam rate of the degree-0 coefficients'),
+  shRestRate: rate.default(5e-4).describe('Adam rate of the higher coefficients'),
+  densifyFrom: count.default(200).describe('first iteration that relocates and adds Gaussians'),
   densifyUntil: fraction.default(0.85).describe('fraction of the iterations after which densification stops'),
   densifyEvery: z.number().int().min(1).default(100).describe('iterations between densification steps'),
-  growth: fraction.default(0.05).describe('Gaussians added per densification step, as a fraction of their number'),
+  growth: fraction.default(0.25).describe('Gaussians added per densification step, as a fraction of their number'),
   deadOpacity: fraction.default(0.005).describe('Gaussians at or below this opacity are relocated'),
   noiseRate: rate.default(5e5).describe('strength of the exploration noise, times the position rate'),
   downscales: z
@@ -100,9 +92,9 @@ export const trainingParametersSchema = z.strictObject({
     .int()
     .min(0)
     .max(6)
-    .default(2)
+    .default(1)
     .describe('how many times the first images are halved (coarse to fine)'),
-  downscaleEvery: z.number().int().min(1).default(500).describe('iterations per resolution step'),
+  downscaleEvery: z.number().int().min(1).default(300).describe('iterations per resolution step'),
 });
 export type TrainingParameters = z.infer<typeof trainingParametersSchema>;
 

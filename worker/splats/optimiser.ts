@@ -19,7 +19,7 @@ import {
 import type { SplatModel } from './model.ts';
 import { randomFor } from './random.ts';
 import { planCopies } from './relocation.ts';
-import { activeShDegree, positionRate, rateFactor } from './schedule.ts';
+import { activeShDegree, positionRate } from './schedule.ts';
 import type { Target } from './targets.ts';
 
 const ADAM = { beta1: 0.9, beta2: 0.999, epsilon: 1e-15 } as const;
@@ -93,7 +93,6 @@ export class SplatOptimiser {
     const slots = this.#buffers.ensure('gradient slots', this.#lists.instanceCount * SLOT_BYTES);
     backend.run(blendBackward, { ...picture, upstream, slots });
     clock.lap('blend backward');
-    const factor = rateFactor(parameters, iteration);
     const meansRate = positionRate(parameters, iteration, this.#sceneExtent);
     backend.run(splatUpdate, {
       ...scene,
@@ -103,15 +102,14 @@ export class SplatOptimiser {
       slots,
       rates: {
         means: meansRate,
-        quaternions: factor * parameters.rotationRate,
-        logScales: factor * parameters.scaleRate,
-        logitOpacities: factor * parameters.opacityRate,
-        shDc: factor * parameters.shRate,
-        shRest: factor * parameters.shRestRate,
+        quaternions: parameters.rotationRate,
+        logScales: parameters.scaleRate,
+        logitOpacities: parameters.opacityRate,
+        shDc: parameters.shRate,
+        shRest: parameters.shRestRate,
       },
       ...ADAM,
       step: iteration + 1,
-      shRestStep: iteration % parameters.shRestEvery === 0 ? iteration / parameters.shRestEvery + 1 : 0,
       opacityRegularisation: parameters.opacityPenalty,
       scaleRegularisation: parameters.scalePenalty,
       noiseScale: parameters.noiseRate * meansRate,

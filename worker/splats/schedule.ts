@@ -42,12 +42,6 @@ export function positionRate(parameters: TrainingParameters, iteration: number, 
   return start * (end / start) ** (iteration / iterations) * sceneExtent;
 }
 
-/** Factor on every rate but that of the means: 1, then exponential decay. Short schedules end on noise without it. */
-export function rateFactor({ decayFrom, finalRate, iterations }: TrainingParameters, iteration: number): number {
-  const progress = iteration / iterations;
-  return progress <= decayFrom ? 1 : finalRate ** ((progress - decayFrom) / (1 - decayFrom));
-}
-
 /** True at the iterations after which Gaussians are relocated and added. */
 export function densifiesAfter(parameters: TrainingParameters, iteration: number): boolean {
   const done = iteration + 1;
