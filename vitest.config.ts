@@ -5,6 +5,7 @@ const report = process.env.LIFTSCOPE_TEST_REPORT;
 export default defineConfig({
   test: {
     include: ['architecture.test.ts', '{contract,main,renderer,worker,native-models}/**/*.test.{ts,tsx}'],
+    setupFiles: ['./vitest.setup.ts'],
     globalSetup: ['worker/compute/wasm/build.ts'],
     // Kernels block their thread in Atomics.wait; separate processes keep one suite's pool from starving another's.
     pool: 'forks',

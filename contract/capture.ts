@@ -1,7 +1,7 @@
 /** A capture: posed images, their cameras and the sparse points that came with them. */
 import { z } from 'zod';
 import { cameraSchema, pinholeCameraSchema } from './camera.ts';
-import { frameSchema, maxFrameNameLength, maxPathLength, vector3Schema } from './frame.ts';
+import { fileText, frameSchema, maxFrameNameLength, maxPathLength, vector3Schema } from './frame.ts';
 
 /** Most frames in one capture. */
 export const maxFrames = 1_000_000;
@@ -76,11 +76,11 @@ const cameraSpanSchema = z.strictObject({
 export type CameraSpan = z.infer<typeof cameraSpanSchema>;
 
 const captureFields = {
-  name: z.string().min(1).max(maxFrameNameLength),
+  name: fileText(maxFrameNameLength),
   /** Absolute path of the folder or file that was imported. */
-  sourcePath: z.string().min(1).max(maxPathLength),
+  sourcePath: fileText(maxPathLength),
   /** Absolute path of the folder that frame names are relative to. */
-  imagesPath: z.string().min(1).max(maxPathLength),
+  imagesPath: fileText(maxPathLength),
   format: captureFormatSchema,
   frames: z.array(frameSchema).min(1).max(maxFrames),
   points: sparsePointsSummarySchema,

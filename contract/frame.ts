@@ -9,6 +9,15 @@ export const maxFrameNameLength = 1024;
 /** Longest accepted path on this machine, in UTF-16 code units. */
 export const maxPathLength = 4096;
 
+/** Text that names a file. No NUL: file systems refuse it, and SQLite takes it for the end. */
+export function fileText(maxLength: number) {
+  return z
+    .string()
+    .min(1)
+    .max(maxLength)
+    .refine((text) => !text.includes('\0'), { error: 'must not contain a NUL character' });
+}
+
 /** Identifier of a frame: derived from its name, so importing the same capture again gives the same ids. */
 const frameIdSchema = z.string().min(1).max(64).brand<'FrameId'>();
 export type FrameId = z.infer<typeof frameIdSchema>;
@@ -37,9 +46,9 @@ export type FrameRole = z.infer<typeof frameRoleSchema>;
 export const frameSchema = z.strictObject({
   id: frameIdSchema,
   /** Path relative to the capture's images folder, with forward slashes; unique within the capture. */
-  name: z.string().min(1).max(maxFrameNameLength),
+  name: fileText(maxFrameNameLength),
   /** Absolute path of the image on this machine. */
-  imagePath: z.string().min(1).max(maxPathLength),
+  imagePath: fileText(maxPathLength),
   cameraId: cameraIdSchema,
   /** World to camera, OpenCV camera axes. */
   cameraFromWorld: poseSchema,
@@ -49,7 +58,7 @@ export const frameSchema = z.strictObject({
   /** Seconds since the first frame of the video, where the source says so. */
   timestampSeconds: z.number().finite().optional(),
   /** Absolute path of an 8-bit greyscale mask of the image's size: 0 = ignore this pixel, 255 = use it. */
-  maskPath: z.string().min(1).max(maxPathLength).optional(),
+  maskPath: fileText(maxPathLength).optional(),
   role: frameRoleSchema.optional(),
 });
 export type Frame = z.infer<typeof frameSchema>;

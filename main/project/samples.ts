@@ -8,7 +8,10 @@ const unit = fc
   .filter((q) => Math.hypot(...q) > 1e-3)
   .map((q) => q.map((value) => value / Math.hypot(...q) + 0));
 const side = fc.integer({ min: 1, max: 65_536 });
-const text = fc.string({ minLength: 1, maxLength: 40, unit: 'binary' }).filter((value) => value.isWellFormed());
+const text = fc
+  .string({ minLength: 1, maxLength: 40, unit: 'binary' })
+  .filter((value) => value.isWellFormed())
+  .filter((value) => !value.includes('\0'));
 
 /** Any capture the contract allows, up to 8 frames. */
 export const anyCapture: fc.Arbitrary<PreparedCapture> = fc
