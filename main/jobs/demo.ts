@@ -10,6 +10,7 @@ import {
   SCENE_TRUTH_FILE,
   sceneResultSchema,
   sceneSeedSchema,
+  trainingParametersSchema,
   trainingResultSchema,
 } from '../../contract/index.ts';
 import { openProject, type Project } from '../project/index.ts';
@@ -204,7 +205,11 @@ async function hasCapture(projectFolder: string): Promise<boolean> {
   }
 }
 
+/** A training of a version whose trainer had other parameters cannot go on; a new one is started then. */
+const resumableSchema = z.object({ parameters: trainingParametersSchema });
+
 function hasInterrupted(project: Project, captureId: number): boolean {
   const job = project.jobs.list('train-splats', captureId)[0];
-  return job !== undefined && job.checkpointDir !== null && job.state !== 'finished';
+  if (job === undefined || job.checkpointDir === null || job.state === 'finished') return false;
+  return resumableSchema.safeParse(job.options).success;
 }
