@@ -35,7 +35,7 @@ const OCCUPIED_HALF = 0.62;
  */
 const occupiedHalf = (scale: number): number => OCCUPIED_HALF * scale ** 1.12 * (1 + 0.75 * (1 - 1 / scale));
 const SHELL_RADIUS: readonly [number, number] = [1.3, 1.65];
-const SHELL_ELEVATION_DEGREES: readonly [number, number] = [28, 55];
+const SHELL_ELEVATION_DEGREES: readonly [number, number] = [33, 58];
 const ROOM_HALF = 2.15;
 const ROOM_HEIGHT = 2.3;
 const PILE_SIZE = 7;
