@@ -47,7 +47,8 @@ export function forwardChannels(
   writeTables(planeX, planeY, constants);
   const channelBytes = (<usize>width * <usize>height) << 2;
   let stream: usize = 0;
-  let streamEnd: usize = 0;
+  let room: usize = 0;
+  let spilling = false;
 
   for (;;) {
     const tile = atomic.add<i32>(launch + NEXT_TILE, 1);
@@ -65,17 +66,14 @@ export function forwardChannels(
         ready = min<u32>(index + BATCH, end);
         fillBatch(batch, index, ready, projected, instances, <f32>x0, <f32>y0, constants);
       }
-      if (streamEnd - stream < INSTANCE_STREAM_BYTES) {
+      if (room < INSTANCE_STREAM_BYTES) {
         const chunk = atomic.add<i32>(launch + NEXT_CHUNK, 1);
-        if (chunk < arenaChunks) {
-          stream = arena + <usize>chunk * CHUNK_BYTES;
-          streamEnd = stream + CHUNK_BYTES;
-        } else {
-          store<i32>(launch + OVERFLOW, 1);
-          stream = spill;
-          streamEnd = spill + INSTANCE_STREAM_BYTES;
-        }
+        room = CHUNK_BYTES;
+        spilling = chunk >= arenaChunks;
+        stream = arena + <usize>chunk * CHUNK_BYTES;
+        if (spilling) store<i32>(launch + OVERFLOW, 1);
       }
+      if (spilling) stream = spill;
       const gaussian = <usize>load<u32>(instances + (<usize>index << 3));
       const p = projected + gaussian * PROJECTED_BYTES;
       const meanX = splat(load<f32>(p) - <f32>x0);
@@ -124,6 +122,7 @@ export function forwardChannels(
       }
       store<u32>(blended + (<usize>index << 3), mask);
       store<u32>(blended + (<usize>index << 3), <u32>first, 4);
+      room -= stream - first;
     }
     for (; index < end; index++) store<u32>(blended + (<usize>index << 3), 0);
 

@@ -46,7 +46,8 @@ export function forward(
   writeTables(planeX, planeY, constants);
   const channelBytes = (<usize>width * <usize>height) << 2;
   let stream: usize = 0;
-  let streamEnd: usize = 0;
+  let room: usize = 0;
+  let spilling = false;
   const recording = record != 0;
 
   for (;;) {
@@ -67,17 +68,17 @@ export function forward(
         ready = min<u32>(index + BATCH, end);
         fillBatch(batch, index, ready, projected, instances, <f32>x0, <f32>y0, constants);
       }
-      if (recording && streamEnd - stream < INSTANCE_STREAM_BYTES) {
-        const chunk = atomic.add<i32>(launch + NEXT_CHUNK, 1);
-        if (chunk < arenaChunks) {
+      if (recording) {
+        if (room < INSTANCE_STREAM_BYTES) {
+          const chunk = atomic.add<i32>(launch + NEXT_CHUNK, 1);
+          room = CHUNK_BYTES;
+          spilling = chunk >= arenaChunks;
           stream = arena + <usize>chunk * CHUNK_BYTES;
-          streamEnd = stream + CHUNK_BYTES;
-        } else {
-          // The caller grows the arena and runs the pass again; until then alphas go where nobody reads them.
-          store<i32>(launch + OVERFLOW, 1);
-          stream = spill;
-          streamEnd = spill + INSTANCE_STREAM_BYTES;
+          // The caller grows the arena by what was asked for and runs the pass again.
+          if (spilling) store<i32>(launch + OVERFLOW, 1);
         }
+        // Until then alphas go where nobody reads them, and are counted all the same.
+        if (spilling) stream = spill;
       }
       let blocks = live & load<u32>(batchEntry(batch, index, ready));
       const p = projected + <usize>load<u32>(instances + (<usize>index << 3)) * PROJECTED_BYTES;
@@ -147,6 +148,7 @@ export function forward(
       if (recording) {
         store<u32>(blended + (<usize>index << 3), mask);
         store<u32>(blended + (<usize>index << 3), <u32>first, 4);
+        room -= stream - first;
       }
     }
     if (recording) {
