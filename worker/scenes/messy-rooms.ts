@@ -49,6 +49,8 @@ const REDROPS = 4;
 const COVERAGE_TARGET = 9;
 const COVERAGE_SIZE = 72;
 const COVERAGE_VIEWS = 160;
+/** Below this many views of the average object there is nothing to search for. */
+const COVERAGE_LEAST_MEAN = 4;
 
 const testViewCount = (views: number): number => Math.max(1, Math.round(TEST_SHARE * views));
 
@@ -169,6 +171,8 @@ async function rarelySeen(
       total++;
     }
   }
+  // A handful of cameras covers nobody; moving what they miss would only pile everything up before them.
+  if (total < COVERAGE_LEAST_MEAN * count) return [];
   // With few cameras the protocol's number is out of reach for an average object; then only the buried ones are moved.
   const goal = Math.max(
     1,

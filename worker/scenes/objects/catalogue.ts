@@ -7,6 +7,7 @@ import {
   patternWord,
 } from '../model/index.ts';
 import type { Random } from '../random.ts';
+import { BELONGINGS } from './belongings.ts';
 import { type Category, createStyle } from './category.ts';
 import { FOOD } from './food.ts';
 import { HOUSEHOLD } from './household.ts';
@@ -17,7 +18,7 @@ import { TOYS } from './toys.ts';
 export type { Category } from './category.ts';
 
 /** Every kind of object the generator knows, in a fixed order: class ids follow it. */
-export const CATEGORIES: readonly Category[] = [...TABLEWARE, ...FOOD, ...TOYS, ...TOOLS, ...HOUSEHOLD];
+export const CATEGORIES: readonly Category[] = [...TABLEWARE, ...FOOD, ...TOYS, ...TOOLS, ...HOUSEHOLD, ...BELONGINGS];
 
 const BY_NAME = new Map(CATEGORIES.map((category) => [category.name, category]));
 
