@@ -4,12 +4,12 @@ import { CATEGORIES, type ObjectChoice } from './objects/index.ts';
 import { buildRayMesh, type MeshArrays, type PartRow, type RayMesh } from './render/index.ts';
 
 /** Class ids of the surroundings; categories follow from FIRST_CATEGORY_CLASS in the catalogue's order. 0 is "nothing was hit". */
-export const STUFF_CLASSES = ['void', 'floor', 'wall', 'furniture', 'hand'] as const;
+const STUFF_CLASSES = ['void', 'floor', 'wall', 'furniture', 'hand'] as const;
 export type StuffClass = (typeof STUFF_CLASSES)[number];
 const FIRST_CATEGORY_CLASS = 16;
 
 export const stuffClassId = (name: StuffClass): number => STUFF_CLASSES.indexOf(name);
-export const categoryClassId = (category: string): number =>
+const categoryClassId = (category: string): number =>
   FIRST_CATEGORY_CLASS + CATEGORIES.findIndex((entry) => entry.name === category);
 
 export interface SceneClass {

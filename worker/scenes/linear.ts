@@ -44,7 +44,7 @@ export const multiplyQuaternions = (a: Quaternion, b: Quaternion): Quaternion =>
   a[0] * b[3] + a[1] * b[2] - a[2] * b[1] + a[3] * b[0],
 ];
 
-export const conjugate = (q: Quaternion): Quaternion => [q[0], -q[1], -q[2], -q[3]];
+const conjugate = (q: Quaternion): Quaternion => [q[0], -q[1], -q[2], -q[3]];
 
 /** Row-major 3x3 rotation matrix of a unit quaternion. */
 export function matrixFromQuaternion([w, x, y, z]: Quaternion): number[] {

@@ -9,7 +9,7 @@ import { createTracer, type FrameImages, renderFrames } from './render/index.ts'
 import type { Scene } from './scene.ts';
 
 /** A saturated colour that differs between consecutive ids. */
-export function idColour(id: number): readonly [number, number, number] {
+function idColour(id: number): readonly [number, number, number] {
   if (id === 0) return [38, 38, 42];
   const hue = (id * 0.61803398875) % 1;
   const light = 0.45 + 0.2 * ((id * 0.754877666) % 1);
@@ -20,14 +20,14 @@ export function idColour(id: number): readonly [number, number, number] {
   return [channel(0), channel(8), channel(4)];
 }
 
-export const colourLabels = (labels: Uint16Array): Uint8Array => {
+const colourLabels = (labels: Uint16Array): Uint8Array => {
   const rgb = new Uint8Array(labels.length * 3);
   for (let i = 0; i < labels.length; i++) rgb.set(idColour(labels[i]!), 3 * i);
   return rgb;
 };
 
 /** Near is bright; black where there is no depth. */
-export function colourDepth(depth: Float32Array): Uint8Array {
+function colourDepth(depth: Float32Array): Uint8Array {
   let near = Infinity;
   let far = 0;
   for (const z of depth) {

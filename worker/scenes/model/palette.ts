@@ -1,7 +1,7 @@
 import type { Mapping, Pattern, Texture } from './texture.ts';
 
 /** Names an observer would use, sRGB. */
-export const COLOURS = {
+const COLOURS = {
   red: 0xc62f2b,
   orange: 0xe5802a,
   yellow: 0xf2cb3b,
@@ -19,7 +19,7 @@ export const COLOURS = {
 } as const;
 export type ColourName = keyof typeof COLOURS;
 
-export const MATERIALS = {
+const MATERIALS = {
   ceramic: 0.55,
   plastic: 0.35,
   metal: 0.8,

@@ -3,7 +3,7 @@
  * Periods are metres; nothing here varies faster than a few millimetres, so that a 160-pixel view does not turn it into noise.
  */
 
-export const PATTERNS = [
+const PATTERNS = [
   'plain',
   'stripes',
   'bands',
@@ -54,8 +54,7 @@ export interface Texture {
   readonly metallic: boolean;
 }
 
-export const linearFromSrgb = (value: number): number =>
-  value <= 0.04045 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4;
+const linearFromSrgb = (value: number): number => (value <= 0.04045 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4);
 export const srgbFromLinear = (value: number): number =>
   value <= 0.0031308 ? 12.92 * value : 1.055 * value ** (1 / 2.4) - 0.055;
 
@@ -67,7 +66,7 @@ const hash = (x: number, y: number, z: number): number => {
 };
 
 /** Smooth value noise in [0, 1] with unit lattice spacing. */
-export function noise3(x: number, y: number, z: number): number {
+function noise3(x: number, y: number, z: number): number {
   const [ix, iy, iz] = [Math.floor(x), Math.floor(y), Math.floor(z)];
   const fade = (t: number) => t * t * (3 - 2 * t);
   const [u, v, w] = [fade(x - ix), fade(y - iy), fade(z - iz)];

@@ -10,6 +10,7 @@ import type { Random } from '../random.ts';
 import { BELONGINGS } from './belongings.ts';
 import { type Category, createStyle } from './category.ts';
 import { FOOD } from './food.ts';
+import { GAMES } from './games.ts';
 import { HOUSEHOLD } from './household.ts';
 import { TABLEWARE } from './tableware.ts';
 import { TOOLS } from './tools.ts';
@@ -18,7 +19,15 @@ import { TOYS } from './toys.ts';
 export type { Category } from './category.ts';
 
 /** Every kind of object the generator knows, in a fixed order: class ids follow it. */
-export const CATEGORIES: readonly Category[] = [...TABLEWARE, ...FOOD, ...TOYS, ...TOOLS, ...HOUSEHOLD, ...BELONGINGS];
+export const CATEGORIES: readonly Category[] = [
+  ...TABLEWARE,
+  ...FOOD,
+  ...TOYS,
+  ...GAMES,
+  ...TOOLS,
+  ...HOUSEHOLD,
+  ...BELONGINGS,
+];
 
 const BY_NAME = new Map(CATEGORIES.map((category) => [category.name, category]));
 

@@ -19,14 +19,14 @@ const safeName = z
 /** x_outer = rotation · x_inner + translation. */
 export const poseSchema = z.strictObject({ rotation: quaternion, translation: vector3 });
 
-export const checkSchema = z.strictObject({
+const checkSchema = z.strictObject({
   name: z.string(),
   value: finite,
   target: z.string(),
   met: z.boolean(),
 });
 
-export const truthFrameSchema = z.strictObject({
+const truthFrameSchema = z.strictObject({
   name: safeName,
   split: z.enum(['train', 'test']),
   timeSeconds: finite,
@@ -61,7 +61,7 @@ export const truthSceneSchema = z.strictObject({
 export type TruthScene = z.infer<typeof truthSceneSchema>;
 export type TruthFrame = z.infer<typeof truthFrameSchema>;
 
-export const truthObjectSchema = z.strictObject({
+const truthObjectSchema = z.strictObject({
   id: id.min(1),
   classId: id,
   category: z.string(),
@@ -79,11 +79,11 @@ export const truthObjectsSchema = z.array(truthObjectSchema).max(65535);
 export type TruthObject = z.infer<typeof truthObjectSchema>;
 
 /** visible: at least the stated share of the image shows it; occluded: inside the view but hidden; out-of-view: not in it. */
-export const trackStateSchema = z.enum(['visible', 'occluded', 'out-of-view', 'absent']);
+const trackStateSchema = z.enum(['visible', 'occluded', 'out-of-view', 'absent']);
 export type TrackState = z.infer<typeof trackStateSchema>;
 
 const interval = { from: z.int().min(0), to: z.int().min(0) };
-export const truthTrackSchema = z.strictObject({
+const truthTrackSchema = z.strictObject({
   objectId: id.min(1),
   /** Runs of frames, both ends included, in order, covering every frame. */
   states: z.array(z.strictObject({ ...interval, state: trackStateSchema })),
