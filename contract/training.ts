@@ -75,7 +75,7 @@ export const trainingParametersSchema = z.strictObject({
   opacityPenalty: rate.default(0.03).describe('weight of the L1 penalty on opacities'),
   scalePenalty: rate.default(0.01).describe('weight of the L1 penalty on scales'),
   positionRate: rate.default(8e-4).describe('Adam rate of the means at the start, times the scene extent'),
-  positionRateEnd: rate.default(8e-6).describe('Adam rate of the means at the end, times the scene extent'),
+  positionRateEnd: rate.default(8e-5).describe('Adam rate of the means at the end, times the scene extent'),
   scaleRate: rate.default(5e-3).describe('Adam rate of the log scales'),
   rotationRate: rate.default(1e-3).describe('Adam rate of the quaternions'),
   opacityRate: rate.default(5e-2).describe('Adam rate of the logit opacities'),
