@@ -88,7 +88,10 @@ export class SplatRenderer {
   }
 }
 
-/** PSNR and SSIM (the metric) of the rendering, clipped to [0, 1], against the photo. */
+/** An exact copy has no finite PSNR, and JSON no infinity; 8-bit photos end far below this. */
+const MAX_PSNR_DB = 100;
+
+/** PSNR (at most 100 dB) and SSIM (the metric) of the rendering, clipped to [0, 1], against the photo. */
 export function imageQuality(name: string, rendered: PlanarFloatImage, photo: PlanarImage): FrameQuality {
   const { width, height } = photo;
   const clipped = Float64Array.from(rendered.data, (value) => Math.min(1, Math.max(0, value)));
@@ -97,5 +100,5 @@ export function imageQuality(name: string, rendered: PlanarFloatImage, photo: Pl
     { width, height, channels: 3, layout: 'planar', data: clipped },
     { width, height, channels: 3, layout: 'planar', data: truth },
   ] as const;
-  return { name, psnr: psnr(...images), ssim: ssim(...images) };
+  return { name, psnr: Math.min(MAX_PSNR_DB, psnr(...images)), ssim: ssim(...images) };
 }
