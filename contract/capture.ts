@@ -12,7 +12,7 @@ export const maxSparsePoints = 100_000_000;
 /** Most warnings kept one by one; `warningCounts` goes on counting. */
 export const maxWarnings = 1000;
 
-const captureFormatSchema = z.enum(['colmap-bin', 'colmap-txt', 'nerfstudio', 'instant-ngp', 'epic-fields']);
+export const captureFormatSchema = z.enum(['colmap-bin', 'colmap-txt', 'nerfstudio', 'instant-ngp', 'epic-fields']);
 export type CaptureFormat = z.infer<typeof captureFormatSchema>;
 
 const captureWarningCodeSchema = z.enum([
@@ -42,7 +42,7 @@ const captureWarningCodeSchema = z.enum([
 export type CaptureWarningCode = z.infer<typeof captureWarningCodeSchema>;
 
 /** Something the import survived and the user should know. */
-const captureWarningSchema = z.strictObject({
+export const captureWarningSchema = z.strictObject({
   code: captureWarningCodeSchema,
   /** One sentence: what is wrong, and what was done about it. */
   message: z.string().min(1).max(8192),

@@ -5,4 +5,5 @@ export * from './frame.ts';
 export * from './jobs.ts';
 export * from './scenes.ts';
 export * from './splats.ts';
+export * from './studio/index.ts';
 export * from './training.ts';

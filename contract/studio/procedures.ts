@@ -1,0 +1,160 @@
+/**
+ * Every procedure of the host: `POST /api/NAME` with the input as JSON; 200 with the output, or a status of
+ * {@link statusOf} with a `Failure`. A procedure named here does not compile until the host has a handler for it.
+ */
+import { z } from 'zod';
+import type { FailureCode } from '../events.ts';
+import { curvePointSchema, jobLogLineSchema, jobPrioritySchema, jobSpecSchema, jobViewSchema } from './jobs.ts';
+import { objectEditSchema, objectViewSchema } from './objects.ts';
+import {
+  fileEntrySchema,
+  frameColumnsSchema,
+  frameMetricsSchema,
+  importPreviewSchema,
+  pathSchema,
+  projectStateSchema,
+} from './project.ts';
+import { viewPickRequestSchema, viewPickResultSchema } from './view.ts';
+
+const count = z.int().min(0);
+const none = z.object({});
+const done = z.object({});
+const settingKey = z.string().regex(/^[a-z][a-z0-9.-]{0,99}$/);
+const step = z.object({ project: projectStateSchema });
+
+export const procedures = {
+  /** First call of a page: everything to draw the first screen. */
+  'app.state': {
+    input: none,
+    output: z.object({
+      version: z.string(),
+      platform: z.string(),
+      /** Where the browser shell may look for files; empty in the desktop, which has native dialogs. */
+      roots: z.array(z.string()),
+      recent: z.array(z.object({ folder: z.string(), name: z.string(), openedAt: z.number(), exists: z.boolean() })),
+      project: projectStateSchema.nullable(),
+      jobs: z.array(jobViewSchema),
+      /** Compute backend that jobs will use, for people: `wasm, 2 threads` and why. */
+      backend: z.object({ name: z.string(), detail: z.string() }),
+    }),
+  },
+  'app.forgetRecent': { input: z.object({ folder: pathSchema }), output: done },
+  /** Settings of this machine (theme, layouts), not of a project. Values are at most 256 KiB of JSON. */
+  'settings.get': { input: z.object({ key: settingKey }), output: z.object({ value: z.json().nullable() }) },
+  'settings.set': { input: z.object({ key: settingKey, value: z.json() }), output: done },
+  /** The folder browser of the browser shell; refused outside the roots given at start. */
+  'files.list': {
+    input: z.object({ path: pathSchema.optional() }),
+    output: z.object({
+      path: z.string().nullable(),
+      parent: z.string().nullable(),
+      entries: z.array(fileEntrySchema),
+      /** More entries than are listed. */
+      truncated: z.boolean(),
+    }),
+  },
+  'files.createFolder': {
+    input: z.object({ parent: pathSchema, name: z.string().min(1).max(255) }),
+    output: z.object({ path: z.string() }),
+  },
+
+  'project.create': { input: z.object({ folder: pathSchema }), output: step },
+  'project.open': { input: z.object({ folder: pathSchema }), output: step },
+  'project.close': { input: none, output: done },
+  /** A consistent copy while the project stays open. */
+  'project.backup': {
+    input: z.object({ path: pathSchema, withArtifacts: z.boolean().default(true) }),
+    output: z.object({ path: z.string(), bytes: count }),
+  },
+  'project.check': {
+    input: none,
+    output: z.object({ ok: z.boolean(), problems: z.array(z.string()), checkedArtifacts: count }),
+  },
+  'project.select': {
+    input: z.object({ captureId: count.optional(), splatsId: count.optional() }),
+    output: step,
+  },
+
+  'capture.preview': { input: z.object({ path: pathSchema }), output: importPreviewSchema },
+  'capture.relinkCheck': {
+    input: z.object({ captureId: count, folder: pathSchema }),
+    output: z.object({
+      found: count,
+      missing: z.array(z.string()).max(100),
+      missingCount: count,
+      /** Files of the right name whose contents differ from what was imported. */
+      different: z.array(z.string()).max(100),
+      differentCount: count,
+    }),
+  },
+  'capture.relink': { input: z.object({ captureId: count, folder: pathSchema }), output: step },
+  'capture.frames': { input: z.object({ captureId: count }), output: frameColumnsSchema },
+  'splats.metrics': { input: z.object({ splatsId: count }), output: frameMetricsSchema },
+  /** Opens a splat PLY as a model of its own. */
+  'splats.import': { input: z.object({ path: pathSchema }), output: step },
+  'splats.export': {
+    input: z.object({ splatsId: count, path: pathSchema }),
+    output: z.object({ path: z.string(), bytes: count }),
+  },
+  'view.pick': { input: viewPickRequestSchema, output: viewPickResultSchema },
+
+  'objects.list': { input: none, output: z.object({ objects: z.array(objectViewSchema), revision: count }) },
+  /** One undoable step. */
+  'objects.edit': { input: objectEditSchema, output: step },
+  'edits.undo': { input: none, output: step },
+  'edits.redo': { input: none, output: step },
+  'edits.history': {
+    input: z.object({ limit: z.int().min(1).max(1000).default(100) }),
+    output: z.object({
+      edits: z.array(z.object({ id: count, label: z.string(), at: z.number(), undone: z.boolean() })),
+    }),
+  },
+
+  'jobs.start': {
+    input: z.object({ spec: jobSpecSchema, priority: jobPrioritySchema }),
+    output: z.object({ job: jobViewSchema }),
+  },
+  'jobs.list': { input: none, output: z.object({ jobs: z.array(jobViewSchema) }) },
+  'jobs.cancel': { input: z.object({ jobId: count }), output: z.object({ job: jobViewSchema }) },
+  /** Queues a new job that continues an interrupted one from its newest checkpoint. */
+  'jobs.resume': { input: z.object({ jobId: count }), output: z.object({ job: jobViewSchema }) },
+  'jobs.setPriority': {
+    input: z.object({ jobId: count, priority: z.int().min(-100).max(100) }),
+    output: z.object({ job: jobViewSchema }),
+  },
+  /** Removes an ended job from the list, with its checkpoints. */
+  'jobs.remove': { input: z.object({ jobId: count }), output: done },
+  'jobs.curve': { input: z.object({ jobId: count }), output: z.object({ points: z.array(curvePointSchema) }) },
+  'jobs.log': { input: z.object({ jobId: count }), output: z.object({ lines: z.array(jobLogLineSchema) }) },
+} as const;
+
+export type ProcedureName = keyof typeof procedures;
+/** As a caller writes it, defaults left out. */
+export type ProcedureInput<N extends ProcedureName> = z.input<(typeof procedures)[N]['input']>;
+/** As the handler gets it. */
+export type ProcedureParsedInput<N extends ProcedureName> = z.infer<(typeof procedures)[N]['input']>;
+export type ProcedureOutput<N extends ProcedureName> = z.infer<(typeof procedures)[N]['output']>;
+
+/** Largest accepted body of a procedure, bytes. */
+export const MAX_BODY_BYTES = 4 << 20;
+
+/** HTTP status of a failure. */
+export function statusOf(code: FailureCode): number {
+  switch (code) {
+    case 'usage':
+    case 'bad-input':
+      return 400;
+    case 'not-found':
+      return 404;
+    case 'cancelled':
+      return 499;
+    case 'newer-project':
+    case 'damaged-project':
+      return 409;
+    case 'unsupported':
+    case 'no-backend':
+      return 501;
+    default:
+      return 500;
+  }
+}
