@@ -3,6 +3,8 @@ export * from './capture.ts';
 export * from './events.ts';
 export * from './frame.ts';
 export * from './jobs.ts';
+export * from './masks.ts';
+export * from './rle.ts';
 export * from './scenes.ts';
 export * from './splats.ts';
 export * from './studio/index.ts';
