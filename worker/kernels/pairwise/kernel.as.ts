@@ -1,0 +1,267 @@
+// Losses over pairs of embeddings. One anchor is one thread's work, four partners at a time; nothing depends on the
+// number of threads. Embeddings are rows [count, stride]; partners come as lane blocks [blocks][dimensions][4].
+
+import { expx4, fma, horizontalSum, logx4, splat } from "../shared/math.as";
+
+/** Bytes of scratch per thread and dimension: the anchor, and two sums. */
+const PER_DIMENSION: usize = 48;
+
+/** rows [count, stride] to lanes [ceil(count / 4)][dimensions][4], padding 0. */
+export function toLanes(
+  thread: i32, threads: i32, rows: usize, count: i32, stride: i32, dimensions: i32, lanes: usize,
+): void {
+  const blocks = (count + 3) >> 2;
+  const begin = <i32>((<i64>blocks * <i64>thread) / <i64>threads);
+  const end = <i32>((<i64>blocks * <i64>(thread + 1)) / <i64>threads);
+  for (let b = begin; b < end; b++) {
+    for (let d = 0; d < dimensions; d++) {
+      for (let lane = 0; lane < 4; lane++) {
+        const r = 4 * b + lane;
+        const value: f32 = r < count ? load<f32>(rows + (<usize>(r * stride + d) << 2)) : 0.0;
+        store<f32>(lanes + (<usize>((b * dimensions + d) * 4 + lane) << 2), value);
+      }
+    }
+  }
+}
+
+// @ts-ignore: decorator
+@inline
+function broadcastRow(row: usize, dimensions: i32, scratch: usize): void {
+  for (let d: usize = 0; d < <usize>dimensions; d++) {
+    v128.store(scratch + d * PER_DIMENSION, v128.load32_splat(row + (d << 2)));
+    v128.store(scratch + d * PER_DIMENSION, splat(0.0), 16);
+    v128.store(scratch + d * PER_DIMENSION, splat(0.0), 32);
+  }
+}
+
+// @ts-ignore: decorator
+@inline
+function squaredDistance(scratch: usize, block: usize, dimensions: i32): v128 {
+  let sum = splat(0.0);
+  for (let d: usize = 0; d < <usize>dimensions; d++) {
+    const difference = f32x4.sub(v128.load(scratch + d * PER_DIMENSION), v128.load(block + (d << 4)));
+    sum = fma(difference, difference, sum);
+  }
+  return sum;
+}
+
+/**
+ * Per anchor u: losses[u] = -log(sum over positives e^s / sum over all e^s), gradients[u] = rowScale times its derivative
+ * by the anchor. s = exp(-gamma d^2), or exp(-d) when `released`. Partners with a label below 0 do not exist.
+ */
+export function slowFast(
+  thread: i32, threads: i32, anchors: usize, labels: usize, count: i32, stride: i32, dimensions: i32,
+  lanes: usize, laneLabels: usize, blocks: i32, gamma: f32, released: i32, rowScale: f32,
+  losses: usize, gradients: usize, scratchAll: usize,
+): void {
+  const begin = <i32>((<i64>count * <i64>thread) / <i64>threads);
+  const end = <i32>((<i64>count * <i64>(thread + 1)) / <i64>threads);
+  const blockBytes = <usize>dimensions << 4;
+  const scratch = scratchAll + <usize>thread * (<usize>dimensions * PER_DIMENSION);
+  const minusGamma = f32x4.splat(-gamma);
+  const minusTwoGamma = f32x4.splat(<f32>-2.0 * gamma);
+  const rowBytes = <usize>stride << 2;
+  for (let u = begin; u < end; u++) {
+    broadcastRow(anchors + <usize>u * rowBytes, dimensions, scratch);
+    const label = i32x4.splat(load<i32>(labels + (<usize>u << 2)));
+    let all = splat(0.0);
+    let positives = all;
+    let x0 = all, x1 = all, x2 = all, y0 = all, y1 = all, y2 = all;
+    const few = dimensions == 3;
+    const a0 = v128.load(scratch);
+    const a1 = few ? v128.load(scratch, 48) : a0;
+    const a2 = few ? v128.load(scratch, 96) : a0;
+    for (let b = 0; b < blocks; b++) {
+      const block = lanes + <usize>b * blockBytes;
+      const partner = v128.load(laneLabels + (<usize>b << 4));
+      const same = i32x4.eq(partner, label);
+      const exists = i32x4.ge_s(partner, i32x4.splat(0));
+      let d2 = splat(0.0), d0 = d2, d1 = d2, dz = d2;
+      if (few) {
+        d0 = f32x4.sub(a0, v128.load(block));
+        d1 = f32x4.sub(a1, v128.load(block, 16));
+        dz = f32x4.sub(a2, v128.load(block, 32));
+        d2 = fma(dz, dz, fma(d1, d1, f32x4.mul(d0, d0)));
+      } else {
+        d2 = squaredDistance(scratch, block, dimensions);
+      }
+      let s = d2;
+      let slope = d2;
+      if (released != 0) {
+        const distance = f32x4.sqrt(d2);
+        s = expx4(f32x4.neg(distance));
+        // At distance 0 the direction is 0 too: any finite slope gives the zero that autograd gives.
+        slope = f32x4.neg(f32x4.div(s, f32x4.pmax(distance, splat(1e-12))));
+      } else {
+        s = expx4(f32x4.mul(minusGamma, d2));
+        slope = f32x4.mul(minusTwoGamma, s);
+      }
+      const e = v128.and(expx4(s), exists);
+      const ePositive = v128.and(e, same);
+      all = f32x4.add(all, e);
+      positives = f32x4.add(positives, ePositive);
+      const w = f32x4.mul(e, slope);
+      const wPositive = v128.and(w, same);
+      if (few) {
+        x0 = fma(w, d0, x0);
+        x1 = fma(w, d1, x1);
+        x2 = fma(w, dz, x2);
+        y0 = fma(wPositive, d0, y0);
+        y1 = fma(wPositive, d1, y1);
+        y2 = fma(wPositive, dz, y2);
+      } else {
+        for (let d: usize = 0; d < <usize>dimensions; d++) {
+          const cell = scratch + d * PER_DIMENSION;
+          const difference = f32x4.sub(v128.load(cell), v128.load(block + (d << 4)));
+          v128.store(cell, fma(w, difference, v128.load(cell, 16)), 16);
+          v128.store(cell, fma(wPositive, difference, v128.load(cell, 32)), 32);
+        }
+      }
+    }
+    if (few) {
+      v128.store(scratch, x0, 16);
+      v128.store(scratch, x1, 64);
+      v128.store(scratch, x2, 112);
+      v128.store(scratch, y0, 32);
+      v128.store(scratch, y1, 80);
+      v128.store(scratch, y2, 128);
+    }
+    const sumAll = horizontalSum(all);
+    const sumPositive = horizontalSum(positives);
+    const out = gradients + <usize>u * rowBytes;
+    for (let d: usize = 0; d < rowBytes; d += 4) store<f32>(out + d, 0.0);
+    let loss: f32 = 0.0;
+    if (sumPositive > 0.0) {
+      loss = f32x4.extract_lane(f32x4.sub(logx4(f32x4.splat(sumAll)), logx4(f32x4.splat(sumPositive))), 0);
+      for (let d: usize = 0; d < <usize>dimensions; d++) {
+        const cell = scratch + d * PER_DIMENSION;
+        const fromAll = horizontalSum(v128.load(cell, 16)) / sumAll;
+        const fromPositives = horizontalSum(v128.load(cell, 32)) / sumPositive;
+        store<f32>(out + (d << 2), rowScale * (fromAll - fromPositives));
+      }
+    }
+    store<f32>(losses + (<usize>u << 2), loss);
+  }
+}
+
+/**
+ * Per anchor of one field: losses[u] as above, and inverses [2][count padded to 4]: 1 / positives and 1 / all, 0 without a
+ * positive. The anchor itself is among all, and no positive.
+ */
+export function vanillaSums(
+  thread: i32, threads: i32, anchors: usize, labels: usize, count: i32, stride: i32, dimensions: i32,
+  lanes: usize, laneLabels: usize, blocks: i32, gamma: f32, losses: usize, inverses: usize, scratchAll: usize,
+): void {
+  const begin = <i32>((<i64>count * <i64>thread) / <i64>threads);
+  const end = <i32>((<i64>count * <i64>(thread + 1)) / <i64>threads);
+  const scratch = scratchAll + <usize>thread * (<usize>dimensions * PER_DIMENSION);
+  const minusGamma = f32x4.splat(-gamma);
+  const order = i32x4(0, 1, 2, 3);
+  for (let u = begin; u < end; u++) {
+    broadcastRow(anchors + (<usize>(u * stride) << 2), dimensions, scratch);
+    const label = i32x4.splat(load<i32>(labels + (<usize>u << 2)));
+    const own = i32x4.splat(u);
+    let all = splat(0.0);
+    let positives = all;
+    for (let b = 0; b < blocks; b++) {
+      const partner = v128.load(laneLabels + (<usize>b << 4));
+      const self = i32x4.eq(i32x4.add(i32x4.splat(4 * b), order), own);
+      const d2 = squaredDistance(scratch, lanes + <usize>b * (<usize>dimensions << 4), dimensions);
+      const e = v128.and(expx4(expx4(f32x4.mul(minusGamma, d2))), i32x4.ge_s(partner, i32x4.splat(0)));
+      all = f32x4.add(all, e);
+      positives = f32x4.add(positives, v128.andnot(v128.and(e, i32x4.eq(partner, label)), self));
+    }
+    const sumAll = horizontalSum(all);
+    const sumPositive = horizontalSum(positives);
+    const has = sumPositive > 0.0;
+    const loss = f32x4.sub(logx4(f32x4.splat(sumAll)), logx4(f32x4.splat(sumPositive)));
+    store<f32>(losses + (<usize>u << 2), has ? f32x4.extract_lane(loss, 0) : <f32>0.0);
+    store<f32>(inverses + (<usize>u << 2), has ? <f32>1.0 / sumPositive : <f32>0.0);
+    store<f32>(inverses + (<usize>(blocks * 4 + u) << 2), has ? <f32>1.0 / sumAll : <f32>0.0);
+  }
+}
+
+/** gradients[a] = rowScale * derivative of the sum of all losses by a, as anchor and as partner. */
+export function vanillaGradients(
+  thread: i32, threads: i32, anchors: usize, labels: usize, count: i32, stride: i32, dimensions: i32,
+  lanes: usize, laneLabels: usize, blocks: i32, gamma: f32, rowScale: f32, inverses: usize, gradients: usize,
+  scratchAll: usize,
+): void {
+  const begin = <i32>((<i64>count * <i64>thread) / <i64>threads);
+  const end = <i32>((<i64>count * <i64>(thread + 1)) / <i64>threads);
+  const scratch = scratchAll + <usize>thread * (<usize>dimensions * PER_DIMENSION);
+  const minusGamma = f32x4.splat(-gamma);
+  const scale = f32x4.splat(<f32>-2.0 * gamma * rowScale);
+  const allInverses = inverses + (<usize>blocks << 4);
+  for (let u = begin; u < end; u++) {
+    broadcastRow(anchors + (<usize>(u * stride) << 2), dimensions, scratch);
+    const label = i32x4.splat(load<i32>(labels + (<usize>u << 2)));
+    const ownPositive = v128.load32_splat(inverses + (<usize>u << 2));
+    const ownAll = v128.load32_splat(allInverses + (<usize>u << 2));
+    for (let b = 0; b < blocks; b++) {
+      const block = lanes + <usize>b * (<usize>dimensions << 4);
+      const partner = v128.load(laneLabels + (<usize>b << 4));
+      const s = expx4(f32x4.mul(minusGamma, squaredDistance(scratch, block, dimensions)));
+      const e = v128.and(expx4(s), i32x4.ge_s(partner, i32x4.splat(0)));
+      const positive = f32x4.add(ownPositive, v128.load(inverses + (<usize>b << 4)));
+      const all = f32x4.add(ownAll, v128.load(allInverses + (<usize>b << 4)));
+      const share = f32x4.sub(all, v128.and(positive, i32x4.eq(partner, label)));
+      const w = f32x4.mul(f32x4.mul(scale, share), f32x4.mul(e, s));
+      for (let d: usize = 0; d < <usize>dimensions; d++) {
+        const cell = scratch + d * PER_DIMENSION;
+        const difference = f32x4.sub(v128.load(cell), v128.load(block + (d << 4)));
+        v128.store(cell, fma(w, difference, v128.load(cell, 16)), 16);
+      }
+    }
+    const out = gradients + (<usize>(u * stride) << 2);
+    for (let d: usize = 0; d < <usize>stride; d++) {
+      const value: f32 = d < <usize>dimensions ? horizontalSum(v128.load(scratch + d * PER_DIMENSION, 16)) : <f32>0.0;
+      store<f32>(out + (d << 2), value);
+    }
+  }
+}
+
+/** Per anchor: losses[u] = sum over others of d^2 (positive) or max(0, margin - d^2); gradients of the sum over all pairs. */
+export function margin(
+  thread: i32, threads: i32, anchors: usize, labels: usize, count: i32, stride: i32, dimensions: i32,
+  lanes: usize, laneLabels: usize, blocks: i32, marginValue: f32, rowScale: f32, losses: usize, gradients: usize,
+  scratchAll: usize,
+): void {
+  const begin = <i32>((<i64>count * <i64>thread) / <i64>threads);
+  const end = <i32>((<i64>count * <i64>(thread + 1)) / <i64>threads);
+  const scratch = scratchAll + <usize>thread * (<usize>dimensions * PER_DIMENSION);
+  const limit = f32x4.splat(marginValue);
+  // An unordered pair counts twice, and (a - b)^2 gives 2 (a - b).
+  const slope = f32x4.splat(<f32>4.0 * rowScale);
+  const order = i32x4(0, 1, 2, 3);
+  for (let u = begin; u < end; u++) {
+    broadcastRow(anchors + (<usize>(u * stride) << 2), dimensions, scratch);
+    const label = i32x4.splat(load<i32>(labels + (<usize>u << 2)));
+    const own = i32x4.splat(u);
+    let sum = splat(0.0);
+    for (let b = 0; b < blocks; b++) {
+      const block = lanes + <usize>b * (<usize>dimensions << 4);
+      const partner = v128.load(laneLabels + (<usize>b << 4));
+      const exists = v128.andnot(
+        i32x4.ge_s(partner, i32x4.splat(0)), i32x4.eq(i32x4.add(i32x4.splat(4 * b), order), own),
+      );
+      const same = i32x4.eq(partner, label);
+      const d2 = squaredDistance(scratch, block, dimensions);
+      const room = f32x4.sub(limit, d2);
+      const near = v128.andnot(f32x4.gt(room, splat(0.0)), same);
+      sum = f32x4.add(sum, v128.and(exists, v128.or(v128.and(d2, same), v128.and(room, near))));
+      const w = v128.and(exists, v128.or(v128.and(slope, same), v128.and(f32x4.neg(slope), near)));
+      for (let d: usize = 0; d < <usize>dimensions; d++) {
+        const cell = scratch + d * PER_DIMENSION;
+        const difference = f32x4.sub(v128.load(cell), v128.load(block + (d << 4)));
+        v128.store(cell, fma(w, difference, v128.load(cell, 16)), 16);
+      }
+    }
+    store<f32>(losses + (<usize>u << 2), horizontalSum(sum));
+    const out = gradients + (<usize>(u * stride) << 2);
+    for (let d: usize = 0; d < <usize>stride; d++) {
+      const value: f32 = d < <usize>dimensions ? horizontalSum(v128.load(scratch + d * PER_DIMENSION, 16)) : <f32>0.0;
+      store<f32>(out + (d << 2), value);
+    }
+  }
+}
