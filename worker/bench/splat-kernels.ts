@@ -254,7 +254,7 @@ function measure(
       'blend forward': blendForwardCost(visible, instances, blocks, pixels),
       loss: imageLossCost({ width, height, hasMeans: false }),
       'blend backward': blendBackwardCost(visible, instances, blocks, pixels),
-      update: splatUpdateCost(visible, instances, SH_DEGREE, true),
+      update: splatUpdateCost(visible, instances, SH_DEGREE),
     };
     return new Map(phases.map(([name]) => [name, { seconds: best.get(name)!, cost: costs[name]! }]));
   } finally {

@@ -10,16 +10,21 @@ import {
   IMAGE_LOSS_SUMS_BYTES,
   ImageLossWorkspace,
   imageLoss,
+  laneBytes,
   PROJECTED_BYTES,
+  permuteLanes,
+  permuteWorkspaceBytes,
   project,
   SLOT_BYTES,
   splatUpdate,
   TileLists,
+  unpackLanes,
 } from '../kernels/index.ts';
-import type { SplatModel } from './model.ts';
+import type { Group, SplatModel } from './model.ts';
 import { randomFor } from './random.ts';
 import { planCopies } from './relocation.ts';
 import { activeShDegree, positionRate } from './schedule.ts';
+import { spatialOrder } from './spatial-order.ts';
 import type { Target } from './targets.ts';
 
 const ADAM = { beta1: 0.9, beta2: 0.999, epsilon: 1e-15 } as const;
@@ -167,24 +172,35 @@ export class SplatOptimiser {
       });
       model.count = Math.max(model.count, grown);
     }
+    await this.sortSpatially();
     clock.lap('densification');
   }
 
-  async #opacitiesAndScales(): Promise<{ opacities: Float64Array; logScales: Float32Array }> {
+  /** Puts neighbours in space side by side in memory; see spatial-order.ts. Nothing is computed differently for it. */
+  async sortSpatially(): Promise<void> {
     const { count } = this.#model;
-    const read = async (name: 'logitOpacities' | 'logScales', components: number) =>
-      new Float32Array(
-        await this.#backend.read(this.#model.parameters[name], 0, Math.ceil(count / 4) * 16 * components),
-      );
-    const logits = await read('logitOpacities', 1);
-    const opacities = Float64Array.from({ length: count }, (_, i) => 1 / (1 + Math.exp(-logits[i]!)));
-    const blocks = await read('logScales', 3);
-    const logScales = new Float32Array(3 * count);
-    for (let i = 0; i < logScales.length; i++) {
-      const g = Math.floor(i / 3);
-      logScales[i] = blocks[(g >> 2) * 12 + (i % 3) * 4 + (g & 3)]!;
+    if (count === 0) return;
+    const order = spatialOrder(await this.#components('means', 3));
+    const orderBuffer = this.#buffers.ensure('order', order.byteLength);
+    this.#backend.write(orderBuffer, order);
+    const workspace = this.#buffers.ensure('order workspace', permuteWorkspaceBytes(count));
+    for (const { buffer: array, usedBytes } of this.#model.state()) {
+      const stride = usedBytes / laneBytes(count, 1);
+      this.#backend.run(permuteLanes, { array, stride, count, order: orderBuffer, workspace });
     }
-    return { opacities, logScales };
+  }
+
+  async #opacitiesAndScales(): Promise<{ opacities: Float64Array; logScales: Float32Array }> {
+    const logits = await this.#components('logitOpacities', 1);
+    const opacities = Float64Array.from(logits, (logit) => 1 / (1 + Math.exp(-logit)));
+    return { opacities, logScales: await this.#components('logScales', 3) };
+  }
+
+  /** One parameter of all Gaussians, [N, components]. */
+  async #components(group: Group, components: number): Promise<Float32Array> {
+    const { count, parameters } = this.#model;
+    const blocks = await this.#backend.read(parameters[group], 0, laneBytes(count, components));
+    return unpackLanes(new Float32Array(blocks), count, components);
   }
 
   dispose(): void {

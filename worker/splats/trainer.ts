@@ -132,6 +132,7 @@ class Training {
       );
     }
     this.#model.upload(await initialSplats(cloud, parameters, this.#backend));
+    await this.#optimiser.sortSpatially();
     return 0;
   }
 

@@ -5,12 +5,15 @@ import {
   copyGaussians,
   createGaussianBuffers,
   type GaussianBuffers,
+  laneBytes,
   PADDING,
   PROJECTED,
   PROJECTED_BYTES,
   PROJECTED_FLOATS,
   packLanes,
   parameterFloats,
+  permuteLanes,
+  permuteWorkspaceBytes,
   project,
   projectGaussians,
   type ShDegree,
@@ -136,7 +139,7 @@ async function readState(
 
 const SETTINGS: UpdateSettings = {
   rates: { means: 1e-3, quaternions: 2e-3, logScales: 5e-3, logitOpacities: 5e-2, shDc: 2.5e-3, shRest: 1.25e-4 },
-  ...{ ...ADAM, epsilon: 1e-8, step: 3, shRestStep: 2, opacityRegularisation: 0.01, scaleRegularisation: 0.01 },
+  ...{ ...ADAM, epsilon: 1e-8, step: 3, opacityRegularisation: 0.01, scaleRegularisation: 0.01 },
   ...{ noiseScale: 0.3, seed: 7, iteration: 12, selective: true },
 };
 
@@ -230,6 +233,29 @@ conformance('copyGaussians', (on) => {
         }
       });
       expect(await readState(on(), buffers, count, shDegree)).toEqual(expected);
+    },
+  );
+});
+
+conformance('permuteLanes', (on) => {
+  it.each([1, 3, 4, 15, 16, 17, 300].flatMap((count) => [1, 3, 16, 48].map((stride) => ({ count, stride }))))(
+    '$count Gaussians of $stride floats',
+    async ({ count, stride }) => {
+      const random = seededRandom(SEED + count);
+      const order = Uint32Array.from({ length: count }, (_, i) => i);
+      for (let i = count - 1; i > 0; i--) {
+        const j = random.integer(i + 1);
+        [order[i], order[j]] = [order[j]!, order[i]!];
+      }
+      const values = Float32Array.from({ length: count * stride }, (_, i) => i);
+      const padding = -7;
+      const array = on().upload('array', packLanes(values, count, stride, padding));
+      const workspace = on().upload('workspace', new Float32Array(permuteWorkspaceBytes(count) / 4).fill(Number.NaN));
+      on().run(permuteLanes, { array, stride, count, order: on().upload('order', order), workspace });
+      const expected = Float32Array.from(values, (_, i) => order[Math.floor(i / stride)]! * stride + (i % stride));
+      const bytes = laneBytes(count, stride);
+      const after = new Float32Array(await on().read(array, 0, bytes));
+      expect(after).toEqual(packLanes(expected, count, stride, padding));
     },
   );
 });

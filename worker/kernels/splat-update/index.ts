@@ -12,6 +12,8 @@ export {
 export {
   type CopyGaussiansArgs,
   copyGaussians,
+  permuteLanes,
+  permuteWorkspaceBytes,
   type SplatUpdateArgs,
   splatUpdate,
   splatUpdateCost,

@@ -15,11 +15,10 @@ import { maskColourGradient, shBasisLanes, shDirectionGradient } from "../spheri
 import { adamStep, storeConstants } from "./adam.as";
 import { normalLanes } from "./noise.as";
 
-export { copyGaussians } from "./relocate.as";
+export { copyGaussians, gatherLanes, putLanes } from "./relocate.as";
 
-/** Scratch behind the fields of view.as.ts: Adam's constants, and those of the coefficients above the first. */
+/** Scratch behind the fields of view.as.ts: Adam's constants. */
 const S_ADAM: usize = 1792;
-const S_ADAM_REST: usize = 1872;
 /** Below this factor the position noise of 3DGS-MCMC is not worth its time. */
 const NOISE_FLOOR: f32 = 1e-6;
 
@@ -112,28 +111,20 @@ function updateCoefficient(
   adamStep(adam, p + 32, m + 32, v + 32, p2, mul(basis, blue), rate, masked, mask);
 }
 
-/** All active coefficients; those above the first only pass their gradient to the direction unless `updateRest`. */
+/** All active coefficients. */
 // @ts-ignore: decorator
 @inline
 function updateCoefficients(
-  adam: usize, adamRest: usize, parameter: usize, first: usize, second: usize, coefficients: usize,
-  rateDc: f32, rateRest: f32, updateRest: bool, scratch: usize, masked: bool, mask: v128,
+  adam: usize, parameter: usize, first: usize, second: usize, coefficients: usize,
+  rateDc: f32, rateRest: f32, scratch: usize, masked: bool, mask: v128,
 ): void {
   const red = v128.load(scratch + S_UPSTREAM);
   const green = v128.load(scratch + S_UPSTREAM, 16);
   const blue = v128.load(scratch + S_UPSTREAM, 32);
   updateCoefficient(adam, parameter, first, second, 0, splat(rateDc), scratch, red, green, blue, masked, mask);
-  if (updateRest) {
-    const rate = splat(rateRest);
-    for (let k: usize = 1; k < coefficients; k++) {
-      updateCoefficient(adamRest, parameter, first, second, k, rate, scratch, red, green, blue, masked, mask);
-    }
-  } else {
-    for (let k: usize = 1; k < coefficients; k++) {
-      const p = parameter + k * 48;
-      const dot = fma(red, v128.load(p), fma(green, v128.load(p, 16), mul(blue, v128.load(p, 32))));
-      v128.store(scratch + S_SH_DOT + (k << 4), dot);
-    }
+  const rate = splat(rateRest);
+  for (let k: usize = 1; k < coefficients; k++) {
+    updateCoefficient(adam, parameter, first, second, k, rate, scratch, red, green, blue, masked, mask);
   }
 }
 
@@ -197,14 +188,12 @@ export function update(
   shStride: i32, degree: i32, count: i32, view: usize, scratches: usize,
   projected: usize, slotStart: usize, slots: usize,
   rateMeans: f32, rateQuaternions: f32, rateLogScales: f32, rateLogitOpacities: f32, rateDc: f32, rateRest: f32,
-  beta1: f32, beta2: f32, epsilon: f32, epsilonRest: f32, updateRest: i32,
+  beta1: f32, beta2: f32, epsilon: f32,
   opacityRegulariser: f32, scaleRegulariser: f32, noiseScale: f32, key0: i32, key1: i32, selective: i32,
 ): void {
   const scratch = scratches + <usize>thread * SCRATCH_BYTES;
   const adam = scratch + S_ADAM;
-  const adamRest = scratch + S_ADAM_REST;
   storeConstants(adam, beta1, beta2, epsilon);
-  storeConstants(adamRest, beta1, beta2, epsilonRest);
   const blocks = (count + 3) >> 2;
   const end = <i32>((<i64>blocks * <i64>(thread + 1)) / <i64>threads);
   const coefficients = <usize>((degree + 1) * (degree + 1));
@@ -226,11 +215,10 @@ export function update(
     const p = sh + atSh;
     const m = sh1 + atSh;
     const v = sh2 + atSh;
-    const rest = updateRest != 0;
     if (i32x4.all_true(active)) {
-      updateCoefficients(adam, adamRest, p, m, v, coefficients, rateDc, rateRest, rest, scratch, false, active);
+      updateCoefficients(adam, p, m, v, coefficients, rateDc, rateRest, scratch, false, active);
     } else {
-      updateCoefficients(adam, adamRest, p, m, v, coefficients, rateDc, rateRest, rest, scratch, true, active);
+      updateCoefficients(adam, p, m, v, coefficients, rateDc, rateRest, scratch, true, active);
     }
 
     const logit = v128.load(logitOpacities + at1);

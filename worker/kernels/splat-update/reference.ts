@@ -29,11 +29,6 @@ export interface UpdateSettings {
   readonly epsilon: number;
   /** Step of Adam, from 1. */
   readonly step: number;
-  /**
-   * Step of Adam of the coefficients above the first; default `step`, 0 leaves them alone this time. They are three
-   * quarters of all parameters, change slowly, and may be updated less often than the rest.
-   */
-  readonly shRestStep?: number;
   /** Weight of the mean opacity in the loss. */
   readonly opacityRegularisation: number;
   /** Weight of the mean scale (over N and the three axes) in the loss. */
@@ -122,10 +117,8 @@ export function updateGaussians(inputs: UpdateInputs): UpdateState {
       const coefficient = Math.floor(i / 3) % coefficients;
       if (!updated(Math.floor(i / width)) || (name === 'sh' && coefficient >= active)) continue;
       const isRest = name === 'sh' && coefficient > 0;
-      const step = isRest ? (settings.shRestStep ?? settings.step) : settings.step;
-      if (step === 0) continue;
       const rate = name === 'sh' ? (isRest ? shRest : shDc) : rates[name];
-      adam(parameter, first, second, i, gradients[name][i], rate, { ...settings, step });
+      adam(parameter, first, second, i, gradients[name][i], rate, settings);
     }
     after.parameters[name] = parameter;
     after.firstMoments[name] = first;

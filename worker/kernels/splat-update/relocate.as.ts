@@ -1,4 +1,4 @@
-// Relocation of Gaussians in place, for 3DGS-MCMC.
+// Relocation of Gaussians in place, for 3DGS-MCMC, and their order in memory.
 
 /** Address of component 0 of a Gaussian in lane blocks of `floats` components; components are 16 bytes apart. */
 // @ts-ignore: decorator
@@ -45,5 +45,50 @@ export function copyGaussians(
       logitOpacities, logitOpacities1, logitOpacities2, 1, source, target, newLogitOpacities + (k << 2),
     );
     relocateParameter(sh, sh1, sh2, <usize>shFloats, source, target, 0);
+  }
+}
+
+/**
+ * `components` floats from `first` on of every Gaussian, in the new order: target[i] = source[order[i]]. `source` has
+ * `stride` floats per Gaussian, `target` is compact. Lanes beyond `count` of the last block keep theirs.
+ */
+export function gatherLanes(
+  thread: i32, threads: i32,
+  source: usize, stride: i32, first: i32, components: i32, order: usize, count: i32, target: usize,
+): void {
+  const blocks = (count + 3) >> 2;
+  const end = <i32>((<i64>blocks * <i64>(thread + 1)) / <i64>threads);
+  const skipped = <usize>first << 4;
+  for (let block = <i32>((<i64>blocks * <i64>thread) / <i64>threads); block < end; block++) {
+    const base = block << 2;
+    const a = laneAddress(source, sourceOf(order, base, count), <usize>stride) + skipped;
+    const b = laneAddress(source, sourceOf(order, base + 1, count), <usize>stride) + skipped;
+    const c = laneAddress(source, sourceOf(order, base + 2, count), <usize>stride) + skipped;
+    const d = laneAddress(source, sourceOf(order, base + 3, count), <usize>stride) + skipped;
+    const out = target + ((<usize>block * <usize>components) << 4);
+    for (let at: usize = 0; at < <usize>components << 4; at += 16) {
+      v128.store(out + at, f32x4(load<f32>(a + at), load<f32>(b + at), load<f32>(c + at), load<f32>(d + at)));
+    }
+  }
+}
+
+// @ts-ignore: decorator
+@inline
+function sourceOf(order: usize, gaussian: i32, count: i32): u32 {
+  return gaussian < count ? load<u32>(order + (<usize>gaussian << 2)) : <u32>gaussian;
+}
+
+/** The way back of gatherLanes: a compact array to its place in one of `stride` floats per Gaussian. */
+export function putLanes(
+  thread: i32, threads: i32,
+  source: usize, stride: i32, first: i32, components: i32, count: i32, target: usize,
+): void {
+  const blocks = (count + 3) >> 2;
+  const end = <i32>((<i64>blocks * <i64>(thread + 1)) / <i64>threads);
+  const bytes = <usize>components << 4;
+  for (let block = <i32>((<i64>blocks * <i64>thread) / <i64>threads); block < end; block++) {
+    const from = source + <usize>block * bytes;
+    const to = target + ((<usize>block * <usize>stride + <usize>first) << 4);
+    for (let at: usize = 0; at < bytes; at += 16) v128.store(to + at, v128.load(from + at));
   }
 }

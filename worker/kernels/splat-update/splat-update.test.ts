@@ -44,7 +44,6 @@ const SETTINGS: UpdateSettings = {
   beta2: 0.999,
   epsilon: 1e-8,
   step: 3,
-  shRestStep: 2,
   opacityRegularisation: 0.01,
   scaleRegularisation: 0.01,
   noiseScale: 0,
@@ -203,26 +202,6 @@ describe('fused splat update', () => {
     expect(alone).toBeGreaterThan(20);
   });
 
-  it('leaves the coefficients above the first alone when told to, but still turns the direction by them', async () => {
-    const inputs = randomInputs(216, 40, 2, { settings: { shRestStep: 0 } });
-    const after = await run(backends[1], inputs);
-    expectState(after, updateGaussians(inputs), inputs.state);
-    for (const state of STATES) {
-      after[state].sh.forEach((value, i) => {
-        if (Math.floor(i / 3) % 9 > 0) expect(value).toBe(inputs.state[state].sh[i]);
-        else expect(value).not.toBe(inputs.state[state].sh[i]);
-      });
-    }
-  });
-
-  it('takes the step of the rest from the step of all unless told otherwise', async () => {
-    const { shRestStep: _, ...settings } = SETTINGS;
-    const inputs = { ...randomInputs(217, 12, 1), settings };
-    const same = { ...inputs, settings: { ...SETTINGS, shRestStep: SETTINGS.step } };
-    expect(await run(backends[0], inputs)).toEqual(await run(backends[0], same));
-    expect(await run(backends[0], inputs)).not.toEqual(await run(backends[0], randomInputs(217, 12, 1)));
-  });
-
   it('touches no coefficient above the active degree', async () => {
     const inputs = randomInputs(211, 24, 3, { activeShDegree: 1 });
     const after = await run(backends[0], inputs);
@@ -271,8 +250,6 @@ describe('fused splat update', () => {
   it('refuses a step before the first and a degree above the stored one', async () => {
     const inputs = randomInputs(215, 4, 1);
     await expect(run(backends[0], { ...inputs, settings: { ...inputs.settings, step: 0 } })).rejects.toThrow(/from 1/);
-    const bad = { ...inputs, settings: { ...inputs.settings, shRestStep: Number.NaN } };
-    await expect(run(backends[0], bad)).rejects.toThrow(/shRestStep/);
     await expect(run(backends[0], { ...inputs, activeShDegree: 2 })).rejects.toThrow(/above the stored/);
   });
 });

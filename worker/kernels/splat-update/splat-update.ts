@@ -33,13 +33,10 @@ export const splatUpdate: Kernel<SplatUpdateArgs> = {
       throw new RangeError(`active SH degree ${args.activeShDegree} is above the stored ${args.shDegree}`);
     }
     const { rates, step } = args;
-    const shRestStep = args.shRestStep ?? step;
     if (!(step >= 1)) throw new RangeError(`the steps of Adam count from 1, got ${step}`);
-    if (!(shRestStep >= 0)) throw new RangeError(`shRestStep counts from 1, or is 0 to skip; got ${shRestStep}`);
     if (args.count === 0) return;
     const { view, scratch } = viewWorkspace(backend, args.view);
-    const main = biasCorrection(args, step);
-    const rest = biasCorrection(args, Math.max(1, shRestStep));
+    const correction = biasCorrection(args, step);
     backend.dispatch(
       'splat-update.update',
       ...[args.parameters, args.firstMoments, args.secondMoments].flatMap((group) =>
@@ -47,11 +44,10 @@ export const splatUpdate: Kernel<SplatUpdateArgs> = {
       ),
       ...[shCoefficientCount(args.shDegree), args.activeShDegree, args.count, view, scratch],
       ...[args.projected, args.slotStart, args.slots].map((buffer) => backend.address(buffer)),
-      ...[rates.means, rates.quaternions, rates.logScales, rates.logitOpacities, rates.shDc].map(
-        (rate) => rate * main.rate,
+      ...[rates.means, rates.quaternions, rates.logScales, rates.logitOpacities, rates.shDc, rates.shRest].map(
+        (rate) => rate * correction.rate,
       ),
-      rates.shRest * rest.rate,
-      ...[args.beta1, args.beta2, args.epsilon * main.root, args.epsilon * rest.root, shRestStep > 0 ? 1 : 0],
+      ...[args.beta1, args.beta2, args.epsilon * correction.root],
       ...[args.opacityRegularisation / args.count, args.scaleRegularisation / (3 * args.count), args.noiseScale],
       ...noiseKeys(args.seed, args.iteration),
       args.selective ? 1 : 0,
@@ -73,15 +69,12 @@ export function splatUpdateCost(
   updated: number,
   slotCount: number,
   activeShDegree: ShDegree,
-  updatesShRest: boolean,
 ): { flops: number; bytes: number } {
   const coefficients = shCoefficientCount(activeShDegree);
-  const rest = 3 * (coefficients - 1);
-  const stepped = 14 + (updatesShRest ? rest : 0);
-  const onlyRead = updatesShRest ? 0 : rest;
+  const stepped = 11 + 3 * coefficients;
   return {
     flops: updated * (620 + 14 * coefficients + 10 * stepped) + slotCount * 12,
-    bytes: updated * (24 * stepped + 4 * onlyRead + 64 + 4) + slotCount * 48,
+    bytes: updated * (24 * stepped + 64 + 4) + slotCount * 48,
   };
 }
 
@@ -116,5 +109,38 @@ export const copyGaussians: Kernel<CopyGaussiansArgs> = {
       ...[backend.address(args.sources), backend.address(args.targets), args.copies],
       ...[backend.address(args.newLogitOpacities), backend.address(args.newLogScales)],
     );
+  },
+};
+
+export interface PermuteLanesArgs {
+  /** [ceil(N/4)][stride][4] float32 in lane blocks, permuted in place. */
+  readonly array: DeviceBuffer;
+  /** Floats per Gaussian. */
+  readonly stride: number;
+  readonly count: number;
+  /** [N] uint32, a permutation: the Gaussian that comes to place i. */
+  readonly order: DeviceBuffer;
+  /** At least {@link permuteWorkspaceBytes}. */
+  readonly workspace: DeviceBuffer;
+}
+
+/** Floats per Gaussian that go through the workspace at once: it stays small beside a large model. */
+const PERMUTED_AT_ONCE = 16;
+
+export function permuteWorkspaceBytes(count: number): number {
+  return Math.ceil(count / 4) * 16 * PERMUTED_AT_ONCE;
+}
+
+/** Puts the Gaussians of one parameter or moment array in another order: new[i] = old[order[i]]. */
+export const permuteLanes: Kernel<PermuteLanesArgs> = {
+  name: 'permuteLanes',
+  wasm(backend, { array, stride, count, order, workspace }) {
+    if (workspace.sizeBytes < permuteWorkspaceBytes(count)) throw new RangeError('the workspace is too small');
+    const [at, orderAt, through] = [array, order, workspace].map((buffer) => backend.address(buffer));
+    for (let first = 0; first < stride; first += PERMUTED_AT_ONCE) {
+      const components = Math.min(PERMUTED_AT_ONCE, stride - first);
+      backend.dispatch('splat-update.gatherLanes', at!, stride, first, components, orderAt!, count, through!);
+      backend.dispatch('splat-update.putLanes', through!, stride, first, components, count, at!);
+    }
   },
 };
