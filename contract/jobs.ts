@@ -10,6 +10,7 @@ import {
   trainingRequestSchema,
   trainingResultSchema,
 } from './training.ts';
+import { viewSplatsRequestSchema, viewSplatsResultSchema } from './view.ts';
 
 /** Raised when host and worker would misunderstand each other; both ends refuse any other number. */
 export const PROTOCOL_VERSION = 1;
@@ -74,6 +75,7 @@ export const jobSchemas = {
   'evaluate-splats': { request: evaluationRequestSchema, result: evaluationResultSchema },
   'render-splats': { request: renderRequestSchema, result: renderResultSchema },
   'generate-scene': { request: sceneRequestSchema, result: sceneResultSchema },
+  'view-splats': { request: viewSplatsRequestSchema, result: viewSplatsResultSchema },
   bench: { request: benchmarkRequestSchema, result: benchmarkResultSchema },
   inspect: { request: inspectionRequestSchema, result: inspectionResultSchema },
 } as const;
@@ -94,6 +96,7 @@ const jobRequestSchema = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('evaluate-splats'), request: jobSchemas['evaluate-splats'].request }),
   z.object({ kind: z.literal('render-splats'), request: jobSchemas['render-splats'].request }),
   z.object({ kind: z.literal('generate-scene'), request: jobSchemas['generate-scene'].request }),
+  z.object({ kind: z.literal('view-splats'), request: jobSchemas['view-splats'].request }),
   z.object({ kind: z.literal('bench'), request: jobSchemas.bench.request }),
   z.object({ kind: z.literal('inspect'), request: jobSchemas.inspect.request }),
 ]);
@@ -106,6 +109,10 @@ export const hostMessageSchema = z.discriminatedUnion('type', [
   z.object({ type: z.literal('ping'), sequence: z.number().int().min(0) }),
   /** The host has delivered the last snapshot and is ready for a newer one. */
   z.object({ type: z.literal('snapshot-taken') }),
+  /** A question to a job that answers them; parsed again by the job. Answered by one `answer` or `refusal` of the same id. */
+  z.object({ type: z.literal('call'), id: z.number().int().min(0), call: z.unknown() }),
+  /** The answer of that call is of no use any more: stop working on it, and say so with a `refusal`. */
+  z.object({ type: z.literal('abandon'), id: z.number().int().min(0) }),
 ]);
 export type HostMessage = z.infer<typeof hostMessageSchema>;
 
@@ -118,6 +125,9 @@ export const workerMessageSchema = z.discriminatedUnion('type', [
   z.object({ type: z.literal('event'), sequence: z.number().int().min(0), event: jobEventSchema }),
   /** The latest-wins lane: the worker keeps only the newest until the host says `snapshot-taken`. */
   z.object({ type: z.literal('snapshot'), event: jobEventSchema }),
+  /** Parsed again by the caller. */
+  z.object({ type: z.literal('answer'), id: z.number().int().min(0), answer: z.unknown() }),
+  z.object({ type: z.literal('refusal'), id: z.number().int().min(0), failure: failureSchema }),
   /** Parsed again by the caller with the schema of the job's kind. */
   z.object({ type: z.literal('result'), result: z.unknown() }),
   z.object({ type: z.literal('error'), failure: failureSchema }),

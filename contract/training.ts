@@ -26,7 +26,7 @@ const cameraFromWorldSchema = z.object({
 });
 
 /** A pinhole view: what the worker needs to render one. Distortion has been removed at import. */
-const pinholeViewSchema = z.object({
+export const pinholeViewSchema = z.object({
   /** Pixels. */
   width: z.number().int().min(1).max(TRAINING_LIMITS.imageSide),
   height: z.number().int().min(1).max(TRAINING_LIMITS.imageSide),
@@ -126,6 +126,11 @@ export const trainingRequestSchema = computeOptionsSchema.extend({
   checkpointDir: path,
   /** Continue from the newest valid checkpoint in `checkpointDir`; none there starts from the beginning with a warning. */
   resume: z.boolean().default(false),
+  /**
+   * With `resume`: `bad-input` where every whole checkpoint there belongs to other settings, photos or points, instead of
+   * starting from the beginning.
+   */
+  refuseOtherCheckpoints: z.boolean().default(false),
   /** Iterations between checkpoints; 0 writes one only when cancelled. */
   checkpointEvery: count.default(500),
   /** Iterations between evaluations on the held-out frames; 0 evaluates only at the end. */
@@ -134,6 +139,11 @@ export const trainingRequestSchema = computeOptionsSchema.extend({
   evaluateAt: z.array(z.number().int().min(1)).max(1000).default([]),
   /** Iterations between preview images; 0 sends none. */
   previewEvery: count.default(0),
+  /**
+   * Milliseconds between preview images, the first before the first iteration; 0 sends none by time. They come less often
+   * where making them would take a noticeable part of the training.
+   */
+  previewIntervalMs: count.default(0),
   /** Frame that previews show; absent: the first held-out one, else the first. */
   previewFrame: z.string().max(1024).optional(),
   /** Where the `.splats` file goes: written beside it under a temporary name, fsynced, renamed. */

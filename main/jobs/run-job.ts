@@ -1,4 +1,5 @@
 import { type ChildProcess, fork } from 'node:child_process';
+import { constants, setPriority } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import {
   HEARTBEAT_MS,
@@ -16,7 +17,8 @@ import {
   type WorkerMessage,
   workerMessageSchema,
 } from '../../contract/index.ts';
-import { explainExit } from './explain-exit.ts';
+import { type Audience, explainExit, explainReported } from './explain-exit.ts';
+import { countOomKills } from './oom-kills.ts';
 
 /** How long each step of the cancel ladder waits before the next: ask, SIGTERM, SIGKILL. */
 export interface CancelLadder {
@@ -45,6 +47,12 @@ export interface RunJobOptions {
   /** No message of any kind for this long: the worker is taken for hung and killed. */
   readonly silenceMs?: number;
   readonly ladder?: CancelLadder;
+  /** Resident set of the worker, about once a second. */
+  readonly onMemory?: (bytes: number) => void;
+  /** Whom failures advise: with options of commands, or without. Default `terminal`. */
+  readonly audience?: Audience;
+  /** Every other process goes first: a studio on the same cores stays smooth. Default false. */
+  readonly backgroundPriority?: boolean;
   /** The Node binary; the desktop shell, whose own binary is Electron's, passes the one it ships. */
   readonly nodePath?: string;
   readonly workerPath?: string;
@@ -54,6 +62,11 @@ export interface RunJobOptions {
 export interface RunningJob<K extends JobKind> {
   /** Settles exactly once, whatever happens to the worker. Rejects with a `LiftscopeError`. */
   readonly result: Promise<JobResultOf<K>>;
+  /**
+   * Asks a job that answers calls. Rejects with the job's refusal, with `cancelled` as soon as `signal` aborts, and with the
+   * reason of the job's end when it ends first. The answer is not checked.
+   */
+  call(call: unknown, signal?: AbortSignal): Promise<unknown>;
   /** First step of the ladder; later calls change nothing. */
   cancel(): void;
   /** SIGKILL now. */
@@ -69,6 +82,7 @@ const LADDERS: { readonly [K in JobKind]: CancelLadder } = {
   'render-splats': { askMs: 3000, terminateMs: 3000 },
   // Removes what it has half written.
   'generate-scene': { askMs: 10_000, terminateMs: 3000 },
+  'view-splats': { askMs: 3000, terminateMs: 3000 },
   bench: { askMs: 3000, terminateMs: 3000 },
   inspect: { askMs: 3000, terminateMs: 3000 },
 };
@@ -101,12 +115,15 @@ export function startJob<K extends JobKind>(
       code: 'bad-input',
       message: `The request for ${kind} is not valid: ${issue?.path.join('.') ?? ''}: ${issue?.message ?? 'unknown'}`,
     });
-    return { result: Promise.reject(failure), cancel: () => undefined, kill: () => undefined };
+    return neverStarted(failure);
   }
-  if (options.signal?.aborted === true) {
-    return { result: Promise.reject(cancelled()), cancel: () => undefined, kill: () => undefined };
-  }
+  if (options.signal?.aborted === true) return neverStarted(cancelled());
   return new Supervisor(kind, parsed.data as JobRequestOf<K>, options);
+}
+
+function neverStarted<K extends JobKind>(failure: LiftscopeError): RunningJob<K> {
+  const refuse = (): Promise<never> => Promise.reject(failure);
+  return { result: refuse(), call: refuse, cancel: () => undefined, kill: () => undefined };
 }
 
 function cancelled(): LiftscopeError {
@@ -125,7 +142,10 @@ class Supervisor<K extends JobKind> implements RunningJob<K> {
   private lastMessageAt = performance.now();
   private lastMemoryBytes: number | undefined;
   private nextSequence = 0;
+  private nextCall = 0;
+  private readonly calls = new Map<number, PromiseWithResolvers<unknown>>();
   private log = '';
+  private readonly oomKillsBefore = countOomKills();
   private ladderTimer: NodeJS.Timeout | undefined;
   private drainTimer: NodeJS.Timeout | undefined;
   private exitTimer: NodeJS.Timeout | undefined;
@@ -148,7 +168,11 @@ class Supervisor<K extends JobKind> implements RunningJob<K> {
       serialization: 'advanced',
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
     });
-    if (this.child.pid !== undefined) options.onSpawn?.(this.child.pid);
+    if (this.child.pid !== undefined) {
+      // Before its threads exist, which inherit it.
+      if (options.backgroundPriority === true) lowerPriority(this.child.pid);
+      options.onSpawn?.(this.child.pid);
+    }
     this.child.on('message', (raw) => this.receive(raw));
     this.child.stdout?.on('data', (chunk: Buffer) => this.keepLog(chunk));
     this.child.stderr?.on('data', (chunk: Buffer) => this.keepLog(chunk));
@@ -172,6 +196,22 @@ class Supervisor<K extends JobKind> implements RunningJob<K> {
     options.killSignal?.addEventListener('abort', this.onKill, { once: true });
     const job = { kind, request } as Extract<HostMessage, { type: 'start' }>['job'];
     this.send({ type: 'start', protocol: PROTOCOL_VERSION, job });
+  }
+
+  call(call: unknown, signal?: AbortSignal): Promise<unknown> {
+    if (signal?.aborted === true) return Promise.reject(callCancelled());
+    if (this.settled) return Promise.reject(this.reasonOfEnd());
+    const id = this.nextCall++;
+    const answer = Promise.withResolvers<unknown>();
+    this.calls.set(id, answer);
+    this.send({ type: 'call', id, call });
+    const abandon = (): void => {
+      this.send({ type: 'abandon', id });
+      this.calls.delete(id);
+      answer.reject(callCancelled());
+    };
+    signal?.addEventListener('abort', abandon, { once: true });
+    return answer.promise.finally(() => signal?.removeEventListener('abort', abandon));
   }
 
   cancel(): void {
@@ -215,8 +255,18 @@ class Supervisor<K extends JobKind> implements RunningJob<K> {
         return;
       case 'heartbeat':
         this.lastMemoryBytes = message.memoryBytes;
+        this.options.onMemory?.(message.memoryBytes);
         return;
       case 'pong':
+        return;
+      // An answer to a call that was given up meanwhile has nobody waiting for it.
+      case 'answer':
+        this.calls.get(message.id)?.resolve(message.answer);
+        this.calls.delete(message.id);
+        return;
+      case 'refusal':
+        this.calls.get(message.id)?.reject(new LiftscopeError(message.failure));
+        this.calls.delete(message.id);
         return;
       case 'event':
         if (message.sequence !== this.nextSequence || isSnapshot(message.event)) {
@@ -247,7 +297,7 @@ class Supervisor<K extends JobKind> implements RunningJob<K> {
         return;
       }
       case 'error':
-        this.fail(new LiftscopeError(message.failure));
+        this.fail(new LiftscopeError(explainReported(message.failure)));
         this.expectExit();
         return;
       default:
@@ -287,7 +337,10 @@ class Supervisor<K extends JobKind> implements RunningJob<K> {
       new LiftscopeError({
         code: 'not-responding',
         message: `The worker gave no sign of life for ${Math.round(silenceMs / 1000)} s and was ended.`,
-        hint: 'Start again with --resume; if it happens again, use fewer threads (--threads) or a smaller --scale.',
+        hint:
+          this.options.audience === 'studio'
+            ? 'If it happens again, import the capture at a smaller scale.'
+            : 'Start again with --resume; if it happens again, use fewer threads (--threads) or a smaller --scale.',
       }),
     );
     this.child.kill('SIGKILL');
@@ -297,6 +350,12 @@ class Supervisor<K extends JobKind> implements RunningJob<K> {
     const text = chunk.toString('utf8');
     this.log = (this.log + text).slice(-LOG_TAIL_CHARS);
     this.options.onLog?.(text);
+  }
+
+  /** What a call is told that the job did not live to answer. */
+  private reasonOfEnd(): LiftscopeError {
+    if (this.outcome !== undefined && 'error' in this.outcome) return this.outcome.error;
+    return new LiftscopeError({ code: 'cancelled', message: 'The worker has ended.' });
   }
 
   /** The first failure wins: what follows it is its consequence. */
@@ -320,11 +379,19 @@ class Supervisor<K extends JobKind> implements RunningJob<K> {
               signal,
               log: this.log,
               lastMemoryBytes: this.lastMemoryBytes,
+              ...this.oomKillsMeanwhile(),
+              audience: this.options.audience ?? 'terminal',
               resumable: this.kind === 'train-splats',
             }),
       );
     }
     this.finish();
+  }
+
+  private oomKillsMeanwhile(): { oomKills?: number } {
+    const now = countOomKills();
+    if (now === undefined || this.oomKillsBefore === undefined) return {};
+    return { oomKills: now - this.oomKillsBefore };
   }
 
   private finish(): void {
@@ -336,14 +403,29 @@ class Supervisor<K extends JobKind> implements RunningJob<K> {
     clearTimeout(this.exitTimer);
     this.options.signal?.removeEventListener('abort', this.onAbort);
     this.options.killSignal?.removeEventListener('abort', this.onKill);
+    for (const { reject } of this.calls.values()) reject(this.reasonOfEnd());
+    this.calls.clear();
     if (this.outcome === undefined) this.settle.reject(cancelled());
     else if ('result' in this.outcome) this.settle.resolve(this.outcome.result);
     else this.settle.reject(this.outcome.error);
   }
 }
 
+function callCancelled(): LiftscopeError {
+  return new LiftscopeError({ code: 'cancelled', message: 'The call was cancelled.' });
+}
+
+function lowerPriority(pid: number): void {
+  try {
+    setPriority(pid, constants.priority.PRIORITY_BELOW_NORMAL);
+  } catch {
+    // Not allowed here, or it has exited already: the job runs as well without.
+  }
+}
+
 function asFailure(error: unknown): LiftscopeError {
   if (error instanceof LiftscopeError) return error;
   const message = error instanceof Error ? error.message : String(error);
-  return new LiftscopeError({ code: 'internal', message: `The host failed while handling an event: ${message}` });
+  const failure = { code: 'internal', message: `The host failed while handling an event: ${message}` } as const;
+  return new LiftscopeError(explainReported(failure), { cause: error });
 }

@@ -11,6 +11,7 @@ const handlers: Handlers = {
   'render-splats': async (request, { signal }) =>
     unlessAborted(signal, (await import('../splats/index.ts')).renderSplats(request)),
   'generate-scene': async (request, context) => (await import('../scenes/index.ts')).generateScene(request, context),
+  'view-splats': async (request, context) => (await import('../view/index.ts')).viewSplats(request, context),
   bench: async (request, context) => (await import('../bench/index.ts')).runBenchmark(request, context),
   inspect: async (request, { signal }) => unlessAborted(signal, (await import('./inspect.ts')).inspect(request)),
 };
@@ -34,6 +35,8 @@ export async function runHandler(job: JobRequest, context: JobContext): Promise<
     case 'render-splats':
       return handlers[job.kind](job.request, context);
     case 'generate-scene':
+      return handlers[job.kind](job.request, context);
+    case 'view-splats':
       return handlers[job.kind](job.request, context);
     case 'bench':
       return handlers[job.kind](job.request, context);

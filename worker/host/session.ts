@@ -19,7 +19,15 @@ export interface JobContext {
   readonly signal: AbortSignal;
   /** Ordered events go out at once; of the snapshots (`preview`) only the newest waits for the host. */
   readonly emit: (event: JobEvent) => void;
+  /**
+   * Answers the host's calls from now on, in the order they came in and several at once if `answer` waits; calls that came
+   * before wait for this. A job that never calls this refuses every call when it ends. The signal aborts when the host has
+   * lost interest in the answer.
+   */
+  readonly answerCalls: (answer: CallAnswerer) => void;
 }
+
+export type CallAnswerer = (call: unknown, signal: AbortSignal) => Promise<unknown>;
 
 export type JobRunner = (job: JobRequest, context: JobContext) => Promise<unknown>;
 
@@ -47,6 +55,7 @@ export async function runSession(port: HostPort, runner: JobRunner): Promise<num
   const abort = new AbortController();
   const outbox = new Outbox(port, (error) => abort.abort(error));
   const session = Promise.withResolvers<number>();
+  const calls = new CallDesk(port);
   let started = false;
 
   const finish = async (message: WorkerMessage, exitCode: number): Promise<void> => {
@@ -67,7 +76,11 @@ export async function runSession(port: HostPort, runner: JobRunner): Promise<num
 
   const start = async (job: JobRequest): Promise<void> => {
     try {
-      const result = await runner(job, { signal: abort.signal, emit: (event) => outbox.emit(event) });
+      const result = await runner(job, {
+        signal: abort.signal,
+        emit: (event) => outbox.emit(event),
+        answerCalls: (answer) => calls.open(answer),
+      });
       await finish({ type: 'result', result }, 0);
     } catch (error) {
       await finish({ type: 'error', failure: describeError(error, abort.signal) }, 1);
@@ -110,6 +123,12 @@ export async function runSession(port: HostPort, runner: JobRunner): Promise<num
         return;
       case 'snapshot-taken':
         outbox.snapshotTaken();
+        return;
+      case 'call':
+        calls.take(message.id, message.call);
+        return;
+      case 'abandon':
+        calls.abandon(message.id);
         return;
       default:
         message satisfies never;
@@ -169,6 +188,62 @@ class Outbox {
     this.nextSnapshot = undefined;
     this.snapshotInFlight = true;
     this.port.send({ type: 'snapshot', event }).catch(() => undefined);
+  }
+}
+
+/** Calls that may wait for a job that does not answer yet. */
+const MAX_WAITING_CALLS = 1000;
+
+/** The call lane: every call is answered once, by what the job returns or by what it throws. */
+class CallDesk {
+  private readonly port: HostPort;
+  private answerer: CallAnswerer | undefined;
+  private waiting: { id: number; call: unknown }[] = [];
+  private readonly aborts = new Map<number, AbortController>();
+
+  constructor(port: HostPort) {
+    this.port = port;
+  }
+
+  open(answerer: CallAnswerer): void {
+    this.answerer = answerer;
+    for (const { id, call } of this.waiting.splice(0)) void this.answer(answerer, id, call);
+  }
+
+  take(id: number, call: unknown): void {
+    if (this.answerer !== undefined) {
+      void this.answer(this.answerer, id, call);
+    } else if (this.waiting.length < MAX_WAITING_CALLS) {
+      this.waiting.push({ id, call });
+    } else {
+      this.refuse(id, { code: 'not-responding', message: 'The job does not answer calls.' });
+    }
+  }
+
+  abandon(id: number): void {
+    const reason = new LiftscopeError({ code: 'cancelled', message: 'The call was cancelled.' });
+    this.aborts.get(id)?.abort(reason);
+    if (this.waiting.some((waiting) => waiting.id === id)) {
+      this.waiting = this.waiting.filter((waiting) => waiting.id !== id);
+      this.refuse(id, reason.toFailure());
+    }
+  }
+
+  private async answer(answerer: CallAnswerer, id: number, call: unknown): Promise<void> {
+    const abort = new AbortController();
+    this.aborts.set(id, abort);
+    try {
+      const answer = await answerer(call, abort.signal);
+      await this.port.send({ type: 'answer', id, answer });
+    } catch (error) {
+      this.refuse(id, describeError(error, abort.signal));
+    } finally {
+      this.aborts.delete(id);
+    }
+  }
+
+  private refuse(id: number, failure: Failure): void {
+    this.port.send({ type: 'refusal', id, failure }).catch(() => undefined);
   }
 }
 

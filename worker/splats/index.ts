@@ -1,6 +1,7 @@
+export { startBackend } from './backend.ts';
 export { readSplats, type SplatArrays, splatsHash, writeSplats } from './file.ts';
 export { evaluateSplats, renderSplats } from './jobs.ts';
 export { SplatModel } from './model.ts';
-export { type RenderedChannels, SplatRenderer } from './render.ts';
+export { type DepthRange, greyImage, type RenderedChannels, SplatRenderer } from './render.ts';
 export { viewOf } from './targets.ts';
 export { type TrainingContext, trainSplats } from './trainer.ts';

@@ -8,12 +8,12 @@ import type {
   RenderRequest,
   RenderResult,
 } from '../../contract/index.ts';
-import { type PlanarFloatImage, writeImage } from '../images/index.ts';
+import { writeImage } from '../images/index.ts';
 import type { ShDegree } from '../kernels/index.ts';
 import { startBackend } from './backend.ts';
 import { readSplats } from './file.ts';
 import { SplatModel } from './model.ts';
-import { type RenderedChannels, SplatRenderer } from './render.ts';
+import { greyImage, SplatRenderer } from './render.ts';
 import { viewOf } from './targets.ts';
 import { evaluateFrames, meanQuality } from './trainer.ts';
 
@@ -79,30 +79,11 @@ async function furtherQuality(
 export async function renderSplats(request: RenderRequest): Promise<RenderResult> {
   const view = viewOf(request.view);
   const { result: image, shared } = await withModel(request, async (renderer) =>
-    request.channel === 'colour' ? renderer.colour(view) : greyOf(await renderer.channels(view), request.channel),
+    request.channel === 'colour'
+      ? renderer.colour(view)
+      : greyImage(await renderer.channels(view), request.channel).image,
   );
   await mkdir(dirname(request.outputPath), { recursive: true });
   await writeImage(request.outputPath, image);
   return { outputPath: request.outputPath, width: image.width, height: image.height, ...shared };
-}
-
-/** Expected depth, nearest white, or alpha, as a grey image. Pixels that nothing covers are black. */
-function greyOf({ width, height, depth, alpha }: RenderedChannels, channel: 'depth' | 'alpha'): PlanarFloatImage {
-  const pixels = width * height;
-  const data = new Float32Array(3 * pixels);
-  const expected = Float32Array.from(depth, (value, i) => value / alpha[i]!);
-  let near = Infinity;
-  let far = 0;
-  for (let i = 0; i < pixels; i++) {
-    if (alpha[i]! < 0.5) continue;
-    near = Math.min(near, expected[i]!);
-    far = Math.max(far, expected[i]!);
-  }
-  for (let i = 0; i < pixels; i++) {
-    const value =
-      channel === 'alpha' ? alpha[i]! : alpha[i]! < 0.5 ? 0 : 1 - (expected[i]! - near) / Math.max(far - near, 1e-9);
-    data.fill(value, i, i + 1);
-    data[pixels + i] = data[2 * pixels + i] = value;
-  }
-  return { width, height, data };
 }

@@ -43,12 +43,16 @@ export class SplatRenderer {
     this.#buffers = new GrowingBuffers(backend, 'rendering');
   }
 
-  /** @param shDegree default all the model has. */
-  async colour(view: PinholeView, shDegree = this.#model.shDegree): Promise<PlanarFloatImage> {
+  /** @param shDegree default all the model has. @param background RGB behind everything. */
+  async colour(
+    view: PinholeView,
+    shDegree = this.#model.shDegree,
+    background: readonly [number, number, number] = [0, 0, 0],
+  ): Promise<PlanarFloatImage> {
     const picture = this.#prepare(view, shDegree);
     const { width, height } = picture;
     const rgb = this.#buffers.ensure('rgb', 12 * width * height);
-    this.#backend.run(blendForward, { ...picture, rgb, record: false });
+    this.#backend.run(blendForward, { ...picture, background, rgb, record: false });
     return { width, height, data: new Float32Array(await this.#backend.read(rgb, 0, 12 * width * height)) };
   }
 
@@ -86,6 +90,42 @@ export class SplatRenderer {
     this.#state.dispose();
     this.#buffers.dispose();
   }
+}
+
+/** Distances along the camera's axis. */
+export interface DepthRange {
+  readonly near: number;
+  readonly far: number;
+}
+
+/**
+ * Expected depth, near white and far black, or alpha, as a grey image. Pixels that are less than half covered have no depth
+ * and are black.
+ * @param range what to show as white and black; default the depths of the image.
+ */
+export function greyImage(
+  { width, height, depth, alpha }: RenderedChannels,
+  channel: 'depth' | 'alpha',
+  range?: DepthRange,
+): { image: PlanarFloatImage; range: DepthRange | undefined } {
+  const pixels = width * height;
+  const data = new Float32Array(3 * pixels);
+  const expected = Float32Array.from(depth, (value, i) => value / alpha[i]!);
+  let near = Infinity;
+  let far = 0;
+  for (let i = 0; i < pixels; i++) {
+    if (alpha[i]! < 0.5) continue;
+    near = Math.min(near, expected[i]!);
+    far = Math.max(far, expected[i]!);
+  }
+  const shown = range ?? (near <= far ? { near, far } : undefined);
+  if (shown !== undefined) ({ near, far } = shown);
+  for (let i = 0; i < pixels; i++) {
+    const value =
+      channel === 'alpha' ? alpha[i]! : alpha[i]! < 0.5 ? 0 : 1 - (expected[i]! - near) / Math.max(far - near, 1e-9);
+    data[i] = data[pixels + i] = data[2 * pixels + i] = value;
+  }
+  return { image: { width, height, data }, range: channel === 'depth' ? shown : undefined };
 }
 
 /** An exact copy has no finite PSNR, and JSON no infinity; 8-bit photos end far below this. */

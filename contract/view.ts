@@ -1,0 +1,155 @@
+/**
+ * The view worker (job kind `view-splats`): one process that keeps splat models in memory and answers calls until it is
+ * told to stop. Calls and answers travel in the call lane of the job protocol (jobs.ts); the host's client is main/jobs.
+ */
+import { z } from 'zod';
+import { computeOptionsSchema, pinholeViewSchema } from './training.ts';
+
+const finite = z.number();
+const count = z.int().min(0);
+const path = z.string().min(1).max(4096);
+const vector3 = z.tuple([finite, finite, finite]);
+
+/** Most pixels of one view: 16 megapixels, 256 MB of working memory. */
+const MAX_VIEW_PIXELS = 16_777_216;
+
+export const viewSplatsRequestSchema = computeOptionsSchema.extend({
+  /** Models beyond this are dropped, least recently shown first; the one in use always stays. */
+  modelBudgetBytes: count.default(1_500_000_000),
+});
+export type ViewSplatsRequest = z.infer<typeof viewSplatsRequestSchema>;
+
+/** What the session did before it was told to stop. */
+export const viewSplatsResultSchema = z.object({ calls: count, peakMemoryBytes: count });
+export type ViewSplatsResult = z.infer<typeof viewSplatsResultSchema>;
+
+/** `rgba`: rows of 8-bit RGBA, alpha 255. */
+const viewFormatSchema = z.enum(['jpeg', 'webp', 'png', 'rgba']);
+export type ViewFormat = z.infer<typeof viewFormatSchema>;
+
+const unit = z.number().min(0).max(1);
+const rangeSchema = z.object({ near: z.number().min(0), far: z.number().positive() }).refine((r) => r.far > r.near, {
+  error: 'far must be greater than near',
+});
+
+/** A pinhole view of at most 16 megapixels. */
+const viewCameraSchema = pinholeViewSchema.refine((view) => view.width * view.height <= MAX_VIEW_PIXELS, {
+  error: `a view has at most ${MAX_VIEW_PIXELS} pixels`,
+});
+
+export const viewRenderCallSchema = z.object({
+  kind: z.literal('render'),
+  /** A `.splats` file. */
+  splatsPath: path,
+  view: viewCameraSchema,
+  /**
+   * `residual`: mean absolute difference of the channels to `photoPath`, white at `residualFull`. `depth`: expected depth,
+   * near white, far black; pixels that are less than half covered are black.
+   */
+  channel: z.enum(['colour', 'depth', 'alpha', 'residual']).default('colour'),
+  /**
+   * `rest`: exact, what `render-splats` writes. `moving`: as coarse as it takes to keep up; the answer is smaller than the
+   * view (a whole fraction of it, same aspect up to a pixel) and is meant to be stretched to its size.
+   */
+  quality: z.enum(['moving', 'rest']).default('rest'),
+  /** RGB in [0, 1] behind everything; `colour` only. */
+  background: z.tuple([unit, unit, unit]).default([0, 0, 0]),
+  /** For `residual`: the photo that the view belongs to. One of another size is resized to the view. */
+  photoPath: path.optional(),
+  /** Difference shown as white, 0 to 1. */
+  residualFull: z.number().gt(0).max(1).default(0.25),
+  /** Depths shown as white and black; absent: those found in the image. */
+  depthRange: rangeSchema.optional(),
+  format: viewFormatSchema.default('jpeg'),
+  /** Of `jpeg` and `webp`. */
+  encodeQuality: z.int().min(1).max(100).default(85),
+});
+
+export const viewRenderAnswerSchema = z.object({
+  bytes: z.instanceof(Uint8Array),
+  format: viewFormatSchema,
+  /** Pixels of the image. */
+  width: count,
+  height: count,
+  /** Time in the worker: all of it, and drawing alone (loading and encoding left out). */
+  totalMs: z.number(),
+  drawMs: z.number(),
+  /** What was handed to the rasteriser, merged ones counted once. */
+  gaussians: count,
+  /** Of `depth`: distances shown as white and black. Absent when nothing is covered. */
+  depthRange: z.object({ near: z.number(), far: z.number() }).optional(),
+});
+export type ViewRenderAnswer = z.infer<typeof viewRenderAnswerSchema>;
+
+export const viewPickCallSchema = z.object({
+  kind: z.literal('pick'),
+  splatsPath: path,
+  view: viewCameraSchema,
+  /** Pixels; the centre of the first one is (0.5, 0.5). */
+  x: finite,
+  y: finite,
+});
+
+export const viewPickAnswerSchema = z
+  .object({
+    /** The one with the largest blending weight at the pixel: its index in the file. */
+    gaussian: count,
+    /** Its weight, and the pixel's coverage, 0 to 1. */
+    weight: z.number(),
+    alpha: z.number(),
+    /** Distance of the Gaussian along the camera's axis, and the point of the pixel's ray at that distance, in the world. */
+    depth: z.number(),
+    position: vector3,
+    /** Centre of the Gaussian in the world. */
+    mean: vector3,
+  })
+  .nullable();
+/** Null where nothing is drawn. */
+export type ViewPickAnswer = z.infer<typeof viewPickAnswerSchema>;
+
+export const viewInfoCallSchema = z.object({ kind: z.literal('info'), splatsPath: path });
+
+export const viewInfoAnswerSchema = z.object({
+  count,
+  shDegree: count,
+  /** Of the file. */
+  sizeBytes: count,
+  /** Box that holds the middle 98 % of the means along each axis. */
+  bounds: z.object({ min: vector3, max: vector3 }),
+  generator: z.string().optional(),
+  iterations: count.optional(),
+  /** How long reading and preparing the model took; 0 when it was in memory. */
+  loadMs: z.number(),
+});
+export type ViewInfoAnswer = z.infer<typeof viewInfoAnswerSchema>;
+
+export const viewThumbnailCallSchema = z.object({
+  kind: z.literal('thumbnail'),
+  splatsPath: path,
+  /** Absent: from outside, so that the bounds fill the image. */
+  view: viewCameraSchema.optional(),
+  width: z.int().min(16).max(1024).default(256),
+  height: z.int().min(16).max(1024).default(256),
+  format: viewFormatSchema.default('webp'),
+});
+
+/** One question to the view worker. */
+export const viewCallSchema = z.discriminatedUnion('kind', [
+  viewRenderCallSchema,
+  viewPickCallSchema,
+  viewInfoCallSchema,
+  viewThumbnailCallSchema,
+]);
+export type ViewCall = z.infer<typeof viewCallSchema>;
+export type ViewRenderCall = z.infer<typeof viewRenderCallSchema>;
+export type ViewPickCall = z.infer<typeof viewPickCallSchema>;
+export type ViewThumbnailCall = z.infer<typeof viewThumbnailCallSchema>;
+
+/** Answer of each call, by its kind. */
+export const viewAnswerSchemas = {
+  render: viewRenderAnswerSchema,
+  pick: viewPickAnswerSchema,
+  info: viewInfoAnswerSchema,
+  thumbnail: viewRenderAnswerSchema,
+} as const;
+export type ViewAnswer<K extends ViewCall['kind'] = ViewCall['kind']> = z.infer<(typeof viewAnswerSchemas)[K]>;

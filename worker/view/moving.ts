@@ -1,0 +1,67 @@
+/** Pictures of a moving camera: fewer pixels, fewer Gaussians, colours without view dependence. */
+import type { Backend } from '../compute/index.ts';
+import type { PinholeView } from '../kernels/index.ts';
+import { SplatModel, SplatRenderer } from '../splats/index.ts';
+import type { SplatBlocks } from './blocks.ts';
+import { GROUP_FLOATS, GROUPS } from './merge.ts';
+import { Staging, select } from './selection.ts';
+
+/** A moving picture has at most this many pixels. */
+const MOVING_PIXELS = 240_000;
+/** Gaussians that two cores project, sort and blend well within a fifth of a second. */
+const MOVING_GAUSSIANS = 180_000;
+
+/** The same camera with an image of 1 / n of the size (rounded), n = 1 where the size allows it. */
+export function reducedView(view: PinholeView, pixels = MOVING_PIXELS): PinholeView {
+  const divisor = Math.max(1, Math.ceil(Math.sqrt((view.widthPixels * view.heightPixels) / pixels)));
+  const widthPixels = Math.max(1, Math.round(view.widthPixels / divisor));
+  const heightPixels = Math.max(1, Math.round(view.heightPixels / divisor));
+  const x = widthPixels / view.widthPixels;
+  const y = heightPixels / view.heightPixels;
+  return {
+    ...view,
+    ...{ widthPixels, heightPixels, fx: view.fx * x, fy: view.fy * y, cx: view.cx * x, cy: view.cy * y },
+  };
+}
+
+/** Draws selections of blocks; its device memory is that of the largest selection so far, whatever the model's size. */
+export class MovingRenderer {
+  readonly #backend: Backend;
+  readonly #staging = new Staging();
+  #stage: { model: SplatModel; renderer: SplatRenderer } | undefined;
+
+  constructor(backend: Backend) {
+    this.#backend = backend;
+  }
+
+  /** The renderer, holding what `view` sees of the model, and how many Gaussians that is. */
+  prepare(
+    model: SplatBlocks,
+    view: PinholeView,
+    budget = MOVING_GAUSSIANS,
+  ): { renderer: SplatRenderer; gaussians: number } {
+    const selection = select(model, view, budget);
+    const arrays = this.#staging.fill(model, selection);
+    const stage = this.#ensure(selection.count);
+    for (const group of GROUPS) {
+      const used = arrays[group].subarray(0, selection.count * GROUP_FLOATS[group]);
+      this.#backend.write(stage.model.parameters[group], used);
+    }
+    stage.model.count = selection.count;
+    return { renderer: stage.renderer, gaussians: selection.count };
+  }
+
+  #ensure(count: number): { model: SplatModel; renderer: SplatRenderer } {
+    if (this.#stage !== undefined && this.#stage.model.capacity >= count) return this.#stage;
+    this.dispose();
+    const model = new SplatModel(this.#backend, Math.ceil(Math.max(count, 4096) * 1.25), 0, { trainable: false });
+    this.#stage = { model, renderer: new SplatRenderer(this.#backend, model) };
+    return this.#stage;
+  }
+
+  dispose(): void {
+    this.#stage?.renderer.dispose();
+    this.#stage?.model.dispose();
+    this.#stage = undefined;
+  }
+}

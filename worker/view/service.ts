@@ -1,0 +1,182 @@
+/** Answers the calls of the view session, one at a time. */
+import {
+  LiftscopeError,
+  type ViewAnswer,
+  type ViewCall,
+  type ViewInfoAnswer,
+  type ViewPickCall,
+  type ViewRenderAnswer,
+  type ViewRenderCall,
+  type ViewThumbnailCall,
+  viewCallSchema,
+} from '../../contract/index.ts';
+import type { Backend } from '../compute/index.ts';
+import type { PlanarFloatImage } from '../images/index.ts';
+import type { PinholeView } from '../kernels/index.ts';
+import { type DepthRange, greyImage, type SplatRenderer, viewOf } from '../splats/index.ts';
+import { ModelCache, type ViewModel } from './models.ts';
+import { MovingRenderer, reducedView } from './moving.ts';
+import { pickAt } from './pick.ts';
+import { encodePicture, photoAt, residualImage } from './picture.ts';
+
+/** A thumbnail may take a little longer than a moving picture. */
+const THUMBNAIL_GAUSSIANS = 400_000;
+
+export class ViewService {
+  calls = 0;
+  readonly #models: ModelCache;
+  readonly #moving: MovingRenderer;
+  #queue: Promise<unknown> = Promise.resolve();
+
+  constructor(backend: Backend, modelBudgetBytes: number) {
+    this.#models = new ModelCache(backend, modelBudgetBytes);
+    this.#moving = new MovingRenderer(backend);
+  }
+
+  /** Calls wait for their turn; one whose signal aborts before it is skipped. @throws LiftscopeError, ImageFileError */
+  answer(raw: unknown, signal: AbortSignal): Promise<ViewAnswer> {
+    const parsed = viewCallSchema.safeParse(raw);
+    if (!parsed.success) {
+      const issue = parsed.error.issues[0];
+      const message = `The view call is not valid: ${issue?.path.join('.') ?? ''}: ${issue?.message ?? 'unknown'}`;
+      return Promise.reject(new LiftscopeError({ code: 'bad-input', message }));
+    }
+    const answer = this.#queue.then(() => {
+      signal.throwIfAborted();
+      this.calls += 1;
+      return this.#dispatch(parsed.data, signal);
+    });
+    this.#queue = answer.catch(() => undefined);
+    return answer;
+  }
+
+  #dispatch(call: ViewCall, signal: AbortSignal): Promise<ViewAnswer> {
+    switch (call.kind) {
+      case 'render':
+        return this.#render(call, signal);
+      case 'pick':
+        return this.#pick(call);
+      case 'info':
+        return this.#info(call.splatsPath);
+      case 'thumbnail':
+        return this.#thumbnail(call);
+      default:
+        return call satisfies never;
+    }
+  }
+
+  async #render(call: ViewRenderCall, signal: AbortSignal): Promise<ViewRenderAnswer> {
+    const startedAt = performance.now();
+    const { model } = await this.#models.get(call.splatsPath);
+    const full = viewOf(call.view);
+    const moving = call.quality === 'moving';
+    const view = moving ? reducedView(full) : full;
+    signal.throwIfAborted();
+    const drawnAt = performance.now();
+    const { renderer, gaussians } = moving
+      ? this.#moving.prepare(model.blocks, view)
+      : { renderer: model.renderer, gaussians: model.header.count };
+    const { image, range } = await draw(renderer, view, call);
+    const drawMs = performance.now() - drawnAt;
+    return {
+      bytes: await encodePicture(image, call.format, call.encodeQuality),
+      ...{ format: call.format, width: image.width, height: image.height },
+      ...{ totalMs: performance.now() - startedAt, drawMs, gaussians },
+      ...(range !== undefined && { depthRange: range }),
+    };
+  }
+
+  async #pick({ splatsPath, view, x, y }: ViewPickCall): Promise<ViewAnswer<'pick'>> {
+    const { model } = await this.#models.get(splatsPath);
+    return pickAt(model.blocks, viewOf(view), x, y);
+  }
+
+  async #info(splatsPath: string): Promise<ViewInfoAnswer> {
+    const { model, loaded } = await this.#models.get(splatsPath);
+    const { header, grid, fileBytes, loadMs } = model;
+    return {
+      ...{ count: header.count, shDegree: header.shDegree, sizeBytes: fileBytes },
+      bounds: { min: [...grid.min], max: [...grid.max] },
+      ...(header.generator !== undefined && { generator: header.generator }),
+      ...(header.iterations !== undefined && { iterations: header.iterations }),
+      loadMs: loaded ? loadMs : 0,
+    };
+  }
+
+  async #thumbnail(call: ViewThumbnailCall): Promise<ViewRenderAnswer> {
+    const startedAt = performance.now();
+    const { model } = await this.#models.get(call.splatsPath);
+    const { width, height, format } = call;
+    const view = call.view === undefined ? viewFromOutside(model, width, height) : fitted(viewOf(call.view), call);
+    const drawnAt = performance.now();
+    const { renderer, gaussians } = this.#moving.prepare(model.blocks, view, THUMBNAIL_GAUSSIANS);
+    const image = await renderer.colour(view);
+    const drawMs = performance.now() - drawnAt;
+    const bytes = await encodePicture(image, format, 80);
+    return { bytes, format, width, height, drawMs, totalMs: performance.now() - startedAt, gaussians };
+  }
+
+  dispose(): void {
+    this.#moving.dispose();
+    this.#models.dispose();
+  }
+}
+
+async function draw(
+  renderer: SplatRenderer,
+  view: PinholeView,
+  call: ViewRenderCall,
+): Promise<{ image: PlanarFloatImage; range?: DepthRange | undefined }> {
+  switch (call.channel) {
+    case 'colour':
+      return { image: await renderer.colour(view, undefined, call.background) };
+    case 'depth':
+    case 'alpha':
+      return greyImage(await renderer.channels(view), call.channel, call.depthRange);
+    case 'residual': {
+      if (call.photoPath === undefined) {
+        throw new LiftscopeError({ code: 'bad-input', message: 'A residual needs the photo to compare with.' });
+      }
+      const image = await renderer.colour(view);
+      return {
+        image: residualImage(image, await photoAt(call.photoPath, image.width, image.height), call.residualFull),
+      };
+    }
+    default:
+      return call.channel satisfies never;
+  }
+}
+
+/** The middle of `view` at another size and aspect: nothing is stretched, what does not fit is cut off. */
+function fitted(view: PinholeView, size: { readonly width: number; readonly height: number }): PinholeView {
+  const scale = Math.max(size.width / view.widthPixels, size.height / view.heightPixels);
+  return {
+    ...view,
+    ...{ widthPixels: size.width, heightPixels: size.height, fx: view.fx * scale, fy: view.fy * scale },
+    cx: (view.cx - view.widthPixels / 2) * scale + size.width / 2,
+    cy: (view.cy - view.heightPixels / 2) * scale + size.height / 2,
+  };
+}
+
+/** Half the field of view of the camera that looks at a model from outside, radians. */
+const HALF_FIELD = 0.4;
+
+/** From a little above (y points down), far enough for the ball around the bounds to fit. */
+function viewFromOutside({ grid }: ViewModel, widthPixels: number, heightPixels: number): PinholeView {
+  const centre = grid.min.map((low, k) => 0.5 * (low + grid.max[k]!));
+  const radius = 0.5 * Math.hypot(...grid.max.map((high, k) => high - grid.min[k]!));
+  const distance = radius / Math.sin(HALF_FIELD);
+  const focal = Math.min(widthPixels, heightPixels) / 2 / Math.tan(HALF_FIELD);
+  const [yaw, pitch] = [0.6, 0.35];
+  const forward = [Math.sin(yaw) * Math.cos(pitch), Math.sin(pitch), Math.cos(yaw) * Math.cos(pitch)];
+  const right = [Math.cos(yaw), 0, -Math.sin(yaw)];
+  const down = [-Math.sin(yaw) * Math.sin(pitch), Math.cos(pitch), -Math.cos(yaw) * Math.sin(pitch)];
+  const row = (axis: number[], offset: number) => [
+    ...axis,
+    offset - axis.reduce((sum, value, k) => sum + value * centre[k]!, 0),
+  ];
+  return {
+    ...{ widthPixels, heightPixels, fx: focal, fy: focal, cx: widthPixels / 2, cy: heightPixels / 2 },
+    cameraFromWorld: [...row(right, 0), ...row(down, 0), ...row(forward, Math.max(distance, 1e-3))],
+  };
+}
