@@ -4,6 +4,7 @@ export * from './edits.ts';
 export * from './events.ts';
 export * from './frame.ts';
 export * from './jobs.ts';
+export * from './lifting.ts';
 export * from './masks.ts';
 export * from './objects.ts';
 export * from './rle.ts';

@@ -40,7 +40,7 @@ export const pinholeViewSchema = z.object({
 export type PinholeView = z.infer<typeof pinholeViewSchema>;
 
 /** One photo: upright 8-bit RGB of exactly `width` x `height` at `imagePath`. */
-const trainingFrameSchema = pinholeViewSchema.extend({
+export const trainingFrameSchema = pinholeViewSchema.extend({
   name: z.string().min(1).max(1024),
   imagePath: path,
   role: z.enum(['train', 'holdout']),
@@ -100,7 +100,7 @@ export type TrainingParameters = z.infer<typeof trainingParametersSchema>;
 
 export const backendChoiceSchema = z.enum(['auto', 'wasm', 'webgpu']);
 export type BackendChoice = z.infer<typeof backendChoiceSchema>;
-const backendNameSchema = z.enum(['wasm', 'webgpu']);
+export const backendNameSchema = z.enum(['wasm', 'webgpu']);
 export type BackendName = z.infer<typeof backendNameSchema>;
 
 /** How a compute job may use the machine; shared by every job kind that computes. */

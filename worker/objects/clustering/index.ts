@@ -1,6 +1,6 @@
 /** @public door of worker/objects/clustering */
 export { PointsError } from '../../kernels/index.ts';
-export type { ClusterSelection, FlatClusters, SelectionOptions } from './condensed-tree.ts';
+export { type ClusterSelection, type FlatClusters, type SelectionOptions, selectClusters } from './condensed-tree.ts';
 export { type DbscanOptions, dbscan } from './dbscan.ts';
 export { type HdbscanOptions, hdbscan } from './hdbscan.ts';
 export { type MeanShiftOptions, type MeanShiftResult, meanShift } from './mean-shift.ts';

@@ -1,0 +1,184 @@
+/** From samples of a rendered embedding to objects (methods 2.2). */
+import type { WasmBackend } from '../../compute/index.ts';
+import { dbscan, meanShift, mutualReachabilityTree, selectClusters } from '../clustering/index.ts';
+
+/** How samples become clusters. Distances of DBSCAN and MeanShift are in units of the rescaled embedding, [0, 1] per dimension. */
+export type ClusterMethod =
+  | { readonly kind: 'hdbscan'; readonly minSamples: number; readonly minClusterSizes: readonly number[] }
+  | { readonly kind: 'dbscan'; readonly epsilons: readonly number[]; readonly minSamples: number }
+  | { readonly kind: 'mean-shift'; readonly bandwidths: readonly number[] };
+
+/** One clustering of the sweep. */
+export interface EmbeddingClusters {
+  /** The value that was swept: min_cluster_size, epsilon or bandwidth. */
+  readonly value: number;
+  readonly clusters: number;
+  /** [clusters, D] in the embedding's own units, weighted by membership. */
+  readonly centroids: Float32Array;
+  /** [clusters] samples. */
+  readonly sizes: Uint32Array;
+  readonly noiseShare: number;
+}
+
+/** Samples beyond this many standard deviations from the mean in any dimension are left out. */
+const OUTLIER_SIGMAS = 3;
+/** The released program's sweep counts per this many points. */
+const SWEEP_POINTS = 50_000;
+/** Quadratic methods get at most this many samples. */
+const QUADRATIC_SAMPLES = 10_000;
+
+/** min_cluster_size 10, 20 … 190 per 50,000 points, for `points` points. */
+export function clusterSizeSweep(points: number, from = 10, to = 190, step = 10): number[] {
+  const sizes: number[] = [];
+  for (let size = from; size <= to; size += step) {
+    sizes.push(Math.max(2, Math.round((size * points) / SWEEP_POINTS)));
+  }
+  return [...new Set(sizes)];
+}
+
+/** Indices of the samples that lie within 3 sigma of the mean in every dimension. @param samples [n, D] */
+export function withinSigmas(samples: Float32Array, dimensions: number, sigmas = OUTLIER_SIGMAS): number[] {
+  const count = samples.length / dimensions;
+  const kept = Array.from({ length: count }, (_, i) => i);
+  if (count === 0) return kept;
+  const mean = new Float64Array(dimensions);
+  const square = new Float64Array(dimensions);
+  for (let i = 0; i < count; i++) for (let d = 0; d < dimensions; d++) mean[d]! += samples[i * dimensions + d]! / count;
+  for (let i = 0; i < count; i++) {
+    for (let d = 0; d < dimensions; d++) square[d]! += (samples[i * dimensions + d]! - mean[d]!) ** 2 / count;
+  }
+  return kept.filter((i) => {
+    for (let d = 0; d < dimensions; d++) {
+      // A dimension without spread puts nobody out.
+      const off = Math.abs(samples[i * dimensions + d]! - mean[d]!);
+      if (off > sigmas * Math.sqrt(square[d]!) && square[d]! > 0) return false;
+    }
+    return true;
+  });
+}
+
+/** [n, D] float32 scaled to [0, 1] per dimension; one without range becomes 0. */
+export function rescaled(samples: Float32Array, dimensions: number): Float32Array {
+  const low = new Float64Array(dimensions).fill(Infinity);
+  const high = new Float64Array(dimensions).fill(-Infinity);
+  for (let i = 0; i < samples.length; i++) {
+    const d = i % dimensions;
+    low[d] = Math.min(low[d]!, samples[i]!);
+    high[d] = Math.max(high[d]!, samples[i]!);
+  }
+  return samples.map((value, i) => {
+    const d = i % dimensions;
+    return high[d]! > low[d]! ? (value - low[d]!) / (high[d]! - low[d]!) : 0;
+  });
+}
+
+/**
+ * Every clustering of the sweep. HDBSCAN's spanning tree does not depend on min_cluster_size, so the whole sweep costs one tree.
+ * @param samples [n, D] finite; of one class
+ * @throws PointsError, RangeError, OutOfMemoryError, the signal's reason
+ */
+export async function clusterEmbedding(
+  backend: WasmBackend,
+  samples: Float32Array,
+  dimensions: number,
+  method: ClusterMethod,
+  signal?: AbortSignal,
+): Promise<EmbeddingClusters[]> {
+  let kept = withinSigmas(samples, dimensions);
+  if (method.kind !== 'hdbscan' && kept.length > QUADRATIC_SAMPLES) {
+    const stride = kept.length / QUADRATIC_SAMPLES;
+    kept = Array.from({ length: QUADRATIC_SAMPLES }, (_, i) => kept[Math.floor(i * stride)]!);
+  }
+  if (kept.length < 2) return [];
+  const points = new Float32Array(kept.length * dimensions);
+  for (const [to, from] of kept.entries()) {
+    points.set(samples.subarray(from * dimensions, (from + 1) * dimensions), to * dimensions);
+  }
+  const scaled = rescaled(points, dimensions);
+  const summary = (value: number, labels: Int32Array, weights?: Float64Array) =>
+    centroidsOf(value, points, dimensions, labels, weights);
+  switch (method.kind) {
+    case 'hdbscan': {
+      const minSamples = Math.min(method.minSamples, kept.length - 1);
+      const tree = await mutualReachabilityTree(backend, scaled, dimensions, {
+        minSamples,
+        ...(signal === undefined ? {} : { signal }),
+      });
+      return method.minClusterSizes.map((minClusterSize) => {
+        const { labels, probabilities } = selectClusters(tree, kept.length, {
+          minClusterSize,
+          selection: 'eom',
+          allowSingleCluster: true,
+          selectionEpsilon: 0,
+        });
+        return summary(minClusterSize, labels, probabilities);
+      });
+    }
+    case 'dbscan':
+      return method.epsilons.map((epsilon) =>
+        summary(epsilon, dbscan(scaled, dimensions, { epsilon, minSamples: method.minSamples })),
+      );
+    case 'mean-shift':
+      return method.bandwidths.map((bandwidth) =>
+        summary(bandwidth, meanShift(scaled, dimensions, { bandwidth }).labels),
+      );
+    default:
+      return method satisfies never;
+  }
+}
+
+function centroidsOf(
+  value: number,
+  points: Float32Array,
+  dimensions: number,
+  labels: Int32Array,
+  weights?: Float64Array,
+): EmbeddingClusters {
+  const clusters = labels.reduce((most, label) => Math.max(most, label + 1), 0);
+  const sums = new Float64Array(clusters * dimensions);
+  const total = new Float64Array(clusters);
+  const sizes = new Uint32Array(clusters);
+  let noise = 0;
+  for (let i = 0; i < labels.length; i++) {
+    const cluster = labels[i]!;
+    if (cluster < 0) {
+      noise++;
+      continue;
+    }
+    const weight = weights?.[i] ?? 1;
+    total[cluster]! += weight;
+    sizes[cluster]!++;
+    for (let d = 0; d < dimensions; d++) sums[cluster * dimensions + d]! += weight * points[i * dimensions + d]!;
+  }
+  const centroids = Float32Array.from(sums, (sum, at) => sum / total[Math.floor(at / dimensions)]!);
+  return { value, clusters, centroids, sizes, noiseShare: noise / Math.max(1, labels.length) };
+}
+
+/** Nearest centroid of each vector, from 1; 0 for all when there is none. Noise is nobody's fate here. @param vectors [n, D] */
+export function nearestCentroids(
+  vectors: Float32Array,
+  dimensions: number,
+  centroids: Float32Array,
+): { nearest: Uint32Array; squaredDistance: Float32Array; squaredRunnerUp: Float32Array } {
+  const count = vectors.length / dimensions;
+  const clusters = centroids.length / dimensions;
+  const nearest = new Uint32Array(count);
+  const squaredDistance = new Float32Array(count).fill(Infinity);
+  const squaredRunnerUp = new Float32Array(count).fill(Infinity);
+  for (let i = 0; i < count; i++) {
+    let [best, first, second] = [0, Infinity, Infinity];
+    for (let k = 0; k < clusters; k++) {
+      let squared = 0;
+      for (let d = 0; d < dimensions; d++) {
+        const off = vectors[i * dimensions + d]! - centroids[k * dimensions + d]!;
+        squared += off * off;
+      }
+      if (squared < first) [best, first, second] = [k + 1, squared, first];
+      else if (squared < second) second = squared;
+    }
+    nearest[i] = best;
+    squaredDistance[i] = first;
+    squaredRunnerUp[i] = second;
+  }
+  return { nearest, squaredDistance, squaredRunnerUp };
+}
