@@ -5,12 +5,13 @@
  */
 
 /** Gaussians that stay together: the update skips blocks of 4, and a run of blocks is what the hardware prefetches. */
-const CHUNK = 64;
+const CHUNK = 32;
 /**
- * Chunks are dealt to this many decks, one after the other, and the decks laid end to end. A thread takes a contiguous
- * range of memory: without dealing it would get one side of the scene, and one thread might see nothing of a view.
+ * Chunks are dealt to 2^this decks, one after the other, and the decks laid end to end in bit-reversed order. A thread takes
+ * a contiguous range of memory: so each of two threads gets every second chunk, each of four every fourth, where without
+ * dealing one thread might see nothing of a view.
  */
-const DECKS = 32;
+const DECK_BITS = 6;
 /** Bits per axis of the Morton code. */
 const BITS = 10;
 const MASK = 2 ** BITS - 1;
@@ -80,12 +81,18 @@ function deal(sorted: Uint32Array): Uint32Array {
   const whole = Math.floor(sorted.length / CHUNK);
   const dealt = new Uint32Array(sorted.length);
   let at = 0;
-  for (let deck = 0; deck < DECKS; deck++) {
-    for (let chunk = deck; chunk < whole; chunk += DECKS) {
+  for (let place = 0; place < 2 ** DECK_BITS; place++) {
+    for (let chunk = reversedBits(place, DECK_BITS); chunk < whole; chunk += 2 ** DECK_BITS) {
       dealt.set(sorted.subarray(chunk * CHUNK, (chunk + 1) * CHUNK), at);
       at += CHUNK;
     }
   }
   dealt.set(sorted.subarray(whole * CHUNK), at);
   return dealt;
+}
+
+function reversedBits(value: number, bits: number): number {
+  let reversed = 0;
+  for (let bit = 0; bit < bits; bit++) reversed |= ((value >> bit) & 1) << (bits - 1 - bit);
+  return reversed;
 }
