@@ -25,7 +25,9 @@ export class ImageError extends Error {
   override readonly name = 'ImageError';
 }
 
-const magics: readonly (readonly [string, (head: Buffer) => boolean])[] = [
+export type ImageFormat = 'jpeg' | 'png' | 'webp' | 'tiff' | 'gif' | 'avif';
+
+const magics: readonly (readonly [ImageFormat, (head: Buffer) => boolean])[] = [
   ['jpeg', (head) => head.subarray(0, 3).equals(Buffer.from([0xff, 0xd8, 0xff]))],
   ['png', (head) => head.subarray(0, 8).equals(Buffer.from([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]))],
   ['webp', (head) => head.toString('latin1', 0, 4) === 'RIFF' && head.toString('latin1', 8, 12) === 'WEBP'],
@@ -34,13 +36,18 @@ const magics: readonly (readonly [string, (head: Buffer) => boolean])[] = [
   ['avif', (head) => head.toString('latin1', 4, 12) === 'ftypavif'],
 ];
 
+/** Format of an image file by its first 16 bytes; undefined for every other file, whatever it is called. */
+export function imageFormatOf(head: Buffer): ImageFormat | undefined {
+  return magics.find(([, matches]) => matches(head))?.[0];
+}
+
 /** Other formats that sharp could open (SVG among them) run code of their own on hostile files: they stay out. */
 async function assertKnownFormat(path: string): Promise<void> {
   const { handle } = await openRegularFile(path);
   try {
     const head = Buffer.alloc(16);
     await handle.read(head, 0, 16, 0);
-    if (!magics.some(([, matches]) => matches(head))) {
+    if (imageFormatOf(head) === undefined) {
       throw new ImageError(`is not one of ${magics.map(([name]) => name).join(', ')}`);
     }
   } finally {

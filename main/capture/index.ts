@@ -3,6 +3,7 @@
  */
 export type { FrameImage, ImportedCapture, OrientationRule, ReprojectionCheck } from './assemble.ts';
 export { CaptureError, type CaptureErrorCode } from './errors.ts';
+export { decodeMask, type ImageFormat, imageFormatOf } from './images.ts';
 export {
   type DetectedCapture,
   detectCapture,
