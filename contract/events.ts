@@ -11,6 +11,7 @@ export const failureCodeSchema = z.enum([
   'not-found',
   'cancelled',
   'out-of-memory',
+  'disk-full',
   'crashed',
   'killed',
   'not-responding',

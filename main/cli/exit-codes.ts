@@ -21,6 +21,7 @@ export function exitCodeOf(code: FailureCode): number {
     case 'crashed':
     case 'killed':
     case 'out-of-memory':
+    case 'disk-full':
     case 'not-responding':
       return 5;
     case 'no-backend':
@@ -38,7 +39,7 @@ Exit codes:
   2  wrong usage
   3  bad input: a capture, project or file that is missing, damaged or of a newer version
   4  cancelled (Ctrl-C); a training has written a checkpoint, unless Ctrl-C was pressed twice
-  5  the worker process crashed, was killed, ran out of memory or hung
+  5  the worker process crashed, was killed, ran out of memory or disk space, or hung
   6  this machine lacks something: Node 24, or the backend that was asked for
 
 With --json, stdout holds exactly one JSON document, also for a failure: {"error": {"code", "message", "hint"}}.

@@ -1,5 +1,8 @@
 import { totalmem } from 'node:os';
-import { LiftscopeError } from '../../contract/index.ts';
+import { type Failure, LiftscopeError } from '../../contract/index.ts';
+
+/** Whom a failure advises: someone at a command line, with its options, or someone in the studio, with its buttons. */
+export type Audience = 'terminal' | 'studio';
 
 export interface WorkerExit {
   readonly code: number | null;
@@ -9,6 +12,9 @@ export interface WorkerExit {
   /** Resident set at the last heartbeat. */
   readonly lastMemoryBytes: number | undefined;
   readonly totalMemoryBytes?: number;
+  /** Processes that the kernel ended for lack of memory while the worker ran; absent where it does not say. */
+  readonly oomKills?: number;
+  readonly audience?: Audience;
   /** The job has checkpoints. */
   readonly resumable: boolean;
 }
@@ -16,12 +22,20 @@ export interface WorkerExit {
 /** A worker this large when it was killed was most likely the kernel's choice. */
 const LIKELY_OOM_FRACTION = 0.5;
 
-const LESS_MEMORY = 'Use fewer Gaussians (--max-gaussians), import at a smaller --scale, or close other programs.';
+const LESS_MEMORY: { readonly [A in Audience]: string } = {
+  terminal: 'Use fewer Gaussians (--max-gaussians), import at a smaller --scale, or close other programs.',
+  studio: 'Train with fewer Gaussians, import the capture at a smaller scale, or close other programs.',
+};
+const RESUME: { readonly [A in Audience]: string } = {
+  terminal: 'Start again with --resume to continue from the last checkpoint.',
+  studio: 'Resume continues from the last checkpoint.',
+};
 
 /** Why a worker that gave neither result nor error ended, in words for people. */
 export function explainExit(exit: WorkerExit): LiftscopeError {
   const { code, signal, log } = exit;
-  const again = exit.resumable ? 'Start again with --resume to continue from the last checkpoint.' : 'Start it again.';
+  const audience = exit.audience ?? 'terminal';
+  const again = exit.resumable ? RESUME[audience] : 'Start it again.';
   const totalBytes = exit.totalMemoryBytes ?? totalmem();
   const memory =
     exit.lastMemoryBytes === undefined
@@ -33,17 +47,29 @@ export function explainExit(exit: WorkerExit): LiftscopeError {
     return new LiftscopeError({
       code: 'out-of-memory',
       message: `The worker ran out of memory.${memory}`,
-      hint: `${LESS_MEMORY} ${again}`,
+      hint: `${LESS_MEMORY[audience]} ${again}`,
     });
   }
   if (signal === 'SIGKILL') {
-    const likely = exit.lastMemoryBytes !== undefined && exit.lastMemoryBytes >= totalBytes * LIKELY_OOM_FRACTION;
+    const large = exit.lastMemoryBytes !== undefined && exit.lastMemoryBytes >= totalBytes * LIKELY_OOM_FRACTION;
+    // A large one is suspect all the same: some sandboxes have a counter that never moves.
+    if (exit.oomKills === 0 && !large) {
+      return new LiftscopeError({
+        code: 'killed',
+        message: `The worker was killed from outside (SIGKILL), by a person or another program; the system has ended no process for lack of memory.${memory}`,
+        hint: again,
+      });
+    }
+    const certain = exit.oomKills !== undefined && exit.oomKills > 0;
+    const why = certain
+      ? 'The worker was killed by the system because memory ran out.'
+      : large
+        ? 'The worker was killed by the system, most likely because memory ran out.'
+        : 'The worker was killed from outside (SIGKILL): by a person, or by the system when memory runs out.';
     return new LiftscopeError({
-      code: likely ? 'out-of-memory' : 'killed',
-      message: likely
-        ? `The worker was killed by the system, most likely because memory ran out.${memory}`
-        : `The worker was killed from outside (SIGKILL): by a person, or by the system when memory runs out.${memory}`,
-      hint: likely ? `${LESS_MEMORY} ${again}` : again,
+      code: certain || large ? 'out-of-memory' : 'killed',
+      message: `${why}${memory}`,
+      hint: certain || large ? `${LESS_MEMORY[audience]} ${again}` : again,
     });
   }
   if (signal === 'SIGTERM' || signal === 'SIGINT' || signal === 'SIGHUP') {
@@ -58,8 +84,22 @@ export function explainExit(exit: WorkerExit): LiftscopeError {
   return new LiftscopeError({
     code: 'crashed',
     message: `The worker crashed (${how}).${memory}${tail === '' ? '' : `\nIt last printed:\n${tail}`}`,
-    hint: `${again} "doctor" shows which part of this machine may be at fault.`,
+    hint: audience === 'studio' ? again : `${again} "doctor" shows which part of this machine may be at fault.`,
   });
+}
+
+/** What a worker or the host said of an error that nobody foresaw, in words for people where the cause is known after all. */
+export function explainReported(failure: Failure): Failure {
+  if (failure.code !== 'internal') return failure;
+  // Node, SQLite and libvips each have their own words for it.
+  if (!/ENOSPC|EDQUOT|SQLITE_FULL|database or disk is full|no space left on device/i.test(failure.message))
+    return failure;
+  const line = failure.message.split('\n', 1)[0] ?? '';
+  return {
+    code: 'disk-full',
+    message: `The disk is full: ${line}`,
+    hint: 'Make room on the disk that holds the project, then start or resume the job again.',
+  };
 }
 
 const SIGNAL_WORDS: { readonly [signal: string]: string } = {

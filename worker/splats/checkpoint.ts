@@ -72,21 +72,23 @@ export interface LoadedCheckpoint {
 
 /**
  * The newest checkpoint of this training that is whole. Damaged ones and those of other trainings are passed over and
- * named in `skipped`.
+ * named in `skipped`; `others` counts the latter.
  */
 export async function readNewestCheckpoint(
   directory: string,
-  fingerprint: string,
-): Promise<{ checkpoint: LoadedCheckpoint | undefined; skipped: string[] }> {
+  fingerprints: readonly string[],
+): Promise<{ checkpoint: LoadedCheckpoint | undefined; skipped: string[]; others: number }> {
   const skipped: string[] = [];
+  let others = 0;
   for (const path of await checkpointFiles(directory)) {
     const loaded = await readCheckpoint(path).catch((error: Error) => error.message);
     if (typeof loaded === 'string') skipped.push(`${path}: ${loaded}`);
-    else if (loaded.header.fingerprint !== fingerprint)
+    else if (!fingerprints.includes(loaded.header.fingerprint)) {
       skipped.push(`${path}: belongs to a training with other settings or data`);
-    else return { checkpoint: loaded, skipped };
+      others += 1;
+    } else return { checkpoint: loaded, skipped, others };
   }
-  return { checkpoint: undefined, skipped };
+  return { checkpoint: undefined, skipped, others };
 }
 
 /** Puts the checkpoint's state into a model made with the same degree. @throws when it does not fit. */

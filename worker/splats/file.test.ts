@@ -83,7 +83,7 @@ describe('checkpoints', async () => {
     }
     expect(await readdir(folder)).toHaveLength(2);
 
-    const newest = (await readNewestCheckpoint(folder, 'a')).checkpoint!;
+    const newest = (await readNewestCheckpoint(folder, ['a'])).checkpoint!;
     expect(newest.header.iteration).toBe(300);
     const copy = model();
     restoreModel(newest, backend, copy);
@@ -95,10 +95,10 @@ describe('checkpoints', async () => {
     const bytes = await readFile(newest.path);
     bytes[bytes.length >> 1]! ^= 1;
     await writeFile(newest.path, bytes);
-    const second = await readNewestCheckpoint(folder, 'a');
+    const second = await readNewestCheckpoint(folder, ['a']);
     expect(second.checkpoint?.header.iteration).toBe(200);
     expect(second.skipped.join()).toMatch(/damaged/);
-    const foreign = await readNewestCheckpoint(folder, 'b');
+    const foreign = await readNewestCheckpoint(folder, ['b']);
     expect(foreign.checkpoint).toBeUndefined();
     expect(foreign.skipped.join()).toMatch(/other settings/);
     original.dispose();

@@ -1,12 +1,19 @@
+import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { mkdtemp, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, mkdtemp, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
-import { LiftscopeError, trainingEventSchema, trainingResultSchema } from '../../contract/index.ts';
+import {
+  LiftscopeError,
+  type TrainingRequest,
+  trainingEventSchema,
+  trainingResultSchema,
+} from '../../contract/index.ts';
 import { OutOfMemoryError, WasmBackend } from '../compute/index.ts';
 import { loadImage, writeImage } from '../images/index.ts';
 import { readSplats, splatsHash } from './file.ts';
+import { fingerprintByPath } from './fingerprint.ts';
 import { Targets } from './targets.ts';
 import { makeSmallCapture, recorder, requestOf, type SmallCapture, writePoints } from './testing.ts';
 import { trainSplats } from './trainer.ts';
@@ -126,6 +133,38 @@ describe('events of a training', () => {
   });
 });
 
+describe('previews by time', () => {
+  it('begin before the first iteration, are small, rare where they are dear, and change nothing', async () => {
+    let now = 0;
+    vi.spyOn(performance, 'now').mockImplementation(() => (now += 10));
+    const run = recorder();
+    const result = await trainSplats(requestOf(capture, 'timed', {}, { previewIntervalMs: 2000 }), run);
+    vi.restoreAllMocks();
+    expect(result.splatsHash).toBe(reference.splatsHash);
+    const iterations = run.of('preview').map(({ iteration }) => iteration);
+    expect(iterations[0]).toBe(0);
+    expect(iterations.length).toBeGreaterThan(2);
+    expect(iterations.length).toBeLessThan(ITERATIONS / 8);
+    expect(run.of('preview')[0]).toMatchObject({ frame: '6.png', width: 72, height: 64 });
+    expect(run.events.findIndex(({ type }) => type === 'preview')).toBe(1);
+  });
+
+  it('halve a large frame', async () => {
+    const imagePath = join(directory, 'large.png');
+    const large = { ...capture.frames[0]!, name: 'large', imagePath, width: 1440, height: 1280 };
+    await writeImage(imagePath, { width: 1440, height: 1280, data: new Float32Array(3 * 1440 * 1280) });
+    const request = requestOf(
+      capture,
+      'large',
+      { iterations: 1 },
+      { frames: [...capture.frames, large], previewIntervalMs: 1e6, previewFrame: 'large', evaluateEvery: 0 },
+    );
+    const run = recorder();
+    await trainSplats(request, run);
+    expect(run.of('preview').map(({ width, height }) => [width, height])).toEqual([[360, 320]]);
+  });
+});
+
 describe('interrupting and resuming', () => {
   /** Trains until `iteration`, then cancels; the checkpoint is in the folder of `run`. */
   async function interruptAt(iteration: number, run: string, options: Parameters<typeof requestOf>[3] = {}) {
@@ -202,6 +241,64 @@ describe('interrupting and resuming', () => {
       for (const name of [older, newer]) expect(warnings).toContainEqual(expect.stringContaining(join(folder, name)));
       expect(warnings.at(-1)).toMatch(/starts from the beginning/);
       expect(run.of('started')[0]).toMatchObject({ iteration: 0 });
+      expect(result.splatsHash).toBe(reference.splatsHash);
+    });
+  });
+
+  describe('after photos have moved', () => {
+    /** The request of `run` with every file of the capture copied to another folder. */
+    async function moved(run: string): Promise<TrainingRequest> {
+      const folder = join(directory, 'moved', run);
+      await mkdir(folder, { recursive: true });
+      const request = requestOf(capture, run, {}, { resume: true, refuseOtherCheckpoints: true });
+      const move = async (path: string) => {
+        const target = join(folder, basename(path));
+        await copyFile(path, target);
+        return target;
+      };
+      const frames = await Promise.all(
+        request.frames.map(async (frame) => ({ ...frame, imagePath: await move(frame.imagePath) })),
+      );
+      return { ...request, frames, points: { ...request.points!, path: await move(request.points!.path) } };
+    }
+
+    it('goes on bit for bit: what they hold counts, not where they lie', async () => {
+      await interruptAt(70, 'moving');
+      const run = recorder();
+      const result = await trainSplats(await moved('moving'), run);
+      expect(run.of('started')[0]).toMatchObject({ iteration: 70 });
+      expect(result.splatsHash).toBe(reference.splatsHash);
+    });
+
+    it('refuses photos of other contents, in words, and leaves the checkpoint', async () => {
+      await interruptAt(70, 'changed');
+      const request = await moved('changed');
+      const photo = request.frames[1]!.imagePath;
+      await writeFile(photo, await readFile(request.frames[2]!.imagePath));
+      await expect(trainSplats(request, recorder())).rejects.toMatchObject({
+        code: 'bad-input',
+        message: expect.stringMatching(/photos, sparse points or settings have changed.*iteration-000000070/),
+      });
+      expect(await readdir(join(directory, 'capture', 'changed'))).toEqual(['iteration-000000070.checkpoint']);
+    });
+
+    it('reads a checkpoint of the first version, which named the paths, where nothing has moved', async () => {
+      await interruptAt(70, 'first-version');
+      const path = join(directory, 'capture', 'first-version', 'iteration-000000070.checkpoint');
+      const bytes = await readFile(path);
+      const header = JSON.parse(bytes.toString('utf8', 12, 12 + bytes.readUInt32LE(8)));
+      const byPath = fingerprintByPath(requestOf(capture, 'first-version'));
+      expect(byPath).not.toBe(header.fingerprint);
+      bytes.write(byPath, bytes.indexOf(header.fingerprint));
+      createHash('sha256')
+        .update(bytes.subarray(0, -32))
+        .digest()
+        .copy(bytes, bytes.length - 32);
+      await writeFile(path, bytes);
+      const run = recorder();
+      const options = { resume: true, refuseOtherCheckpoints: true };
+      const result = await trainSplats(requestOf(capture, 'first-version', {}, options), run);
+      expect(run.of('started')[0]).toMatchObject({ iteration: 70 });
       expect(result.splatsHash).toBe(reference.splatsHash);
     });
   });

@@ -1,5 +1,4 @@
 /** Trains Gaussian splats from posed photos (methods section 1): the job behind `train`. */
-import { createHash } from 'node:crypto';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import {
   type FrameQuality,
@@ -16,6 +15,7 @@ import { SSIM_WINDOW_SIZE } from '../metrics/index.ts';
 import { startBackend } from './backend.ts';
 import { readNewestCheckpoint, restoreModel, writeCheckpoint } from './checkpoint.ts';
 import { writeSplats } from './file.ts';
+import { fingerprintByPath, fingerprintOf } from './fingerprint.ts';
 import { initialSplats, randomPoints, readPoints } from './initialise.ts';
 import { SplatModel } from './model.ts';
 import { SplatOptimiser } from './optimiser.ts';
@@ -33,6 +33,10 @@ const DEFAULT_PHOTO_CACHE_BYTES = 2 ** 30;
 /** How long the loop may run before messages (cancel, ping) are looked at, and how often progress is told. */
 const TURN_MS = 50;
 const PROGRESS_MS = 500;
+/** Longest side of a preview sent by time: enough to look at, cheap to make. */
+const PREVIEW_SIDE_PIXELS = 640;
+/** Previews by time take at most this part of the training's time. */
+const PREVIEW_SHARE = 0.1;
 /** Below this side an image says nothing about structure: no further halving. */
 const MIN_COARSE_SIDE = 32;
 
@@ -44,9 +48,10 @@ const MIN_COARSE_SIDE = 32;
  */
 export async function trainSplats(request: TrainingRequest, context: TrainingContext): Promise<TrainingResult> {
   await requirePhotos(request.frames, context.signal);
+  const fingerprint = await fingerprintOf(request, context.signal);
   const backend = await startBackend(request);
   try {
-    return await new Training(backend, request, context).run();
+    return await new Training(backend, request, fingerprint, context).run();
   } finally {
     await backend.dispose();
   }
@@ -66,13 +71,13 @@ class Training {
   /** Seconds of training, without evaluations, previews and checkpoints. */
   #seconds = 0;
 
-  constructor(backend: Backend, request: TrainingRequest, context: TrainingContext) {
+  constructor(backend: Backend, request: TrainingRequest, fingerprint: string, context: TrainingContext) {
     this.#backend = backend;
     this.#request = request;
     this.#context = context;
     this.#train = request.frames.filter((frame) => frame.role === 'train');
     this.#holdout = request.frames.filter((frame) => frame.role === 'holdout');
-    this.#fingerprint = fingerprintOf(request);
+    this.#fingerprint = fingerprint;
     const { parameters } = request;
     this.#model = new SplatModel(backend, parameters.maxGaussians, parameters.shDegree as ShDegree, {
       trainable: true,
@@ -108,7 +113,9 @@ class Training {
   async #start(): Promise<number> {
     const { parameters, resume, checkpointDir, points } = this.#request;
     if (resume) {
-      const { checkpoint, skipped } = await readNewestCheckpoint(checkpointDir, this.#fingerprint);
+      const fingerprints = [this.#fingerprint, fingerprintByPath(this.#request)];
+      const { checkpoint, skipped, others } = await readNewestCheckpoint(checkpointDir, fingerprints);
+      if (checkpoint === undefined && others > 0 && this.#request.refuseOtherCheckpoints) throw otherTraining(skipped);
       for (const problem of skipped) this.#warn(`Checkpoint passed over: ${problem}.`);
       if (checkpoint !== undefined) {
         restoreModel(checkpoint, this.#backend, this.#model);
@@ -137,7 +144,7 @@ class Training {
   }
 
   async #loop(first: number): Promise<void> {
-    const { parameters, checkpointEvery, evaluateEvery, evaluateAt, previewEvery } = this.#request;
+    const { parameters, checkpointEvery, evaluateEvery, evaluateAt, previewEvery, previewIntervalMs } = this.#request;
     const { signal } = this.#context;
     const order = new FrameOrder(parameters.seed, this.#train.length);
     const coarsest = this.#coarsestLevel();
@@ -152,6 +159,14 @@ class Training {
     };
     const trainedSeconds = () => (performance.now() - loopStart - pausedMs) / 1000;
     const base = this.#seconds;
+    let nextPreview = Number.POSITIVE_INFINITY;
+    const previewByTime = async (done: number) => {
+      const before = performance.now();
+      await pause(() => this.#preview(done, PREVIEW_SIDE_PIXELS));
+      const now = performance.now();
+      nextPreview = now + Math.max(previewIntervalMs, (now - before) / PREVIEW_SHARE);
+    };
+    if (previewIntervalMs > 0) await previewByTime(first);
 
     for (let iteration = first; iteration < parameters.iterations; iteration++) {
       if (signal.aborted) {
@@ -185,6 +200,7 @@ class Training {
         });
       }
       if (previewEvery > 0 && done % previewEvery === 0) await pause(() => this.#preview(done));
+      if (now >= nextPreview) await previewByTime(done);
       if (!last && ((evaluateEvery > 0 && done % evaluateEvery === 0) || evaluateAt.includes(done))) {
         await pause(() => this.#evaluate(done, base + trainedSeconds()));
       }
@@ -256,10 +272,13 @@ class Training {
     this.#context.emit({ type: 'checkpoint', iteration, path });
   }
 
-  async #preview(iteration: number): Promise<void> {
+  /** @param side the image is halved until no side is longer */
+  async #preview(iteration: number, side = Number.POSITIVE_INFINITY): Promise<void> {
     const { frames, previewFrame } = this.#request;
     const frame = frames.find(({ name }) => name === previewFrame) ?? this.#holdout[0] ?? this.#train[0]!;
-    const image = await this.#renderer.colour(viewOf(frame), activeShDegree(this.#request.parameters, iteration - 1));
+    const halvings = Math.max(0, Math.ceil(Math.log2(Math.max(frame.width, frame.height) / side)));
+    const degree = activeShDegree(this.#request.parameters, Math.max(0, iteration - 1));
+    const image = await this.#renderer.colour(viewOf(frame, halvings), degree);
     const { width, height } = image;
     this.#context.emit({ type: 'preview', iteration, frame: frame.name, width, height, png: await encodeImage(image) });
   }
@@ -315,7 +334,10 @@ async function requirePhotos(frames: readonly TrainingFrame[], signal: AbortSign
   }
 }
 
-/** Everything that decides the outcome, and nothing else: a checkpoint of another training must not be resumed. */
-function fingerprintOf({ frames, points, parameters }: TrainingRequest): string {
-  return createHash('sha256').update(JSON.stringify({ frames, points, parameters })).digest('hex');
+function otherTraining(skipped: readonly string[]): LiftscopeError {
+  return new LiftscopeError({
+    code: 'bad-input',
+    message: `The interrupted training cannot be continued: its photos, sparse points or settings have changed since, or it was started by another version. ${skipped.join('; ')}.`,
+    hint: 'Put the photos back as they were and try again, or start a new training.',
+  });
 }
