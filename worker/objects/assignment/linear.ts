@@ -29,6 +29,7 @@ export interface Assignment {
  * @param cost [rows, columns] row-major. Infinity (−Infinity when maximising) forbids a pair.
  * @throws AssignmentError `bad-cost` for NaN, an infinity of the other sign or a wrong length; `infeasible` when every
  *   complete assignment uses a forbidden pair.
+ * @public
  */
 export function linearAssignment(
   cost: Float64Array,
