@@ -5,4 +5,15 @@ export { type ImportIntoProjectOptions, type ImportSummary, importIntoProject } 
 export { type RenderOptions, renderProject } from './render.ts';
 export { type RunJobOptions, type RunningJob, runJob, startJob } from './run-job.ts';
 export { generateScene, type SceneOptions } from './scene.ts';
+export { findSceneTruth, testSplitOf } from './scene-truth.ts';
 export { type TrainOptions, type TrainOutcome, trainProject } from './train.ts';
+export {
+  type ViewCallOptions,
+  ViewClient,
+  type ViewClientOptions,
+  type ViewPickInput,
+  type ViewRenderInput,
+  type ViewRenderOptions,
+  type ViewRenderOutcome,
+  type ViewThumbnailInput,
+} from './view-client.ts';

@@ -55,13 +55,14 @@ export class SplatModel {
     const components = groupComponents(this.shDegree);
     for (const group of GROUPS) {
       const values = group === 'sh' ? withShDegree(splats, this.shDegree) : splats[group];
-      const blocks = new Float32Array(laneBytes(this.capacity, components[group]) / 4).fill(PADDING[group]);
-      blocks.set(packLanes(values, splats.count, components[group], PADDING[group]));
+      const blocks = packLanes(values, splats.count, components[group], PADDING[group]);
+      const rest = laneBytes(this.capacity, components[group]) - blocks.byteLength;
       this.#backend.write(this.parameters[group], blocks);
+      this.#backend.write(this.parameters[group], new Float32Array(rest / 4).fill(PADDING[group]), blocks.byteLength);
       if (this.moments !== undefined) {
-        blocks.fill(0);
-        this.#backend.write(this.moments.first[group], blocks);
-        this.#backend.write(this.moments.second[group], blocks);
+        const zeros = new Float32Array(laneBytes(this.capacity, components[group]) / 4);
+        this.#backend.write(this.moments.first[group], zeros);
+        this.#backend.write(this.moments.second[group], zeros);
       }
     }
     this.count = splats.count;
