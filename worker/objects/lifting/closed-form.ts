@@ -78,7 +78,10 @@ export async function closedFormLift(
   const began = performance.now();
   const evidence = await gatherEvidence(reader, gaussians, frames, signal, onProgress);
   const gathered = performance.now();
-  let objectOfNode = parameters.masks === 'consistent' ? byLabel(evidence) : associateSegments(evidence, parameters);
+  let objectOfNode =
+    parameters.masks === 'consistent'
+      ? byLabel(evidence, parameters.leastViews)
+      : associateSegments(evidence, parameters);
   const associated = performance.now();
   let votes = voteOnGaussians(evidence, objectOfNode, countOf(objectOfNode));
   if (parameters.masks === 'inconsistent') {
@@ -116,11 +119,13 @@ export function associateSegments(evidence: SegmentEvidence, parameters: ClosedF
   return groups.map((group) => (sizes[group]! >= least ? group + 1 : 0));
 }
 
-/** Consistent masks: objects are the ids, in ascending order. */
-function byLabel({ nodes }: SegmentEvidence): Int32Array {
-  const labels = [...new Set(nodes.map(({ label }) => label))].sort((a, b) => a - b);
-  const objectOf = new Map(labels.map((label, i) => [label, i + 1]));
-  return Int32Array.from(nodes, ({ label }) => objectOf.get(label)!);
+/** Consistent masks: objects are the ids that enough views have, in ascending order. */
+function byLabel({ nodes, views }: SegmentEvidence, leastViews: number): Int32Array {
+  const seen = new Map<number, number>();
+  for (const { label } of nodes) seen.set(label, (seen.get(label) ?? 0) + 1);
+  const labels = [...seen].filter(([, count]) => count >= Math.min(leastViews, views)).map(([label]) => label);
+  const objectOf = new Map(labels.sort((a, b) => a - b).map((label, i) => [label, i + 1]));
+  return Int32Array.from(nodes, ({ label }) => objectOf.get(label) ?? 0);
 }
 
 function countOf(objectOfNode: Int32Array): number {
