@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { failureSchema, jobEventSchema } from './events.ts';
 import { sceneRequestSchema, sceneResultSchema } from './scenes.ts';
+import { segmentationRequestSchema, segmentationResultSchema } from './segmentation.ts';
 import {
   computeOptionsSchema,
   evaluationRequestSchema,
@@ -75,6 +76,7 @@ export const jobSchemas = {
   'evaluate-splats': { request: evaluationRequestSchema, result: evaluationResultSchema },
   'render-splats': { request: renderRequestSchema, result: renderResultSchema },
   'generate-scene': { request: sceneRequestSchema, result: sceneResultSchema },
+  'segment-frames': { request: segmentationRequestSchema, result: segmentationResultSchema },
   'view-splats': { request: viewSplatsRequestSchema, result: viewSplatsResultSchema },
   bench: { request: benchmarkRequestSchema, result: benchmarkResultSchema },
   inspect: { request: inspectionRequestSchema, result: inspectionResultSchema },
@@ -96,6 +98,7 @@ const jobRequestSchema = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('evaluate-splats'), request: jobSchemas['evaluate-splats'].request }),
   z.object({ kind: z.literal('render-splats'), request: jobSchemas['render-splats'].request }),
   z.object({ kind: z.literal('generate-scene'), request: jobSchemas['generate-scene'].request }),
+  z.object({ kind: z.literal('segment-frames'), request: jobSchemas['segment-frames'].request }),
   z.object({ kind: z.literal('view-splats'), request: jobSchemas['view-splats'].request }),
   z.object({ kind: z.literal('bench'), request: jobSchemas.bench.request }),
   z.object({ kind: z.literal('inspect'), request: jobSchemas.inspect.request }),

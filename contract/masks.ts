@@ -77,19 +77,6 @@ export const maskSetInfoSchema = z.strictObject({
 });
 export type MaskSetInfo = z.infer<typeof maskSetInfoSchema>;
 
-/**
- * The `.masks` file, by which whole mask sets pass between processes: UTF-8 lines of JSON, first a {@link masksHeaderSchema},
- * then one {@link frameMasksSchema} for each frame. `frames` in the header tells a whole file from one cut short.
- */
-export const MASKS_FORMAT = 'liftscope-masks';
-export const masksHeaderSchema = z.strictObject({
-  format: z.literal(MASKS_FORMAT),
-  version: z.literal(1),
-  set: maskSetInfoSchema,
-  frames: z.int().min(0),
-});
-export type MasksHeader = z.infer<typeof masksHeaderSchema>;
-
 /** Pixels of a segment; `[height, width]`. @throws LiftscopeError `bad-input` for a code that is not of this size */
 export function countsOfSegment(segment: Pick<Segment, 'rle'>, width: number, height: number): number[] {
   return decodeCounts(segment.rle, width * height);

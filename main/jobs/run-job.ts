@@ -83,6 +83,8 @@ const LADDERS: { readonly [K in JobKind]: CancelLadder } = {
   // Removes what it has half written.
   'generate-scene': { askMs: 10_000, terminateMs: 3000 },
   'view-splats': { askMs: 3000, terminateMs: 3000 },
+  // Reads messages between frames; a prompt of a large model takes seconds.
+  'segment-frames': { askMs: 10_000, terminateMs: 3000 },
   bench: { askMs: 3000, terminateMs: 3000 },
   inspect: { askMs: 3000, terminateMs: 3000 },
 };

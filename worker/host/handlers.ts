@@ -12,6 +12,8 @@ const handlers: Handlers = {
     unlessAborted(signal, (await import('../splats/index.ts')).renderSplats(request)),
   'generate-scene': async (request, context) => (await import('../scenes/index.ts')).generateScene(request, context),
   'view-splats': async (request, context) => (await import('../view/index.ts')).viewSplats(request, context),
+  'segment-frames': async (request, context) =>
+    (await import('../segmentation/index.ts')).segmentFrames(request, context),
   bench: async (request, context) => (await import('../bench/index.ts')).runBenchmark(request, context),
   inspect: async (request, { signal }) => unlessAborted(signal, (await import('./inspect.ts')).inspect(request)),
 };
@@ -37,6 +39,8 @@ export async function runHandler(job: JobRequest, context: JobContext): Promise<
     case 'generate-scene':
       return handlers[job.kind](job.request, context);
     case 'view-splats':
+      return handlers[job.kind](job.request, context);
+    case 'segment-frames':
       return handlers[job.kind](job.request, context);
     case 'bench':
       return handlers[job.kind](job.request, context);

@@ -1,0 +1,2 @@
+/** @public door of worker/models */
+export * from './sam/index.ts';

@@ -1,0 +1,4 @@
+/** @public door of worker/models/sam */
+export { type AutomaticMask, generateMasks } from './automatic.ts';
+export { bestMask, type Embedding, type Prompt, type PromptPoint, type SamMask, SamModel } from './model.ts';
+export { SamPrompter } from './prompts.ts';
