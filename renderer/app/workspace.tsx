@@ -1,0 +1,169 @@
+import { type DockviewApi, DockviewReact, type DockviewTheme, type IDockviewPanelHeaderProps } from 'dockview-react';
+import { useCallback, useEffect, useMemo, useRef, useState } from 'react';
+import { panels } from '../panels/index.ts';
+import { type PanelId, useCommandHandler, useStudio } from '../state/index.ts';
+import { Icon, IconButton } from '../ui/index.ts';
+import { PanelFrame } from './panel-frame.tsx';
+
+const THEME: DockviewTheme = {
+  name: 'liftscope',
+  className: 'dockview-theme-liftscope',
+  gap: 4,
+  dndOverlayMounting: 'absolute',
+  dndPanelOverlay: 'group',
+};
+
+const components = Object.fromEntries(
+  panels.map(({ id, title, component }) => [id, () => <PanelFrame title={title} component={component} />]),
+);
+
+const definition = new Map(panels.map((panel) => [panel.id, panel]));
+
+function Tab({ api, tabLocation }: IDockviewPanelHeaderProps) {
+  const panel = definition.get(api.id as PanelId);
+  return (
+    <div className="tab">
+      {panel !== undefined && <Icon name={panel.icon} size={14} />}
+      <span>{api.title ?? api.id}</span>
+      {tabLocation === 'header' && (
+        <IconButton
+          icon="close"
+          size="small"
+          label={`Close ${api.title ?? api.id}`}
+          tabIndex={-1}
+          onClick={(event) => {
+            event.stopPropagation();
+            api.close();
+          }}
+        />
+      )}
+    </div>
+  );
+}
+
+/** The arrangement of studio.md: objects left, frames and scene in the middle, inspector right, timeline below. */
+function arrange(api: DockviewApi): void {
+  api.clear();
+  const add = (id: PanelId, position?: Parameters<DockviewApi['addPanel']>[0]['position'], inactive = false) =>
+    api.addPanel({
+      id,
+      component: id,
+      title: definition.get(id)?.title ?? id,
+      ...(position === undefined ? {} : { position }),
+      inactive,
+      renderer: id === 'scene' ? 'always' : 'onlyWhenVisible',
+    });
+  add('frames');
+  add('scene', { referencePanel: 'frames', direction: 'right' });
+  add('timeline', { direction: 'below' });
+  add('objects', { referencePanel: 'frames', direction: 'left' });
+  add('inspector', { referencePanel: 'scene', direction: 'right' });
+  add('query', { referencePanel: 'objects', direction: 'within' }, true);
+  add('jobs', { referencePanel: 'timeline', direction: 'within' }, true);
+  add('metrics', { referencePanel: 'jobs', direction: 'within' }, true);
+  const width = api.width;
+  const height = api.height;
+  api.getPanel('objects')?.group.api.setSize({ width: Math.min(260, width * 0.19) });
+  api.getPanel('inspector')?.group.api.setSize({ width: Math.min(280, width * 0.2) });
+  api.getPanel('timeline')?.group.api.setSize({ height: Math.min(300, height * 0.34) });
+  api.getPanel('frames')?.api.setActive();
+}
+
+/** Settings key of the arrangement on this machine. */
+const LAYOUT_KEY = 'layout';
+const SAVE_AFTER_MS = 500;
+
+export function Workspace() {
+  const studio = useStudio();
+  const [api, setApi] = useState<DockviewApi | null>(null);
+  const saved = useRef<ReturnType<typeof setTimeout> | null>(null);
+
+  useEffect(() => {
+    if (api === null) return;
+    let live = true;
+    void studio.transport
+      .call('settings.get', { key: LAYOUT_KEY })
+      .then(({ value }) => {
+        if (!live) return;
+        try {
+          if (value === null) arrange(api);
+          else api.fromJSON(value as unknown as Parameters<DockviewApi['fromJSON']>[0]);
+        } catch {
+          arrange(api);
+        }
+        if (api.panels.length === 0) arrange(api);
+      })
+      .catch(() => live && arrange(api));
+    const note = () => {
+      studio.ui.setState({
+        activePanel: (api.activePanel?.id as PanelId | undefined) ?? null,
+        openPanels: api.panels.map(({ id }) => id as PanelId),
+      });
+    };
+    const subscriptions = [
+      api.onDidActivePanelChange(note),
+      api.onDidLayoutChange(() => {
+        note();
+        if (saved.current !== null) clearTimeout(saved.current);
+        saved.current = setTimeout(() => {
+          if (api.panels.length === 0) return;
+          const value = JSON.parse(JSON.stringify(api.toJSON()));
+          void studio.transport.call('settings.set', { key: LAYOUT_KEY, value }).catch(() => undefined);
+        }, SAVE_AFTER_MS);
+      }),
+    ];
+    for (const { id, title } of panels)
+      studio.handlers.set(`panel.${id}`, () => {
+        const panel = api.getPanel(id);
+        if (panel !== undefined) panel.api.setActive();
+        else {
+          const beside = ['jobs', 'metrics', 'timeline'].includes(id) ? 'timeline' : 'inspector';
+          const reference = api.getPanel(beside) ?? api.panels[0];
+          api.addPanel({
+            id,
+            component: id,
+            title,
+            ...(reference === undefined ? {} : { position: { referencePanel: reference.id, direction: 'within' } }),
+          });
+        }
+        api.getPanel(id)?.focus();
+      });
+    return () => {
+      live = false;
+      if (saved.current !== null) clearTimeout(saved.current);
+      for (const subscription of subscriptions) subscription.dispose();
+      for (const { id } of panels) studio.handlers.delete(`panel.${id}`);
+      studio.ui.setState({ activePanel: null, openPanels: [] });
+    };
+  }, [api, studio]);
+
+  useCommandHandler(
+    'view.layout.reset',
+    useCallback(() => {
+      if (api !== null) arrange(api);
+    }, [api]),
+  );
+  useCommandHandler(
+    'view.panel.maximize',
+    useCallback(() => {
+      if (api === null) return;
+      if (api.hasMaximizedGroup()) api.exitMaximizedGroup();
+      else if (api.activePanel !== undefined) api.maximizeGroup(api.activePanel);
+    }, [api]),
+  );
+
+  return useMemo(
+    () => (
+      <main className="workspace" aria-label="Workspace">
+        <DockviewReact
+          theme={THEME}
+          components={components}
+          defaultTabComponent={Tab}
+          disableFloatingGroups
+          onReady={(event) => setApi(event.api)}
+        />
+      </main>
+    ),
+    [],
+  );
+}

@@ -1,0 +1,456 @@
+/** Every command of the studio, once. Menu bar, native menu, palette, shortcut sheet, keyboard and tests read this table. */
+import type { PanelId, Studio } from '../state/index.ts';
+import {
+  backupProject,
+  checkProject,
+  createProject,
+  exportSplats,
+  importCapture,
+  importSplats,
+  openProject,
+  stepByError,
+  walkHistory,
+} from './actions.ts';
+import type { Command } from './command.ts';
+
+type Given = Omit<Command, 'keys' | 'scope' | 'undo' | 'enabled'> & Partial<Command>;
+
+function command(given: Given): Command {
+  return { keys: [], scope: 'global', undo: 'none', enabled: () => true, ...given };
+}
+
+const hasProject = ({ session }: Studio) => session.getState().project !== null;
+const hasCapture = ({ session }: Studio) => (session.getState().project?.currentCaptureId ?? null) !== null;
+const hasSplats = ({ session }: Studio) => (session.getState().project?.currentSplatsId ?? null) !== null;
+const hasFrames = ({ selection }: Studio) => selection.getState().frameCount > 0;
+const hasMetrics = ({ records }: Studio) => records.getState().metrics.status === 'ready';
+const hasObjects = ({ selection }: Studio) => selection.getState().objects.length > 0;
+
+/** A command that a mounted panel carries out (`useCommandHandler`). */
+function byPanel(given: Omit<Given, 'run'>): Command {
+  return command({
+    enabled: ({ handlers }) => handlers.has(given.id),
+    run: ({ handlers }) => handlers.get(given.id)?.(),
+    ...given,
+  });
+}
+
+const PANELS: readonly [PanelId, string][] = [
+  ['frames', 'Frames'],
+  ['scene', 'Scene'],
+  ['timeline', 'Timeline'],
+  ['objects', 'Objects'],
+  ['inspector', 'Inspector'],
+  ['jobs', 'Jobs'],
+  ['metrics', 'Metrics'],
+  ['query', 'Query'],
+];
+
+export const commands: readonly Command[] = [
+  command({
+    id: 'project.create',
+    title: 'New project…',
+    menu: 'File',
+    keys: ['Mod+Alt+n'],
+    run: (s) => void createProject(s),
+  }),
+  command({
+    id: 'project.open',
+    title: 'Open project…',
+    menu: 'File',
+    keys: ['Mod+o'],
+    run: (s) => void openProject(s),
+  }),
+  command({
+    id: 'project.close',
+    title: 'Close project',
+    menu: 'File',
+    enabled: hasProject,
+    run: (s) => void s.attempt(() => s.transport.call('project.close', {})),
+  }),
+  command({
+    id: 'capture.import',
+    title: 'Import capture…',
+    menu: 'File',
+    group: true,
+    keys: ['Mod+i'],
+    enabled: hasProject,
+    run: (s) => void importCapture(s),
+  }),
+  command({
+    id: 'splats.import',
+    title: 'Open splats (PLY)…',
+    menu: 'File',
+    enabled: hasProject,
+    run: (s) => void importSplats(s),
+  }),
+  command({
+    id: 'splats.export',
+    title: 'Export splats (PLY)…',
+    menu: 'File',
+    keys: ['Mod+e'],
+    enabled: hasSplats,
+    run: (s) => void exportSplats(s),
+  }),
+  command({
+    id: 'capture.relink',
+    title: 'Find moved photos…',
+    menu: 'File',
+    enabled: hasCapture,
+    run: (s) => {
+      const captureId = s.session.getState().project?.currentCaptureId ?? null;
+      if (captureId !== null) s.openDialog({ kind: 'relink', captureId });
+    },
+  }),
+  command({
+    id: 'project.backup',
+    title: 'Back up project…',
+    menu: 'File',
+    group: true,
+    enabled: hasProject,
+    run: (s) => void backupProject(s),
+  }),
+  command({
+    id: 'project.check',
+    title: 'Check project for damage',
+    menu: 'File',
+    enabled: hasProject,
+    run: (s) => void checkProject(s),
+  }),
+
+  command({
+    id: 'edit.undo',
+    title: 'Undo',
+    menu: 'Edit',
+    keys: ['Mod+z'],
+    undo: 'history',
+    enabled: ({ session }) => (session.getState().project?.undo ?? null) !== null,
+    run: (s) => void walkHistory(s, 'undo'),
+  }),
+  command({
+    id: 'edit.redo',
+    title: 'Redo',
+    menu: 'Edit',
+    keys: ['Mod+Shift+z', 'Mod+y'],
+    undo: 'history',
+    enabled: ({ session }) => (session.getState().project?.redo ?? null) !== null,
+    run: (s) => void walkHistory(s, 'redo'),
+  }),
+  byPanel({ id: 'objects.rename', title: 'Rename object', menu: 'Edit', group: true, keys: ['F2'], undo: 'step' }),
+  byPanel({ id: 'objects.create', title: 'New object', menu: 'Edit', undo: 'step' }),
+  byPanel({
+    id: 'objects.merge',
+    title: 'Merge selected objects',
+    menu: 'Edit',
+    keys: ['m'],
+    scope: 'frames',
+    undo: 'step',
+  }),
+  byPanel({ id: 'objects.delete', title: 'Delete selected objects', menu: 'Edit', keys: ['Delete'], undo: 'step' }),
+  byPanel({
+    id: 'objects.toggle-hidden',
+    title: 'Hide or show selected objects',
+    menu: 'Edit',
+    keys: ['h'],
+    undo: 'step',
+  }),
+  command({
+    id: 'selection.clear',
+    title: 'Select nothing',
+    menu: 'Edit',
+    group: true,
+    keys: ['Escape'],
+    enabled: (s) => hasObjects(s) || s.selection.getState().point !== null,
+    run: (s) => {
+      s.selectObjects([]);
+      s.selectPoint(null);
+    },
+  }),
+
+  command({
+    id: 'view.palette',
+    title: 'Command palette',
+    menu: 'View',
+    keys: ['Mod+k', 'Mod+Shift+p'],
+    always: true,
+    run: (s) => s.openDialog({ kind: 'palette' }),
+  }),
+  ...PANELS.map(([panel, title], index) =>
+    command({
+      id: `view.panel.${panel}`,
+      title: `Show ${title}`,
+      menu: 'View',
+      ...(index === 0 ? { group: true as const } : {}),
+      keys: [`Alt+${index + 1}`],
+      enabled: hasProject,
+      run: (s) => s.showPanel(panel),
+    }),
+  ),
+  byPanel({ id: 'view.layout.reset', title: 'Reset layout', menu: 'View', group: true }),
+  byPanel({ id: 'view.panel.maximize', title: 'Maximise or restore panel', menu: 'View', keys: ['Shift+Space'] }),
+  command({
+    id: 'view.theme.dark',
+    title: 'Dark theme',
+    menu: 'View',
+    group: true,
+    run: (s) => s.view.setState({ theme: 'dark' }),
+  }),
+  command({
+    id: 'view.theme.light',
+    title: 'Light theme',
+    menu: 'View',
+    run: (s) => s.view.setState({ theme: 'light' }),
+  }),
+  command({
+    id: 'view.theme.system',
+    title: 'Theme of the system',
+    menu: 'View',
+    run: (s) => s.view.setState({ theme: 'system' }),
+  }),
+  command({
+    id: 'frames.instances',
+    title: 'Show or hide instance overlay',
+    menu: 'View',
+    group: true,
+    keys: ['i'],
+    enabled: hasFrames,
+    run: (s) => s.setFramesView({ instances: !s.view.getState().frames.instances }),
+  }),
+  command({
+    id: 'frames.compare',
+    title: 'Compare photo and render: off, blend, split',
+    menu: 'View',
+    keys: ['x'],
+    enabled: (s) => hasFrames(s) && hasSplats(s),
+    run: (s) => {
+      const { compare } = s.view.getState().frames;
+      s.setFramesView({ compare: compare === 'off' ? 'blend' : compare === 'blend' ? 'split' : 'off' });
+    },
+  }),
+  ...(
+    [
+      ['photo', 'Photo', '1', hasFrames],
+      ['render', 'Render', '2', hasSplats],
+      ['residual', 'Residual', '3', hasSplats],
+      ['depth', 'Depth', '4', hasSplats],
+    ] as const
+  ).map(([base, title, key, enabled]) =>
+    command({
+      id: `frames.base.${base}`,
+      title: `Frames: ${title}`,
+      menu: 'View',
+      keys: [key],
+      enabled,
+      run: (s) => s.setFramesView({ base }),
+    }),
+  ),
+  byPanel({ id: 'frames.fit', title: 'Fit image to panel', menu: 'View', keys: ['0'] }),
+  byPanel({ id: 'frames.pixels', title: 'Image at one to one', menu: 'View', keys: ['9'] }),
+
+  command({
+    id: 'go.play',
+    title: 'Play or pause',
+    menu: 'Go',
+    keys: ['Space'],
+    enabled: hasFrames,
+    run: (s) => s.setPlaying(!s.selection.getState().playing),
+  }),
+  command({
+    id: 'go.previous',
+    title: 'Previous frame',
+    menu: 'Go',
+    group: true,
+    keys: ['d'],
+    scope: 'frames',
+    enabled: hasFrames,
+    run: (s) => s.step(-1),
+  }),
+  command({
+    id: 'go.next',
+    title: 'Next frame',
+    menu: 'Go',
+    keys: ['f'],
+    scope: 'frames',
+    enabled: hasFrames,
+    run: (s) => s.step(1),
+  }),
+  command({
+    id: 'go.back-ten',
+    title: 'Ten frames back',
+    menu: 'Go',
+    keys: ['c'],
+    scope: 'frames',
+    enabled: hasFrames,
+    run: (s) => s.step(-10),
+  }),
+  command({
+    id: 'go.forward-ten',
+    title: 'Ten frames on',
+    menu: 'Go',
+    keys: ['v'],
+    scope: 'frames',
+    enabled: hasFrames,
+    run: (s) => s.step(10),
+  }),
+  command({
+    id: 'go.previous-anywhere',
+    title: 'Previous frame (any panel)',
+    keys: [','],
+    enabled: hasFrames,
+    run: (s) => s.step(-1),
+  }),
+  command({
+    id: 'go.next-anywhere',
+    title: 'Next frame (any panel)',
+    keys: ['.'],
+    enabled: hasFrames,
+    run: (s) => s.step(1),
+  }),
+  command({
+    id: 'go.first',
+    title: 'First frame',
+    menu: 'Go',
+    keys: ['Home'],
+    enabled: hasFrames,
+    run: (s) => s.goToFrame(0),
+  }),
+  command({
+    id: 'go.last',
+    title: 'Last frame',
+    menu: 'Go',
+    keys: ['End'],
+    enabled: hasFrames,
+    run: (s) => s.goToFrame(s.selection.getState().frameCount - 1),
+  }),
+  command({
+    id: 'go.next-worst',
+    title: 'Next worse frame by PSNR',
+    menu: 'Go',
+    group: true,
+    keys: ['n'],
+    enabled: hasMetrics,
+    run: (s) => stepByError(s, 1),
+  }),
+  command({
+    id: 'go.previous-worst',
+    title: 'Previous worse frame by PSNR',
+    menu: 'Go',
+    keys: ['Shift+n'],
+    enabled: hasMetrics,
+    run: (s) => stepByError(s, -1),
+  }),
+
+  byPanel({
+    id: 'scene.focus',
+    title: 'Scene: focus on selection',
+    menu: 'Go',
+    group: true,
+    keys: ['f'],
+    scope: 'scene',
+  }),
+  byPanel({ id: 'scene.reset', title: 'Scene: show everything', menu: 'Go', keys: ['r'], scope: 'scene' }),
+  command({
+    id: 'scene.mode',
+    title: 'Scene: orbit or fly',
+    menu: 'Go',
+    keys: ['v'],
+    scope: 'scene',
+    enabled: hasProject,
+    run: (s) => s.setSceneView({ mode: s.view.getState().scene.mode === 'orbit' ? 'fly' : 'orbit' }),
+  }),
+  command({
+    id: 'scene.follow',
+    title: 'Scene: camera follows the current frame',
+    menu: 'Go',
+    keys: ['t'],
+    enabled: hasFrames,
+    run: (s) => s.setSceneView({ followFrame: !s.view.getState().scene.followFrame }),
+  }),
+  command({
+    id: 'scene.cameras',
+    title: 'Scene: show or hide cameras',
+    keys: ['k'],
+    enabled: hasFrames,
+    run: (s) => s.setSceneView({ cameras: !s.view.getState().scene.cameras }),
+  }),
+  command({
+    id: 'scene.points',
+    title: 'Scene: show or hide sparse points',
+    keys: ['p'],
+    enabled: hasFrames,
+    run: (s) => s.setSceneView({ points: !s.view.getState().scene.points }),
+  }),
+  ...(
+    [
+      ['forward', 'W'],
+      ['left', 'A'],
+      ['back', 'S'],
+      ['right', 'D'],
+      ['down', 'Q'],
+      ['up', 'E'],
+    ] as const
+  ).map(([direction, key]) =>
+    command({
+      id: `scene.fly.${direction}`,
+      title: `Scene: fly ${direction}`,
+      keys: [`code:Key${key}`],
+      scope: 'scene',
+      hold: true,
+      run: () => undefined,
+    }),
+  ),
+
+  command({
+    id: 'train.splats',
+    title: 'Train splats…',
+    menu: 'Train',
+    keys: ['Mod+Enter'],
+    enabled: hasCapture,
+    run: (s) => s.openDialog({ kind: 'train' }),
+  }),
+  command({
+    id: 'train.evaluate',
+    title: 'Measure quality on every frame',
+    menu: 'Train',
+    enabled: hasSplats,
+    run: (s) => {
+      const splatsId = s.session.getState().project?.currentSplatsId ?? null;
+      if (splatsId === null) return;
+      void s.attempt(() => s.transport.call('jobs.start', { spec: { kind: 'evaluate-splats', splatsId } }));
+      s.showPanel('jobs');
+    },
+  }),
+
+  command({
+    id: 'help.shortcuts',
+    title: 'Keyboard shortcuts',
+    menu: 'Help',
+    keys: ['F1', '?'],
+    run: (s) => s.openDialog({ kind: 'shortcuts' }),
+  }),
+  command({ id: 'help.about', title: 'About Liftscope', menu: 'Help', run: (s) => s.openDialog({ kind: 'about' }) }),
+];
+
+const byId = new Map(commands.map((entry) => [entry.id, entry]));
+
+/** Throws on an id that is not in the table: a button without a command is a mistake. */
+export function commandById(id: string): Command {
+  const found = byId.get(id);
+  if (found === undefined) throw new Error(`no command ${id}`);
+  return found;
+}
+
+/** Runs a command if it is enabled now; says whether it did. */
+export function runCommand(studio: Studio, id: string): boolean {
+  const { enabled, run } = commandById(id);
+  if (!enabled(studio)) return false;
+  run(studio);
+  return true;
+}
+
+/** Physical codes of the keys that fly, by direction. */
+export const flyKeys: ReadonlyMap<string, string> = new Map(
+  commands
+    .filter(({ hold }) => hold === true)
+    .map(({ id, keys }) => [(keys[0] ?? '').replace('code:', ''), id.replace('scene.fly.', '')]),
+);

@@ -1,0 +1,1 @@
+export { FramesPanel } from './panel.tsx';

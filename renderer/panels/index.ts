@@ -1,0 +1,1 @@
+export { type PanelDefinition, panels } from './registry.tsx';

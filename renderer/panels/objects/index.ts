@@ -1,0 +1,1 @@
+export { ObjectsPanel } from './panel.tsx';

@@ -1,0 +1,1 @@
+export { QueryPanel } from './panel.tsx';

@@ -1,0 +1,1 @@
+export { ScenePanel } from './panel.tsx';

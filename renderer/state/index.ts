@@ -1,0 +1,20 @@
+export type { CameraState } from './camera.ts';
+export type { DialogState, FileRequest, PanelId, Toast } from './interface.ts';
+export { failureOf, isAbort, type Loadable } from './loadable.ts';
+export {
+  StudioProvider,
+  useCamera,
+  useCommandHandler,
+  useInterface,
+  useRecords,
+  useSelection,
+  useSession,
+  useStudio,
+  useView,
+} from './react.tsx';
+export type { ObjectsRecord, RecordsState } from './records.ts';
+export type { PickedPoint, SelectionState, SelectMode } from './selection.ts';
+export { isActive, type SessionState } from './session.ts';
+export { createStudio, type Studio } from './studio.ts';
+export { followHost, loadJob } from './sync.ts';
+export type { CompareMode, FrameLayer, Theme, ViewState } from './view.ts';

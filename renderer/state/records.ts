@@ -1,0 +1,19 @@
+/** Records of the open project that panels share, each fetched once by `sync.ts` and kept until it changes. */
+import type { FrameColumns, FrameMetrics, ObjectView } from '../../contract/index.ts';
+import { IDLE, type Loadable } from './loadable.ts';
+
+export interface ObjectsRecord {
+  readonly objects: readonly ObjectView[];
+  /** Part of the URLs of observations and masks: they are fetched again when it grows. */
+  readonly revision: number;
+}
+
+export interface RecordsState {
+  /** Of the current capture; `idle` without one. */
+  readonly frames: Loadable<FrameColumns>;
+  /** Of the current splat model. */
+  readonly metrics: Loadable<FrameMetrics>;
+  readonly objects: Loadable<ObjectsRecord>;
+}
+
+export const initialRecords: RecordsState = { frames: IDLE, metrics: IDLE, objects: IDLE };

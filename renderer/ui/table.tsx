@@ -1,0 +1,214 @@
+import { type ReactNode, useEffect, useRef, useState } from 'react';
+import { Icon } from './icons.tsx';
+import { visibleRows } from './window.ts';
+
+export interface Column<Row> {
+  readonly id: string;
+  readonly title: string;
+  /** CSS grid track: `60px`, `1fr`. */
+  readonly width: string;
+  readonly align?: 'left' | 'right';
+  readonly cell: (row: Row, index: number) => ReactNode;
+  /** Makes the heading a sort button. */
+  readonly sortable?: boolean;
+}
+
+export interface Sorting {
+  readonly column: string;
+  readonly descending: boolean;
+}
+
+interface TableProps<Row> {
+  label: string;
+  columns: readonly Column<Row>[];
+  rows: readonly Row[];
+  rowKey: (row: Row, index: number) => string | number;
+  isSelected?: (row: Row) => boolean;
+  /** Click, Enter and arrow keys; `mode` from Shift and Ctrl/Cmd. */
+  onSelect?: (row: Row, mode: 'replace' | 'toggle' | 'range', index: number) => void;
+  onOpen?: (row: Row) => void;
+  sorting?: Sorting;
+  onSort?: (sorting: Sorting) => void;
+  /** Keeps this row in sight whenever it changes. */
+  scrollTo?: number | null;
+  rowHeight?: number;
+  empty?: ReactNode;
+}
+
+/** Rows of equal height, of which only those in sight are in the page: ten thousand are as fast as ten. */
+export function Table<Row>({
+  label,
+  columns,
+  rows,
+  rowKey,
+  isSelected,
+  onSelect,
+  onOpen,
+  sorting,
+  onSort,
+  scrollTo = null,
+  rowHeight = 28,
+  empty,
+}: TableProps<Row>) {
+  const body = useRef<HTMLDivElement>(null);
+  const [view, setView] = useState({ top: 0, height: 600 });
+  const [cursor, setCursor] = useState(-1);
+
+  useEffect(() => {
+    const element = body.current;
+    if (element === null) return;
+    const observer = new ResizeObserver(() => setView({ top: element.scrollTop, height: element.clientHeight }));
+    observer.observe(element);
+    return () => observer.disconnect();
+  }, []);
+
+  function reveal(index: number) {
+    const element = body.current;
+    if (element === null || index < 0) return;
+    const top = index * rowHeight;
+    if (top < element.scrollTop) element.scrollTop = top;
+    else if (top + rowHeight > element.scrollTop + element.clientHeight)
+      element.scrollTop = top + rowHeight - element.clientHeight;
+  }
+
+  // biome-ignore lint/correctness/useExhaustiveDependencies: scrolling follows the wish alone, not every rendering
+  useEffect(() => {
+    if (scrollTo !== null) reveal(scrollTo);
+  }, [scrollTo, rowHeight]);
+
+  const { first, last } = visibleRows(view.top, view.height, rowHeight, rows.length);
+
+  function move(event: React.KeyboardEvent) {
+    const page = Math.max(1, Math.floor(view.height / rowHeight) - 1);
+    const at =
+      cursor < 0
+        ? Math.max(
+            0,
+            rows.findIndex((row) => isSelected?.(row) === true),
+          )
+        : cursor;
+    const targets: Record<string, number> = {
+      ArrowDown: at + 1,
+      ArrowUp: at - 1,
+      PageDown: at + page,
+      PageUp: at - page,
+      Home: 0,
+      End: rows.length - 1,
+    };
+    const row = rows[at];
+    if (event.key === 'Enter' && row !== undefined) {
+      event.preventDefault();
+      (onOpen ?? ((opened: Row) => onSelect?.(opened, 'replace', at)))(row);
+      return;
+    }
+    if (event.key === ' ' && row !== undefined && onSelect !== undefined) {
+      event.preventDefault();
+      onSelect(row, 'toggle', at);
+      return;
+    }
+    const target = targets[event.key];
+    if (target === undefined || rows.length === 0) return;
+    event.preventDefault();
+    const next = Math.max(0, Math.min(rows.length - 1, target));
+    setCursor(next);
+    reveal(next);
+    const chosen = rows[next];
+    if (chosen !== undefined) onSelect?.(chosen, event.shiftKey ? 'range' : 'replace', next);
+  }
+
+  const style = { '--columns': columns.map(({ width }) => width).join(' ') } as React.CSSProperties;
+  return (
+    // biome-ignore lint/a11y/useSemanticElements: rows out of sight are not in the page, which a table element cannot express
+    <div className="ui-table" style={style} role="grid" aria-label={label} aria-rowcount={rows.length + 1}>
+      {/* biome-ignore lint/a11y/useSemanticElements: part of the grid above */}
+      {/* biome-ignore lint/a11y/useFocusableInteractive: the grid body has the focus */}
+      <div className="ui-table-head" role="row" aria-rowindex={1}>
+        {columns.map((column) => (
+          // biome-ignore lint/a11y/useSemanticElements: part of the grid above
+          // biome-ignore lint/a11y/useFocusableInteractive: the grid body has the focus
+          <div
+            key={column.id}
+            role="columnheader"
+            data-align={column.align ?? 'left'}
+            {...(sorting?.column === column.id
+              ? { 'aria-sort': sorting.descending ? ('descending' as const) : ('ascending' as const) }
+              : {})}
+          >
+            {column.sortable === true && onSort !== undefined ? (
+              <button
+                type="button"
+                onClick={() =>
+                  onSort({
+                    column: column.id,
+                    descending: sorting?.column === column.id ? !sorting.descending : false,
+                  })
+                }
+              >
+                {column.title}
+                {sorting?.column === column.id && (
+                  <span style={{ transform: sorting.descending ? 'rotate(180deg)' : 'none' }}>
+                    <Icon name="arrow-up" size={12} />
+                  </span>
+                )}
+              </button>
+            ) : (
+              column.title
+            )}
+          </div>
+        ))}
+      </div>
+      {rows.length === 0 && empty !== undefined ? (
+        <div className="ui-table-body">{empty}</div>
+      ) : (
+        // biome-ignore lint/a11y/useSemanticElements: part of the grid above
+        <div
+          ref={body}
+          className="ui-table-body"
+          role="rowgroup"
+          // biome-ignore lint/a11y/noNoninteractiveTabindex: the grid is operated by arrow keys from here
+          tabIndex={0}
+          aria-label={label}
+          onKeyDown={move}
+          onScroll={(event) =>
+            setView({ top: event.currentTarget.scrollTop, height: event.currentTarget.clientHeight })
+          }
+        >
+          <div style={{ height: rows.length * rowHeight }} role="presentation" />
+          {rows.slice(first, last).map((row, offset) => {
+            const index = first + offset;
+            return (
+              // biome-ignore lint/a11y/useSemanticElements: part of the grid above
+              // biome-ignore lint/a11y/useFocusableInteractive: the grid body has the focus
+              // biome-ignore lint/a11y/useKeyWithClickEvents: keys are handled by the grid body
+              <div
+                key={rowKey(row, index)}
+                role="row"
+                aria-rowindex={index + 2}
+                aria-selected={isSelected?.(row) ?? false}
+                className="ui-table-row"
+                style={{ top: index * rowHeight, height: rowHeight }}
+                onClick={(event) => {
+                  setCursor(index);
+                  onSelect?.(
+                    row,
+                    event.shiftKey ? 'range' : event.ctrlKey || event.metaKey ? 'toggle' : 'replace',
+                    index,
+                  );
+                }}
+                onDoubleClick={() => onOpen?.(row)}
+              >
+                {columns.map((column) => (
+                  // biome-ignore lint/a11y/useSemanticElements: part of the grid above
+                  // biome-ignore lint/a11y/useFocusableInteractive: the grid body has the focus
+                  <div key={column.id} role="gridcell" data-align={column.align ?? 'left'}>
+                    {column.cell(row, index)}
+                  </div>
+                ))}
+              </div>
+            );
+          })}
+        </div>
+      )}
+    </div>
+  );
+}
