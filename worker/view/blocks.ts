@@ -12,7 +12,7 @@ import { GROUPS, type LaneArrays, laneArrays, mergeFours } from './merge.ts';
 import { gridOf, mortonOrder } from './morton.ts';
 
 /** Gaussians per block of level 0; level l has 4^l times fewer. */
-const BLOCK = 256;
+const BLOCK = 64;
 const LEVELS = 3;
 /** A box of 3.33 standard deviations holds all that is drawn of a Gaussian (kernels: BOX_SIGMAS). */
 const REACH_SIGMAS = 3.33;

@@ -8,8 +8,12 @@ import { Staging, select } from './selection.ts';
 
 /** A moving picture has at most this many pixels. */
 const MOVING_PIXELS = 240_000;
-/** Gaussians that two cores project, sort and blend well within a fifth of a second. */
-const MOVING_GAUSSIANS = 180_000;
+/** Gaussians that two free cores project, sort and blend in less than a tenth of a second. */
+const USUAL_BUDGET = 500_000;
+const LEAST_BUDGET = 60_000;
+/** A picture that took longer to draw makes the next one coarser; one that took less than half of it, finer again. */
+const SLOW_MS = 140;
+const BUDGET_STEP = 0.8;
 
 /** The same camera with an image of 1 / n of the size (rounded), n = 1 where the size allows it. */
 export function reducedView(view: PinholeView, pixels = MOVING_PIXELS): PinholeView {
@@ -29,16 +33,29 @@ export class MovingRenderer {
   readonly #backend: Backend;
   readonly #staging = new Staging();
   #stage: { model: SplatModel; renderer: SplatRenderer } | undefined;
+  /** What this machine draws in time, as far as the last pictures tell. */
+  #budget = USUAL_BUDGET;
 
   constructor(backend: Backend) {
     this.#backend = backend;
+  }
+
+  /** Gaussians of a moving picture. */
+  get budget(): number {
+    return this.#budget;
+  }
+
+  /** How long the last picture took. */
+  tookMs(drawMs: number): void {
+    if (drawMs > SLOW_MS) this.#budget = Math.max(LEAST_BUDGET, this.#budget * BUDGET_STEP);
+    else if (drawMs < SLOW_MS / 2) this.#budget = Math.min(USUAL_BUDGET, this.#budget / BUDGET_STEP);
   }
 
   /** The renderer, holding what `view` sees of the model, and how many Gaussians that is. */
   prepare(
     model: SplatBlocks,
     view: PinholeView,
-    budget = MOVING_GAUSSIANS,
+    budget = this.#budget,
   ): { renderer: SplatRenderer; gaussians: number } {
     const selection = select(model, view, budget);
     const arrays = this.#staging.fill(model, selection);

@@ -73,11 +73,14 @@ export class ViewService {
     const view = moving ? reducedView(full) : full;
     signal.throwIfAborted();
     const drawnAt = performance.now();
-    const { renderer, gaussians } = moving
-      ? this.#moving.prepare(model.blocks, view)
-      : { renderer: model.renderer, gaussians: model.header.count };
+    // A model that is small enough is drawn whole, with all its coefficients: only the pixels are fewer then.
+    const { renderer, gaussians } =
+      moving && model.header.count > this.#moving.budget
+        ? this.#moving.prepare(model.blocks, view)
+        : { renderer: model.renderer, gaussians: model.header.count };
     const { image, range } = await draw(renderer, view, call);
     const drawMs = performance.now() - drawnAt;
+    if (moving) this.#moving.tookMs(drawMs);
     return {
       bytes: await encodePicture(image, call.format, call.encodeQuality),
       ...{ format: call.format, width: image.width, height: image.height },
