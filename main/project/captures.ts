@@ -1,9 +1,18 @@
+import { statSync } from 'node:fs';
 import { isAbsolute, join, relative, sep } from 'node:path';
 import type Database from 'better-sqlite3';
 import { z } from 'zod';
-import { LiftscopeError, type PreparedCapture, preparedCaptureSchema } from '../../contract/index.ts';
+import {
+  type Frame,
+  frameSchema,
+  LiftscopeError,
+  type PreparedCapture,
+  preparedCaptureSchema,
+} from '../../contract/index.ts';
 import { type ArtifactName, type ArtifactStore, parseArtifactName } from './artifacts.ts';
+import { relocated } from './paths.ts';
 import { fromJson, parseRow } from './rows.ts';
+import { bumpRevision } from './sqlite-records.ts';
 
 const optionsSchema = z.record(z.string(), z.json());
 /** What import was asked to do. */
@@ -34,7 +43,30 @@ const captureRowSchema = z.object({
   warning_counts_json: z.string(),
   options_json: z.string(),
   imported_at: z.number().int(),
+  moved_from: z.string().nullable(),
+  moved_to: z.string().nullable(),
 });
+type CaptureRow = z.infer<typeof captureRowSchema>;
+
+const summaryRowSchema = captureRowSchema.extend({
+  frames: z.number().int(),
+  train_frames: z.number().int(),
+  holdout_frames: z.number().int(),
+});
+
+/** What is known of a capture without reading its frames. */
+export type CaptureOverview = Pick<
+  PreparedCapture,
+  'name' | 'sourcePath' | 'imagesPath' | 'format' | 'fingerprint' | 'points' | 'cameraSpan' | 'bounds'
+> &
+  Pick<PreparedCapture, 'warnings' | 'warningCounts'> & {
+    readonly id: number;
+    readonly frames: number;
+    readonly trainFrames: number;
+    readonly holdoutFrames: number;
+    readonly importedAt: number;
+  };
+const overviewFields = preparedCaptureSchema.omit({ cameras: true, frames: true });
 
 const cameraRowSchema = z.object({
   camera_id: z.number(),
@@ -87,8 +119,8 @@ export class CaptureTable {
     );
     const insertFrame = this.db.prepare(
       `INSERT INTO frames (capture_id, frame_id, position, name, camera_id, image_artifact, image_path, mask_artifact,
-         mask_path, qw, qx, qy, qz, tx, ty, tz, width, height, timestamp_seconds, role)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+         mask_path, qw, qx, qy, qz, tx, ty, tz, width, height, timestamp_seconds, role, image_bytes)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     );
     return this.db.transaction((): number => {
       const { lastInsertRowid } = insertCapture.run({
@@ -118,9 +150,10 @@ export class CaptureTable {
           ...[image.artifact, image.path, mask.artifact, mask.path],
           ...frame.cameraFromWorld.quaternion,
           ...frame.cameraFromWorld.translation,
-          ...[frame.width, frame.height, frame.timestampSeconds ?? null, frame.role ?? 'train'],
+          ...[frame.width, frame.height, frame.timestampSeconds ?? null, frame.role ?? 'train', sizeOf(image.path)],
         );
       });
+      bumpRevision(this.db);
       return id;
     })();
   }
@@ -139,43 +172,8 @@ export class CaptureTable {
     const frames = this.db
       .prepare('SELECT * FROM frames WHERE capture_id = ? ORDER BY position')
       .all(id)
-      .map((frame) => parseRow(frameRowSchema, frame, 'frames'))
-      .map((frame) => {
-        const maskPath = this.join(frame.mask_artifact, frame.mask_path);
-        return {
-          id: frame.frame_id,
-          name: frame.name,
-          imagePath: this.join(frame.image_artifact, frame.image_path),
-          cameraId: frame.camera_id,
-          cameraFromWorld: {
-            quaternion: [frame.qw, frame.qx, frame.qy, frame.qz],
-            translation: [frame.tx, frame.ty, frame.tz],
-          },
-          width: frame.width,
-          height: frame.height,
-          role: frame.role,
-          ...(frame.timestamp_seconds !== null && { timestampSeconds: frame.timestamp_seconds }),
-          ...(maskPath !== undefined && { maskPath }),
-        };
-      });
-    const capture = parseRow(
-      preparedCaptureSchema,
-      {
-        name: row.name,
-        sourcePath: row.source_path,
-        imagesPath: row.images_path,
-        format: row.format,
-        fingerprint: row.fingerprint,
-        cameras,
-        frames,
-        points: fromJson(row.points_json),
-        cameraSpan: fromJson(row.camera_span_json),
-        bounds: fromJson(row.bounds_json),
-        warnings: fromJson(row.warnings_json),
-        warningCounts: fromJson(row.warning_counts_json),
-      },
-      'captures',
-    );
+      .map((frame) => this.frameFields(parseRow(frameRowSchema, frame, 'frames'), row));
+    const capture = parseRow(preparedCaptureSchema, { ...this.fields(row), cameras, frames }, 'captures');
     return {
       id,
       capture,
@@ -200,6 +198,72 @@ export class CaptureTable {
     });
   }
 
+  /** All captures without their frames, oldest first. */
+  list(): CaptureOverview[] {
+    return this.db
+      .prepare(
+        `SELECT captures.*, count(*) AS frames, count(*) FILTER (WHERE role = 'train') AS train_frames,
+           count(*) FILTER (WHERE role = 'holdout') AS holdout_frames
+         FROM captures JOIN frames ON capture_id = captures.id GROUP BY captures.id ORDER BY captures.id`,
+      )
+      .all()
+      .map((raw): CaptureOverview => {
+        const row = parseRow(summaryRowSchema, raw, 'captures');
+        return {
+          ...parseRow(overviewFields, this.fields(row), 'captures'),
+          id: row.id,
+          frames: row.frames,
+          trainFrames: row.train_frames,
+          holdoutFrames: row.holdout_frames,
+          importedAt: row.imported_at,
+        };
+      });
+  }
+
+  /** One frame without reading the others. */
+  frame(captureId: number, position: number): Frame | undefined {
+    const capture = this.db.prepare('SELECT * FROM captures WHERE id = ?').get(captureId);
+    const raw = this.db.prepare('SELECT * FROM frames WHERE capture_id = ? AND position = ?').get(captureId, position);
+    if (capture === undefined || raw === undefined) return undefined;
+    const row = parseRow(captureRowSchema, capture, 'captures');
+    return parseRow(frameSchema, this.frameFields(parseRow(frameRowSchema, raw, 'frames'), row), 'frames');
+  }
+
+  /** What the contract's capture has beside cameras and frames. */
+  private fields(row: CaptureRow): { [K in keyof z.input<typeof overviewFields>]: unknown } {
+    return {
+      name: row.name,
+      sourcePath: relocated(row.source_path, row.moved_from, row.moved_to),
+      imagesPath: relocated(row.images_path, row.moved_from, row.moved_to),
+      format: row.format,
+      fingerprint: row.fingerprint,
+      points: fromJson(row.points_json),
+      cameraSpan: fromJson(row.camera_span_json),
+      bounds: fromJson(row.bounds_json),
+      warnings: fromJson(row.warnings_json),
+      warningCounts: fromJson(row.warning_counts_json),
+    };
+  }
+
+  private frameFields(frame: z.infer<typeof frameRowSchema>, capture: CaptureRow): object {
+    const maskPath = this.join(frame.mask_artifact, frame.mask_path, capture);
+    return {
+      id: frame.frame_id,
+      name: frame.name,
+      imagePath: this.join(frame.image_artifact, frame.image_path, capture),
+      cameraId: frame.camera_id,
+      cameraFromWorld: {
+        quaternion: [frame.qw, frame.qx, frame.qy, frame.qz],
+        translation: [frame.tx, frame.ty, frame.tz],
+      },
+      width: frame.width,
+      height: frame.height,
+      role: frame.role,
+      ...(frame.timestamp_seconds !== null && { timestampSeconds: frame.timestamp_seconds }),
+      ...(maskPath !== undefined && { maskPath }),
+    };
+  }
+
   /** A path inside the artifact store is kept by name, so that the project can move. */
   private split(path: string | undefined): { artifact: string | null; path: string | null } {
     if (path === undefined) return { artifact: null, path: null };
@@ -215,7 +279,18 @@ export class CaptureTable {
     return { artifact: name, path: null };
   }
 
-  private join(artifact: string | null, path: string | null): string | undefined {
-    return artifact === null ? (path ?? undefined) : this.artifacts.path(parseArtifactName(artifact));
+  private join(artifact: string | null, path: string | null, capture: CaptureRow): string | undefined {
+    if (artifact !== null) return this.artifacts.path(parseArtifactName(artifact));
+    return path === null ? undefined : relocated(path, capture.moved_from, capture.moved_to);
+  }
+}
+
+/** Bytes of a file as it is now; null where there is none to ask. */
+function sizeOf(path: string | null): number | null {
+  if (path === null) return null;
+  try {
+    return statSync(path).size;
+  } catch {
+    return null;
   }
 }

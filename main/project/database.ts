@@ -1,6 +1,7 @@
 import { closeSync, existsSync, linkSync, mkdirSync, openSync, readSync, renameSync, rmSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import Database from 'better-sqlite3';
+import { z } from 'zod';
 import { LiftscopeError } from '../../contract/index.ts';
 import { fsyncFile, fsyncFolder } from './files.ts';
 import type { Migration } from './migrations.ts';
@@ -61,6 +62,7 @@ export function openDatabase(file: string, migrations: readonly Migration[]): Da
     // The header on disk may be older than what the write-ahead log holds; SQLite's own answer counts.
     const found = { applicationId: pragmaNumber(db, 'application_id'), userVersion: pragmaNumber(db, 'user_version') };
     refuseUnreadable(file, found, newest);
+    refuseDamaged(file, db);
     return found.userVersion;
   });
   if (version < newest) proveMigration(file, version, migrations);
@@ -110,6 +112,26 @@ function refuseUnreadable(file: string, header: Header, newest: number): void {
     });
   }
   if (header.userVersion < 1) throw damaged(file, `it has no schema version (${header.userVersion})`);
+}
+
+/** Structure and references of the whole file: half a second for a million observations. */
+function refuseDamaged(file: string, db: Database.Database): void {
+  const problems = databaseProblems(db, 'quick_check');
+  if (problems.length > 0) throw damaged(file, problems.join('; '));
+}
+
+/** What is wrong with a database in words, at most a handful of lines. `integrity_check` also compares indexes with tables. */
+export function databaseProblems(db: Database.Database, check: 'quick_check' | 'integrity_check'): string[] {
+  const found = z.array(z.record(z.string(), z.string())).parse(db.pragma(`${check}(5)`));
+  const problems = found.flatMap((row) => Object.values(row)).filter((line) => line !== 'ok');
+  if (problems.length > 0) return problems.map((line) => line.replaceAll(/\s*\n\s*/g, ' '));
+  const orphans = z.array(z.object({ table: z.string(), parent: z.string() })).parse(db.pragma('foreign_key_check'));
+  const counts = new Map<string, number>();
+  for (const { table, parent } of orphans) {
+    const pair = `rows of ${table} refer to ${parent} that do not exist`;
+    counts.set(pair, (counts.get(pair) ?? 0) + 1);
+  }
+  return [...counts].map(([pair, count]) => `${count} ${pair}`);
 }
 
 /** Migrates a copy and checks it; on success the untouched old state remains in `backups/`. */

@@ -2,13 +2,20 @@ import { mkdirSync } from 'node:fs';
 import { join, relative, resolve, sep } from 'node:path';
 import type Database from 'better-sqlite3';
 import { LiftscopeError } from '../../contract/index.ts';
+import { FieldTable, MaskSetTable, ModelTable, QueryTable } from './analysis.ts';
 import { ArtifactStore } from './artifacts.ts';
 import { CaptureTable } from './captures.ts';
 import { createDatabase, openDatabase } from './database.ts';
+import { EditHistory } from './edits.ts';
+import { JobRecords } from './job-records.ts';
 import { JobTable } from './jobs.ts';
 import { loadMigrations, type Migration } from './migrations.ts';
+import type { IdKind, Revision } from './records.ts';
+import { Relinker } from './relink.ts';
 import { SettingTable } from './settings.ts';
 import { SplatsTable } from './splats.ts';
+import { SqliteRecordStore } from './sqlite-records.ts';
+import { MaskView, ObjectView, ObservationView, TrackView } from './views.ts';
 
 const DATABASE = 'project.sqlite';
 
@@ -24,7 +31,21 @@ export class Project implements Disposable {
   readonly jobs: JobTable;
   readonly splats: SplatsTable;
   readonly settings: SettingTable;
+  readonly objects: ObjectView;
+  readonly tracks: TrackView;
+  readonly masks: MaskView;
+  readonly observations: ObservationView;
+  /** What a person does; with undo. */
+  readonly edits: EditHistory;
+  /** What jobs find; never over what a person did. */
+  readonly jobRecords: JobRecords;
+  readonly maskSets: MaskSetTable;
+  readonly fields: FieldTable;
+  readonly queries: QueryTable;
+  readonly models: ModelTable;
+  readonly relink: Relinker;
   private readonly db: Database.Database;
+  private readonly records: SqliteRecordStore;
 
   constructor(folder: string, db: Database.Database) {
     this.folder = folder;
@@ -34,6 +55,28 @@ export class Project implements Disposable {
     this.jobs = new JobTable(db);
     this.splats = new SplatsTable(db);
     this.settings = new SettingTable(db);
+    this.records = new SqliteRecordStore(db);
+    this.objects = new ObjectView(this.records, db);
+    this.tracks = new TrackView(this.records);
+    this.masks = new MaskView(this.records);
+    this.observations = new ObservationView(this.records, db);
+    this.edits = new EditHistory(this.records);
+    this.jobRecords = new JobRecords(this.records);
+    this.maskSets = new MaskSetTable(db);
+    this.fields = new FieldTable(db);
+    this.queries = new QueryTable(db);
+    this.models = new ModelTable(db);
+    this.relink = new Relinker(db);
+  }
+
+  /** How far the project has come and when it was last saved: every committed change is saved. */
+  get revision(): Revision {
+    return this.records.revision();
+  }
+
+  /** The first of `count` consecutive new ids, which are never given again. */
+  newIds(kind: IdKind, count = 1): number {
+    return this.records.transaction(() => this.records.nextIds(kind, count));
   }
 
   /** Absolute path of a folder inside the project that a table names by its relative path. */

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { type PreparedCapture, preparedCaptureSchema } from '../../contract/index.ts';
+import { encodeCounts, type PreparedCapture, preparedCaptureSchema, type StudioRecord } from '../../contract/index.ts';
 
 const coordinate = fc.double({ min: -1e9, max: 1e9, noNaN: true }).map((value) => value + 0);
 const vector = fc.tuple(coordinate, coordinate, coordinate);
@@ -87,4 +87,36 @@ export function sampleCapture(imagePath = (index: number) => `/captures/dots/${i
     warningCounts: {},
     fingerprint: `sha256:${'0'.repeat(64)}`,
   });
+}
+
+/** Two objects with a track each in {@link sampleCapture}: seen, hidden, one of them with a mask. */
+export function sampleRecords(captureId: number): StudioRecord[] {
+  const thing = (id: number, name: string): StudioRecord => ({
+    type: 'object',
+    id,
+    captureId,
+    name,
+    className: id === 1 ? 'pot' : null,
+    colour: id === 1 ? 3 : '#0072b2',
+    hidden: false,
+    locked: id === 2,
+    provenance: 'model',
+  });
+  const track = (id: number): StudioRecord => ({
+    ...{ type: 'track', id, captureId, objectId: id, sourceId: `tracker:${id}`, locked: false, provenance: 'model' },
+  });
+  const seen = (trackId: number, position: number, maskId: number | null): StudioRecord => ({
+    ...{ type: 'observation', trackId, position, maskId, flags: position, provenance: 'model' },
+    state: maskId === null ? 'occluded' : 'visible',
+    disagreement: maskId === null ? null : 0.25,
+  });
+  return [
+    ...[thing(1, 'pot'), thing(2, 'cup'), track(1), track(2)],
+    {
+      ...{ type: 'mask', id: 1, captureId, position: 1, width: 32, height: 24, artifact: null, provenance: 'model' },
+      rle: encodeCounts([0, 32 * 24]),
+    },
+    ...[seen(1, 0, null), seen(1, 1, 1), seen(2, 1, null)],
+    { type: 'setting', key: 'classes', value: ['pot', 'cup'] },
+  ];
 }

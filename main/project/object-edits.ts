@@ -1,0 +1,86 @@
+import { LiftscopeError, type ObjectEdit, type ObjectRecord, type RecordsDiff } from '../../contract/index.ts';
+import type { RecordStore } from './records.ts';
+
+/** What an edit of the object list means for the records. Reads only. @throws LiftscopeError `not-found` */
+export function objectEditDiff(
+  store: RecordStore,
+  captureId: number,
+  edit: ObjectEdit,
+): { readonly label: string; readonly diff: RecordsDiff } {
+  const diff: RecordsDiff = { added: [], updated: [], removed: [] };
+  const objectOf = (id: number): ObjectRecord => {
+    const record = store.get(`object:${id}`);
+    if (record?.type === 'object' && record.captureId === captureId) return record;
+    throw new LiftscopeError({ code: 'not-found', message: `There is no object ${id} in this capture.` });
+  };
+  /** Tracks of `id` go over to `to`. */
+  const repoint = (id: number, to: number | null): void => {
+    for (const track of store.tracksOfObject(id)) {
+      diff.updated.push([track, { ...track, objectId: to, provenance: 'human' }]);
+    }
+  };
+  switch (edit.type) {
+    case 'update-objects': {
+      const { color, className, ...change } = edit.change;
+      const given = Object.fromEntries(Object.entries(change).filter(([, value]) => value !== undefined));
+      for (const id of new Set(edit.ids)) {
+        const before = objectOf(id);
+        diff.updated.push([
+          before,
+          {
+            ...before,
+            ...given,
+            ...(color !== undefined && { colour: color }),
+            ...(className !== undefined && { className: className === '' ? null : className }),
+            provenance: 'human',
+          },
+        ]);
+      }
+      return { label: `Change ${named(diff.updated.length, () => objectOf(edit.ids[0]!).name)}`, diff };
+    }
+    case 'create-object': {
+      const id = store.transaction(() => store.nextIds('object', 1));
+      diff.added.push({
+        type: 'object',
+        id,
+        captureId,
+        name: edit.name,
+        className: edit.className === '' ? null : edit.className,
+        colour: id,
+        hidden: false,
+        locked: false,
+        provenance: 'human',
+      });
+      return { label: `Create ${shortened(edit.name)}`, diff };
+    }
+    case 'merge-objects': {
+      const into = objectOf(edit.into);
+      for (const id of new Set(edit.ids)) {
+        if (id === edit.into) continue;
+        diff.removed.push(objectOf(id));
+        repoint(id, edit.into);
+      }
+      if (into.provenance !== 'human') diff.updated.push([into, { ...into, provenance: 'human' }]);
+      return { label: `Merge ${diff.removed.length + 1} objects into ${shortened(into.name)}`, diff };
+    }
+    case 'delete-objects': {
+      for (const id of new Set(edit.ids)) {
+        diff.removed.push(objectOf(id));
+        repoint(id, null);
+      }
+      return { label: `Delete ${named(diff.removed.length, () => objectOf(edit.ids[0]!).name)}`, diff };
+    }
+    default:
+      return edit satisfies never;
+  }
+}
+
+function named(count: number, name: () => string): string {
+  return count === 1 ? shortened(name()) : `${count} objects`;
+}
+
+/** Labels are short: a menu shows them. */
+function shortened(name: string): string {
+  const characters = [...name];
+  return characters.length <= 60 ? name : `${characters.slice(0, 59).join('')}…`;
+}
