@@ -2,7 +2,9 @@
  * Captures at the door: importers, preparation for training, splat and point files. See each file for its format.
  */
 export type { FrameImage, ImportedCapture, OrientationRule, ReprojectionCheck } from './assemble.ts';
-export { CaptureError, type CaptureErrorCode } from './errors.ts';
+export { forEachIndex } from './concurrency.ts';
+export { CaptureError, type CaptureErrorCode, clip, printable, systemErrorText } from './errors.ts';
+export { readLines, readWhole } from './file-reader.ts';
 export { decodeMask, type ImageFormat, imageFormatOf } from './images.ts';
 export {
   type DetectedCapture,
@@ -13,6 +15,7 @@ export {
   importCapture,
 } from './import.ts';
 export type { Observations, SparsePoints } from './model.ts';
+export { isDirectory, isRegularFile } from './paths.ts';
 export { cameraCentre, invertPose, transformPoint } from './pose.ts';
 export {
   type HoldoutRule,
