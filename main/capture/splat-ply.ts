@@ -85,10 +85,12 @@ export async function readSplatPly(path: string, options: ReadOptions = {}): Pro
       const scaleSource = [0, 1, 2].map((i) => at(`scale_${i}`));
       const rotationSource = [0, 1, 2, 3].map((i) => at(`rot_${i}`));
       const opacitySource = at('opacity');
-      const used = [...meanSource, ...scaleSource, ...rotationSource, ...shSource];
-      const target = splats;
+      const used = Int32Array.of(...meanSource, ...scaleSource, ...rotationSource, ...shSource);
+      const coefficients = Int32Array.from(shSource);
+      const { means, quaternions, logScales, logitOpacities, sh } = splats;
       return (i, values) => {
-        for (const p of used) {
+        for (let u = 0; u < used.length; u++) {
+          const p = used[u]!;
           if (!(Math.abs(values[p]!) <= maxCoordinate)) badValue(path, i, properties[p]!.name, values[p]!);
         }
         let opacity = values[opacitySource]!;
@@ -97,11 +99,12 @@ export async function readSplatPly(path: string, options: ReadOptions = {}): Pro
           opacity = Math.sign(opacity) * opacityLogitLimit;
           clampedOpacities++;
         }
-        for (let c = 0; c < 3; c++) target.means[i * 3 + c] = values[meanSource[c]!]!;
-        for (let c = 0; c < 4; c++) target.quaternions[i * 4 + c] = values[rotationSource[c]!]!;
-        for (let c = 0; c < 3; c++) target.logScales[i * 3 + c] = values[scaleSource[c]!]!;
-        target.logitOpacities[i] = opacity;
-        for (let c = 0; c < shSource.length; c++) target.sh[i * k * 3 + c] = values[shSource[c]!]!;
+        for (let c = 0; c < 3; c++) means[i * 3 + c] = values[meanSource[c]!]!;
+        for (let c = 0; c < 4; c++) quaternions[i * 4 + c] = values[rotationSource[c]!]!;
+        for (let c = 0; c < 3; c++) logScales[i * 3 + c] = values[scaleSource[c]!]!;
+        logitOpacities[i] = opacity;
+        const row = i * coefficients.length;
+        for (let c = 0; c < coefficients.length; c++) sh[row + c] = values[coefficients[c]!]!;
       };
     },
     options,
