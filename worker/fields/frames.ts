@@ -14,21 +14,29 @@ export interface LiftFrame {
   readonly classes?: ReadonlyMap<number, number>;
 }
 
-/** Chooses the pixels of a view that a weight cache holds: row-major indices, each at most once. */
-export type PixelChoice = (view: number) => Uint32Array;
-
-/** The pixels inside a segment: all that instance losses look at. */
-export function instancePixels(frames: readonly LiftFrame[]): PixelChoice {
+/** The pixels inside a segment, all that instance losses look at; of an image with more than `limit`, a random part. */
+export function instancePixels(
+  frames: readonly LiftFrame[],
+  limit = Number.POSITIVE_INFINITY,
+  seed = 0,
+): (view: number) => Uint32Array {
   return (view) => {
     const { segments } = frames[view]!;
     const pixels: number[] = [];
     for (let pixel = 0; pixel < segments.length; pixel++) if (segments[pixel] !== 0) pixels.push(pixel);
-    return Uint32Array.from(pixels);
+    if (pixels.length <= limit) return Uint32Array.from(pixels);
+    return drawWithoutRepetition(pixels.length, limit, fieldRandom(seed, 'pixels', view))
+      .map((position) => pixels[position]!)
+      .sort();
   };
 }
 
 /** A part of all pixels, ascending; the whole image when it has no more than `perView`. */
-export function sampledPixels(frames: readonly LiftFrame[], perView: number, seed: number): PixelChoice {
+export function sampledPixels(
+  frames: readonly LiftFrame[],
+  perView: number,
+  seed: number,
+): (view: number) => Uint32Array {
   return (view) => {
     const total = frames[view]!.segments.length;
     return drawWithoutRepetition(total, Math.min(total, perView), fieldRandom(seed, 'pixels', view)).sort();

@@ -1,0 +1,104 @@
+/** Which pixels each step looks at. */
+import { LiftscopeError } from '../../contract/index.ts';
+import { drawWithoutRepetition, fieldRandom, type LiftFrame } from './frames.ts';
+import type { WeightCache } from './weight-cache.ts';
+
+/** Pixels of one image, in random order. */
+export interface PixelBatch {
+  readonly view: number;
+  /** [count] rows of the view's W. */
+  readonly rows: Uint32Array;
+  /** [count] segment, class and confidence of each; segment 0 only where all pixels may be drawn. */
+  readonly labels: Int32Array;
+  readonly classes: Int32Array;
+  readonly confidences: Float32Array;
+  /** Rows of the view that could have been drawn. */
+  readonly available: number;
+}
+
+interface Eligible {
+  readonly view: number;
+  readonly rows: Uint32Array;
+  readonly labels: Int32Array;
+  readonly classes: Int32Array;
+  readonly confidences: Float32Array;
+}
+
+/** Draws a batch per step: every image once per round, in random order, and random pixels of it. */
+export class BatchSampler {
+  readonly #views: readonly Eligible[];
+  readonly #batchPixels: number;
+  readonly #seed: number;
+  #round = -1;
+  #order: Uint32Array = new Uint32Array(0);
+
+  /**
+   * @param which `instances`: only pixels inside a segment, of images with at least two; `all`: every cached pixel.
+   * @throws LiftscopeError 'bad-input' when no image has any.
+   */
+  constructor(
+    cache: WeightCache,
+    frames: readonly LiftFrame[],
+    batchPixels: number,
+    seed: number,
+    which: 'instances' | 'all',
+  ) {
+    this.#views = cache.views
+      .map(({ pixels }, view) => eligible(frames[view]!, pixels, view, which))
+      .filter(({ rows }) => rows.length >= 2);
+    if (this.#views.length === 0) {
+      throw new LiftscopeError({
+        code: 'bad-input',
+        message:
+          which === 'instances'
+            ? `None of the ${frames.length} frames has an instance segment: there is nothing to lift.`
+            : 'No pixel was chosen in any frame: there is nothing to learn from.',
+        hint: 'Add masks to the training frames.',
+      });
+    }
+    this.#batchPixels = batchPixels;
+    this.#seed = seed;
+  }
+
+  /** @param step from 1. The result depends on the seed and the step alone. */
+  draw(step: number): PixelBatch {
+    const round = Math.floor((step - 1) / this.#views.length);
+    if (round !== this.#round) {
+      const count = this.#views.length;
+      this.#order = drawWithoutRepetition(count, count, fieldRandom(this.#seed, 'batches', -1 - round));
+      this.#round = round;
+    }
+    const own = this.#views[this.#order[(step - 1) % this.#views.length]!]!;
+    const available = own.rows.length;
+    const random = fieldRandom(this.#seed, 'batches', step);
+    const drawn = drawWithoutRepetition(available, Math.min(available, this.#batchPixels), random);
+    return {
+      ...{ view: own.view, available, rows: drawn.map((position) => own.rows[position]!) },
+      labels: Int32Array.from(drawn, (position) => own.labels[position]!),
+      classes: Int32Array.from(drawn, (position) => own.classes[position]!),
+      confidences: Float32Array.from(drawn, (position) => own.confidences[position]!),
+    };
+  }
+}
+
+function eligible(frame: LiftFrame, pixels: Uint32Array, view: number, which: 'instances' | 'all'): Eligible {
+  const positions = Uint32Array.from(pixels.keys());
+  const rows = which === 'all' ? positions : positions.filter((row) => frame.segments[pixels[row]!] !== 0);
+  const labels = Int32Array.from(rows, (row) => frame.segments[pixels[row]!]!);
+  return {
+    ...{ view, rows, labels },
+    classes: Int32Array.from(labels, (label) => (label === 0 ? 0 : (frame.classes?.get(label) ?? 1))),
+    confidences: Float32Array.from(labels, (label) => (label === 0 ? 1 : (frame.confidences?.get(label) ?? 1))),
+  };
+}
+
+/** The part of a batch from `begin` to `end`. */
+export function partOf(batch: PixelBatch, begin: number, end: number): PixelBatch {
+  return {
+    ...batch,
+    rows: batch.rows.subarray(begin, end),
+    labels: batch.labels.subarray(begin, end),
+    classes: batch.classes.subarray(begin, end),
+    confidences: batch.confidences.subarray(begin, end),
+  };
+}

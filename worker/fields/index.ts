@@ -1,0 +1,12 @@
+/** @public door of worker/fields */
+export { instancePixels, type LiftFrame, sampledPixels } from './frames.ts';
+export type { FieldLoss, FieldParameters, FieldShape, Readout } from './parameters.ts';
+export {
+  type FieldProgress,
+  type FieldReport,
+  type StepTimes,
+  type TrainedField,
+  type TrainFieldOptions,
+  trainField,
+} from './train.ts';
+export { type CachedView, type HostWeights, WeightCache, type WeightCacheOptions } from './weight-cache.ts';

@@ -1,0 +1,22 @@
+export { associative, concentration, releasedConcentration } from './concentration.ts';
+export { type DinoInputs, dino } from './dino.ts';
+export {
+  clusteringWeight,
+  gaussianClustering,
+  leastSegmentPixels,
+  type SpatialRegulariser,
+  spatialRegulariser,
+} from './gaussian-clustering.ts';
+export {
+  argmax,
+  assignSlots,
+  type ConsistencyTarget,
+  compositedNegativeLogLikelihood,
+  crossEntropy,
+  linearAssignmentLoss,
+  segmentConsistency,
+  segmentDistributions,
+  softCrossEntropy,
+  softmaxRows,
+} from './logits.ts';
+export type { Loss, Pixels } from './segments.ts';

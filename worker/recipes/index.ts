@@ -1,0 +1,24 @@
+/** @public door of worker/recipes */
+import { associative, dino, linearAssignment, margin, vanilla, vanillaConcentration } from './baselines.ts';
+import {
+  contrastiveLift,
+  contrastiveLiftWithNetwork,
+  contrastiveLiftWithoutConcentration,
+} from './contrastive-lift.ts';
+import { gaussianClustering } from './gaussian-clustering.ts';
+import type { FieldRecipe } from './recipe.ts';
+
+/** Recipes that train a field, by name. @public */
+export const FIELD_RECIPES = {
+  'contrastive-lift': contrastiveLift,
+  'contrastive-lift-without-concentration': contrastiveLiftWithoutConcentration,
+  'contrastive-lift-network': contrastiveLiftWithNetwork,
+  'gaussian-clustering': gaussianClustering,
+  'linear-assignment': linearAssignment,
+  vanilla,
+  'vanilla-concentration': vanillaConcentration,
+  associative,
+  margin,
+  dino,
+} as const satisfies Record<string, FieldRecipe>;
+export type { FieldRecipe } from './recipe.ts';
