@@ -1,5 +1,11 @@
 import { z } from 'zod';
 import { failureSchema, jobEventSchema } from './events.ts';
+import {
+  liftEvaluationRequestSchema,
+  liftEvaluationResultSchema,
+  liftingRequestSchema,
+  liftingResultSchema,
+} from './lifting.ts';
 import { sceneRequestSchema, sceneResultSchema } from './scenes.ts';
 import { segmentationRequestSchema, segmentationResultSchema } from './segmentation.ts';
 import {
@@ -29,7 +35,14 @@ const benchmarkTargetSchema = z.object({
 export type BenchmarkTarget = z.infer<typeof benchmarkTargetSchema>;
 
 /** Benchmarks that run inside one worker; one that is named here does not compile until the worker has it. */
-export const workerBenchmarks = ['assignment', 'cluster', 'hota', 'splat-kernels'] as const;
+export const workerBenchmarks = [
+  'assignment',
+  'cluster',
+  'hota',
+  'instances-click',
+  'messy-rooms',
+  'splat-kernels',
+] as const;
 export type WorkerBenchmark = (typeof workerBenchmarks)[number];
 
 const benchmarkRequestSchema = computeOptionsSchema.extend({
@@ -75,6 +88,8 @@ export const jobSchemas = {
   'train-splats': { request: trainingRequestSchema, result: trainingResultSchema },
   'evaluate-splats': { request: evaluationRequestSchema, result: evaluationResultSchema },
   'render-splats': { request: renderRequestSchema, result: renderResultSchema },
+  'lift-objects': { request: liftingRequestSchema, result: liftingResultSchema },
+  'evaluate-lift': { request: liftEvaluationRequestSchema, result: liftEvaluationResultSchema },
   'generate-scene': { request: sceneRequestSchema, result: sceneResultSchema },
   'segment-frames': { request: segmentationRequestSchema, result: segmentationResultSchema },
   'view-splats': { request: viewSplatsRequestSchema, result: viewSplatsResultSchema },
@@ -97,6 +112,8 @@ const jobRequestSchema = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('train-splats'), request: jobSchemas['train-splats'].request }),
   z.object({ kind: z.literal('evaluate-splats'), request: jobSchemas['evaluate-splats'].request }),
   z.object({ kind: z.literal('render-splats'), request: jobSchemas['render-splats'].request }),
+  z.object({ kind: z.literal('lift-objects'), request: jobSchemas['lift-objects'].request }),
+  z.object({ kind: z.literal('evaluate-lift'), request: jobSchemas['evaluate-lift'].request }),
   z.object({ kind: z.literal('generate-scene'), request: jobSchemas['generate-scene'].request }),
   z.object({ kind: z.literal('segment-frames'), request: jobSchemas['segment-frames'].request }),
   z.object({ kind: z.literal('view-splats'), request: jobSchemas['view-splats'].request }),

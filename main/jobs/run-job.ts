@@ -80,6 +80,8 @@ const LADDERS: { readonly [K in JobKind]: CancelLadder } = {
   'train-splats': { askMs: 60_000, terminateMs: 3000 },
   'evaluate-splats': { askMs: 3000, terminateMs: 3000 },
   'render-splats': { askMs: 3000, terminateMs: 3000 },
+  'lift-objects': { askMs: 5000, terminateMs: 3000 },
+  'evaluate-lift': { askMs: 3000, terminateMs: 3000 },
   // Removes what it has half written.
   'generate-scene': { askMs: 10_000, terminateMs: 3000 },
   'view-splats': { askMs: 3000, terminateMs: 3000 },

@@ -23,6 +23,8 @@ const benchmarks: { readonly [N in WorkerBenchmark]: () => Promise<Benchmark> } 
   assignment: async () => (await import('./assignment.ts')).run,
   cluster: async () => (await import('./cluster.ts')).run,
   hota: async () => (await import('./hota.ts')).run,
+  'instances-click': async () => (await import('./instances-click.ts')).run,
+  'messy-rooms': async () => (await import('./messy-rooms.ts')).run,
   'splat-kernels': async () => (await import('./splat-kernels.ts')).run,
 };
 

@@ -10,6 +10,9 @@ const handlers: Handlers = {
     unlessAborted(signal, (await import('../splats/index.ts')).evaluateSplats(request)),
   'render-splats': async (request, { signal }) =>
     unlessAborted(signal, (await import('../splats/index.ts')).renderSplats(request)),
+  'lift-objects': async (request, context) => (await import('../lifting/index.ts')).liftObjects(request, context),
+  'evaluate-lift': async (request, { signal }) =>
+    unlessAborted(signal, (await import('../lifting/index.ts')).evaluateLift(request)),
   'generate-scene': async (request, context) => (await import('../scenes/index.ts')).generateScene(request, context),
   'view-splats': async (request, context) => (await import('../view/index.ts')).viewSplats(request, context),
   'segment-frames': async (request, context) =>
@@ -35,6 +38,10 @@ export async function runHandler(job: JobRequest, context: JobContext): Promise<
     case 'evaluate-splats':
       return handlers[job.kind](job.request, context);
     case 'render-splats':
+      return handlers[job.kind](job.request, context);
+    case 'lift-objects':
+      return handlers[job.kind](job.request, context);
+    case 'evaluate-lift':
       return handlers[job.kind](job.request, context);
     case 'generate-scene':
       return handlers[job.kind](job.request, context);

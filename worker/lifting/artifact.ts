@@ -9,7 +9,7 @@ import {
   liftDataOffset,
   liftHeaderSchema,
 } from '../../contract/index.ts';
-import type { GaussianObjects, LiftedGaussians, Readout } from '../objects/lifting/index.ts';
+import type { GaussianObjects, LiftedGaussians, Readout } from '../objects/index.ts';
 
 type Values = Uint32Array | Float32Array;
 

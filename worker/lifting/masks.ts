@@ -13,7 +13,7 @@ import {
   parseMasksIndex,
   type TrainingFrame,
 } from '../../contract/index.ts';
-import type { NamedSegments } from '../objects/lifting/index.ts';
+import type { NamedSegments } from '../objects/index.ts';
 import { viewOf } from '../splats/index.ts';
 
 export interface LoadedMasks {

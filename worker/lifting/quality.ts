@@ -1,7 +1,7 @@
 /** A lift against a generated scene's truth: the `messy-rooms` protocol. */
 import type { LiftQuality, TrainingFrame } from '../../contract/index.ts';
 import { type PanopticFrame, type PanopticQuality, panopticQuality } from '../metrics/index.ts';
-import type { InstanceRenderer, NamedSegments } from '../objects/lifting/index.ts';
+import type { InstanceRenderer, NamedSegments } from '../objects/index.ts';
 import { panopticFrame, readSceneTruth } from '../scenes/index.ts';
 import { viewOf } from '../splats/index.ts';
 

@@ -22,3 +22,4 @@ export {
   type SpanningTree,
   type SpanningTreeCost,
 } from './clustering/index.ts';
+export * from './lifting/index.ts';

@@ -1,6 +1,6 @@
 /** Recipe `closed-form` (methods 2.4): association through common Gaussians, then a vote. Instant; nothing is trained. */
 import { z } from 'zod';
-import { CLOSED_FORM_DEFAULTS, closedFormLift, type LiftRecipe } from '../objects/lifting/index.ts';
+import { CLOSED_FORM_DEFAULTS, closedFormLift, type LiftRecipe } from '../objects/index.ts';
 import { parseParameters } from './parameters.ts';
 
 const share = z.number().min(0).max(1);

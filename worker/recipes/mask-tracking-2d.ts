@@ -7,7 +7,7 @@ import {
   type LiftRecipe,
   type TrackedFrame,
   trackMasks,
-} from '../objects/lifting/index.ts';
+} from '../objects/index.ts';
 import { parseParameters } from './parameters.ts';
 
 const schema = z.strictObject({

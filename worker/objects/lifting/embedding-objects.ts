@@ -3,7 +3,6 @@ import { setImmediate as yieldToEvents } from 'node:timers/promises';
 import type { ClusteringParameters } from '../../../contract/index.ts';
 import type { DeviceBuffer, WasmBackend } from '../../compute/index.ts';
 import type { PinholeView } from '../../kernels/index.ts';
-import { panopticQuality } from '../../metrics/index.ts';
 import {
   type ClusterMethod,
   clusterEmbedding,
@@ -38,6 +37,9 @@ export interface EmbeddingObjects {
   readonly seconds: { readonly sample: number; readonly cluster: number; readonly sweep: number };
 }
 
+/** How well an instance map [H·W], 0 = background, agrees with a frame's segments: PQ of the foreground class in [0, 1]. */
+export type MapScore = (frame: PosedSegments, map: Uint32Array) => number;
+
 /** Rendered vectors and class of the pixels that have one. */
 interface RenderedEmbedding {
   /** Row-major indices of the foreground pixels. */
@@ -60,6 +62,7 @@ export async function embeddingToObjects(
   frames: readonly PosedSegments[],
   parameters: ClusteringParameters,
   seed: number,
+  score: MapScore,
   signal?: AbortSignal,
 ): Promise<EmbeddingObjects> {
   const { dimensions } = field;
@@ -73,7 +76,17 @@ export async function embeddingToObjects(
     const method = methodOf(parameters, samples.length / dimensions);
     const clusterings = await clusterEmbedding(backend, samples, dimensions, method, signal);
     const clustered = performance.now();
-    const scored = await scoreSweep(reader, features, field, frames, clusterings, parameters.sweepShare, seed, signal);
+    const scored = await scoreSweep(
+      reader,
+      features,
+      field,
+      frames,
+      clusterings,
+      parameters.sweepShare,
+      seed,
+      score,
+      signal,
+    );
     // Of equal scores the fewest clusters: the larger size explains the same with less.
     const best = scored.reduce<number>(
       (winner, { pq }, i) => (winner < 0 || pq >= scored[winner]!.pq ? i : winner),
@@ -189,6 +202,7 @@ async function scoreSweep(
   clusterings: readonly EmbeddingClusters[],
   share: number,
   seed: number,
+  score: MapScore,
   signal: AbortSignal | undefined,
 ): Promise<EmbeddingObjects['sweep']> {
   const random = liftRandom(seed, 'sweep');
@@ -200,19 +214,11 @@ async function scoreSweep(
   const sums = new Float64Array(clusterings.length);
   for (const { frame } of chosen) {
     const { pixels, vectors } = await renderEmbedding(reader, features, field, frame.view, () => true);
-    const size = { width: frame.view.widthPixels, height: frame.view.heightPixels };
-    const targetInstances = Uint32Array.from(frame.segments);
-    const targetClasses = targetInstances.map((id) => (id === 0 ? 0 : 1));
     for (const [index, { centroids }] of clusterings.entries()) {
-      const predicted = new Uint32Array(targetInstances.length);
+      const predicted = new Uint32Array(frame.segments.length);
       const { nearest } = nearestCentroids(vectors, field.dimensions, centroids);
       for (const [row, pixel] of pixels.entries()) predicted[pixel] = nearest[row]!;
-      const predictedClasses = predicted.map((id) => (id === 0 ? 0 : 1));
-      const { classes } = panopticQuality(
-        [{ ...size, targetClasses, targetInstances, predictedClasses, predictedInstances: predicted }],
-        { things: [1], stuff: [0], minClassShare: 0 },
-      );
-      sums[index]! += classes.find(({ id }) => id === 1)?.pq ?? 0;
+      sums[index]! += score(frame, predicted);
     }
     await yieldToEvents();
     signal?.throwIfAborted();
