@@ -95,7 +95,7 @@ const DRAIN_MS = 2000;
 /** What is kept of the worker's stderr for the report of a crash. */
 const LOG_TAIL_CHARS = 16_384;
 
-const WORKER_ENTRY = fileURLToPath(new URL('../../worker/host/main.ts', import.meta.url));
+const WORKER_ENTRY = unpacked(fileURLToPath(new URL('../../worker/host/main.ts', import.meta.url)));
 
 /** {@link startJob} for callers that need only its result. */
 export function runJob<K extends JobKind>(
