@@ -10,12 +10,12 @@ import {
   SCENE_TRUTH_FILE,
   sceneResultSchema,
   sceneSeedSchema,
-  trainingParametersSchema,
   trainingResultSchema,
 } from '../../contract/index.ts';
 import { openProject, type Project } from '../project/index.ts';
 import { evaluateProject } from './evaluate.ts';
 import { importIntoProject } from './import.ts';
+import { savedTraining } from './saved-training.ts';
 import { generateScene } from './scene.ts';
 import { trainProject } from './train.ts';
 
@@ -206,10 +206,13 @@ async function hasCapture(projectFolder: string): Promise<boolean> {
 }
 
 /** A training of a version whose trainer had other parameters cannot go on; a new one is started then. */
-const resumableSchema = z.object({ parameters: trainingParametersSchema });
-
 function hasInterrupted(project: Project, captureId: number): boolean {
   const job = project.jobs.list('train-splats', captureId)[0];
   if (job === undefined || job.checkpointDir === null || job.state === 'finished') return false;
-  return resumableSchema.safeParse(job.options).success;
+  try {
+    savedTraining(job);
+    return true;
+  } catch {
+    return false;
+  }
 }

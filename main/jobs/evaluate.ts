@@ -6,13 +6,27 @@ import {
   type TrainingFrame,
   trainingResultSchema,
 } from '../../contract/index.ts';
-import type { Project, SplatsRow } from '../project/index.ts';
+import type { Project, SplatsRow, StoredCapture } from '../project/index.ts';
 import { framesForWorker } from './frames.ts';
 import { type RunJobOptions, runJob } from './run-job.ts';
 import { findSceneTruth } from './scene-truth.ts';
 
 export interface EvaluateOptions
-  extends Pick<RunJobOptions, 'signal' | 'killSignal' | 'onEvent' | 'onLog' | 'workerPath'> {
+  extends Pick<
+    RunJobOptions,
+    | 'signal'
+    | 'killSignal'
+    | 'onSpawn'
+    | 'onEvent'
+    | 'onLog'
+    | 'onMemory'
+    | 'workerPath'
+    | 'nodePath'
+    | 'ladder'
+    | 'silenceMs'
+    | 'audience'
+    | 'backgroundPriority'
+  > {
   readonly backend?: BackendChoice;
   readonly threads?: number;
   /** Which frames to score; default the held-out ones. */
@@ -41,9 +55,18 @@ export interface EvaluationOutcome {
  * @throws LiftscopeError
  */
 export async function evaluateProject(project: Project, options: EvaluateOptions = {}): Promise<EvaluationOutcome> {
-  const { frames: which = 'holdout', backend, threads, ...run } = options;
   const stored = project.captures.current();
-  const splats = latestSplats(project, stored.id);
+  return evaluateSplats(project, stored, latestSplats(project, stored.id), options);
+}
+
+/** As {@link evaluateProject}, for any splats of any capture. */
+export async function evaluateSplats(
+  project: Project,
+  stored: StoredCapture,
+  splats: SplatsRow,
+  options: EvaluateOptions = {},
+): Promise<EvaluationOutcome> {
+  const { frames: which = 'holdout', backend, threads, ...run } = options;
   const all = await framesForWorker(stored.capture);
   const frames = all.filter((frame: TrainingFrame) => which === 'all' || frame.role === which);
   if (frames.length === 0) {

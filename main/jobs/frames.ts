@@ -35,6 +35,6 @@ async function requireImage(frame: TrainingFrame): Promise<void> {
   throw new LiftscopeError({
     code: 'not-found',
     message: `The image of frame ${frame.name} is missing: ${frame.imagePath}`,
-    hint: 'Put the capture back where it was, or import it again.',
+    hint: 'Put the capture back where it was, relink it, or import it again.',
   });
 }

@@ -1,11 +1,9 @@
 import type { CaptureFormat, CaptureWarning } from '../../contract/index.ts';
 import { type HoldoutRule, importCapture, prepareCapture, type SparsePoints } from '../capture/index.ts';
-import { openProject } from '../project/index.ts';
+import { openProject, type Project } from '../project/index.ts';
 import { findSceneTruth, testSplitOf } from './scene-truth.ts';
 
-export interface ImportIntoProjectOptions {
-  /** Made when there is none. */
-  readonly projectFolder: string;
+export interface ImportOptions {
   /** Factor for the images' width and height, at most 1. */
   readonly scale?: number | undefined;
   /** `N`: every Nth frame by name; `0`: none; else names with commas between. Absent: the source's own split, which a generated scene has. */
@@ -14,6 +12,11 @@ export interface ImportIntoProjectOptions {
   readonly imagesPath?: string | undefined;
   readonly signal?: AbortSignal | undefined;
   readonly onProgress?: (done: number, total: number) => void;
+}
+
+export interface ImportIntoProjectOptions extends ImportOptions {
+  /** Made when there is none. */
+  readonly projectFolder: string;
 }
 
 export interface ImportSummary {
@@ -39,32 +42,66 @@ export interface ImportSummary {
 
 /**
  * Reads a capture, prepares it for training and stores it in a project, where it becomes the current one. The capture is
- * stored as a whole or not at all.
+ * stored as a whole or not at all; no project is made for one that cannot be read.
  *
  * @throws CaptureError, LiftscopeError, or the signal's reason
  */
 export async function importIntoProject(path: string, options: ImportIntoProjectOptions): Promise<ImportSummary> {
-  const { signal, onProgress } = options;
-  const context = signal === undefined ? {} : { signal };
+  const source = await readSource(path, options);
+  using project = await openProject(options.projectFolder, { create: true });
+  return storeSource(project, source, options);
+}
+
+/** As {@link importIntoProject}, into a project that is open. */
+export async function importCaptureInto(
+  project: Project,
+  path: string,
+  options: ImportOptions = {},
+): Promise<ImportSummary> {
+  return storeSource(project, await readSource(path, options), options);
+}
+
+interface Source {
+  readonly imported: Awaited<ReturnType<typeof importCapture>>;
+  readonly holdout: HoldoutRule | undefined;
+  readonly holdoutFrom: ImportSummary['holdoutFrom'];
+}
+
+async function readSource(path: string, options: ImportOptions): Promise<Source> {
   const imported = await importCapture(
     path,
     options.imagesPath === undefined ? {} : { imagesPath: options.imagesPath },
-    context,
+    contextOf(options),
   );
   const asked = parseHoldout(options.holdout);
-  const scene = asked === undefined ? await findSceneTruth(imported.capture) : undefined;
-  const holdout = scene === undefined ? asked : await testSplitOf(scene);
-  using project = await openProject(options.projectFolder, { create: true });
+  if (asked !== undefined) return { imported, holdout: asked, holdoutFrom: 'option' };
+  const scene = await findSceneTruth(imported.capture);
+  return scene === undefined
+    ? { imported, holdout: undefined, holdoutFrom: 'capture' }
+    : { imported, holdout: await testSplitOf(scene), holdoutFrom: 'generated-scene' };
+}
+
+function contextOf({ signal }: ImportOptions): { signal?: AbortSignal } {
+  return signal === undefined ? {} : { signal };
+}
+
+async function storeSource(
+  project: Project,
+  { imported, holdout, holdoutFrom }: Source,
+  options: ImportOptions,
+): Promise<ImportSummary> {
+  const { signal, onProgress } = options;
   const { capture, points, writtenImages } = await prepareCapture(
     imported,
     { ...(options.scale !== undefined && { scale: options.scale }), ...(holdout !== undefined && { holdout }) },
     {
-      ...context,
+      ...contextOf(options),
       ...(onProgress !== undefined && { onProgress }),
       writeImage: async (_name, png) => project.artifacts.path(await project.artifacts.put(png, 'png')),
     },
   );
   const pointsArtifact = points.count === 0 ? undefined : await project.artifacts.put(encodePoints(points), 'points');
+  signal?.throwIfAborted();
   const captureId = project.captures.add(capture, pointsArtifact, {
     scale: options.scale ?? 1,
     holdout: options.holdout ?? null,
@@ -78,7 +115,7 @@ export async function importIntoProject(path: string, options: ImportIntoProject
     trainFrames: capture.frames.length - held.length,
     holdoutFrames: held.length,
     holdout: held.map((frame) => frame.name),
-    holdoutFrom: asked !== undefined ? 'option' : scene !== undefined ? 'generated-scene' : 'capture',
+    holdoutFrom,
     points: points.count,
     writtenImages,
     reprojectionErrorPx: imported.reprojection?.meanErrorPx ?? null,

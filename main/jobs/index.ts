@@ -2,6 +2,13 @@
 export { type DemoOutcome, demoPlan, runDemo } from './demo.ts';
 export { type EvaluateOptions, evaluateProject, latestSplats } from './evaluate.ts';
 export { type ImportIntoProjectOptions, type ImportSummary, importIntoProject } from './import.ts';
+export {
+  type JobQueue,
+  type JobQueueOptions,
+  openJobQueue,
+  type QueueMessage,
+  type StoredTable,
+} from './queue/index.ts';
 export { type RenderOptions, renderProject } from './render.ts';
 export { type RunJobOptions, type RunningJob, runJob, startJob } from './run-job.ts';
 export { generateScene, type SceneOptions } from './scene.ts';

@@ -190,6 +190,9 @@ describe('migrating', () => {
       ]);
       expect(project.splats.latest(1)).toMatchObject({ gaussians: 42, shDegree: 3, jobId: 1 });
       expect(project.splats.metrics(1)).toHaveLength(4);
+      const waiting = project.jobs.waiting().map(({ id, priority }) => ({ priority, log: project.jobs.log(id) }));
+      const line = { at: 7, level: 'warning', text: 'from the fixture' };
+      expect(waiting).toEqual(version < 3 ? [] : [{ priority: 5, log: [line] }]);
       project.close();
     },
   );

@@ -2,6 +2,6 @@
 export { type ArtifactName, ArtifactStore, parseArtifactName } from './artifacts.ts';
 export type { StoredCapture } from './captures.ts';
 export type { JobOptions, JobRow } from './jobs.ts';
-export { lockForTraining } from './lock.ts';
+export { lockForQueue, lockForTraining } from './lock.ts';
 export { openProject, type Project } from './project.ts';
 export type { SplatsRow } from './splats.ts';

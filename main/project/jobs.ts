@@ -1,6 +1,14 @@
 import type Database from 'better-sqlite3';
 import { z } from 'zod';
-import { type Failure, failureSchema, type JobState, jobStateSchema, type OrderedEvent } from '../../contract/index.ts';
+import {
+  type Failure,
+  failureSchema,
+  type JobLogLine,
+  type JobState,
+  jobLogLineSchema,
+  jobStateSchema,
+  type OrderedEvent,
+} from '../../contract/index.ts';
 import { fromJson, parseRow } from './rows.ts';
 
 const optionsSchema = z.record(z.string(), z.json());
@@ -11,7 +19,11 @@ const jobRowSchema = z.object({
   id: z.number().int(),
   kind: z.string(),
   captureId: z.number().int().nullable(),
+  /** Null without a capture. */
+  captureName: z.string().nullable(),
   state: jobStateSchema,
+  /** Higher runs first. Null: not of the studio's queue, a command ran it. */
+  priority: z.number().int().nullable(),
   options: z.preprocess(fromJson, optionsSchema),
   failure: z.preprocess((text) => (text === null ? null : fromJson(text)), failureSchema.nullable()),
   checkpointDir: z.string().nullable(),
@@ -30,9 +42,11 @@ const eventRowSchema = z.object({
 });
 export type JobEventRow = z.infer<typeof eventRowSchema>;
 
-const SELECT = `SELECT id, kind, capture_id AS captureId, state, options_json AS options, failure_json AS failure,
-  checkpoint_dir AS checkpointDir, resumed_from AS resumedFrom, worker_pid AS workerPid, created_at AS createdAt,
-  started_at AS startedAt, finished_at AS finishedAt FROM jobs`;
+const SELECT = `SELECT jobs.id, kind, capture_id AS captureId, captures.name AS captureName, state,
+  iif(in_queue = 1, priority, NULL) AS priority,
+  jobs.options_json AS options, failure_json AS failure, checkpoint_dir AS checkpointDir, resumed_from AS resumedFrom,
+  worker_pid AS workerPid, created_at AS createdAt, started_at AS startedAt, finished_at AS finishedAt
+  FROM jobs LEFT JOIN captures ON captures.id = capture_id`;
 
 const ENDED: readonly JobState[] = ['finished', 'failed', 'cancelled'];
 
@@ -49,40 +63,89 @@ export class JobTable {
     options: JobOptions;
     checkpointDir: string | null;
     resumedFrom: number | null;
+    /** Of the studio's queue; absent for a job that a command runs. */
+    priority?: number;
   }): JobRow {
     const { lastInsertRowid } = this.db
       .prepare(
-        `INSERT INTO jobs (kind, capture_id, state, options_json, checkpoint_dir, resumed_from, created_at)
-         VALUES (@kind, @captureId, 'queued', @options, @checkpointDir, @resumedFrom, @now)`,
+        `INSERT INTO jobs (kind, capture_id, state, options_json, checkpoint_dir, resumed_from, priority, in_queue,
+           created_at)
+         VALUES (@kind, @captureId, 'queued', @options, @checkpointDir, @resumedFrom, @priority, @inQueue, @now)`,
       )
-      .run({ ...job, options: JSON.stringify(job.options), now: Date.now() });
+      .run({
+        ...job,
+        priority: job.priority ?? 0,
+        inQueue: job.priority === undefined ? 0 : 1,
+        options: JSON.stringify(job.options),
+        now: Date.now(),
+      });
     return this.get(Number(lastInsertRowid));
   }
 
   get(id: number): JobRow {
-    return parseRow(jobRowSchema, this.db.prepare(`${SELECT} WHERE id = ?`).get(id), 'jobs');
+    return parseRow(jobRowSchema, this.db.prepare(`${SELECT} WHERE jobs.id = ?`).get(id), 'jobs');
+  }
+
+  /** Undefined also for a job that was taken off the list. */
+  find(id: number): JobRow | undefined {
+    return this.select('jobs.id = ? AND removed_at IS NULL', id)[0];
   }
 
   /** Newest first. */
   list(kind: string, captureId: number): JobRow[] {
+    return this.select('kind = ? AND capture_id = ? ORDER BY jobs.id DESC', kind, captureId);
+  }
+
+  /** What was not taken off the list, newest first. */
+  listed(limit: number): JobRow[] {
+    return this.select('removed_at IS NULL ORDER BY jobs.id DESC LIMIT ?', limit);
+  }
+
+  /** Waiting jobs of the studio's queue in the order in which they run. */
+  waiting(): JobRow[] {
+    return this.select("state = 'queued' AND in_queue = 1 ORDER BY jobs.priority DESC, jobs.id");
+  }
+
+  /** Jobs that share a checkpoint folder, oldest first: each continued the one before it. */
+  sharing(checkpointDir: string): JobRow[] {
+    return this.select('checkpoint_dir = ? ORDER BY jobs.id', checkpointDir);
+  }
+
+  private select(where: string, ...values: readonly (string | number)[]): JobRow[] {
     return this.db
-      .prepare(`${SELECT} WHERE kind = ? AND capture_id = ? ORDER BY id DESC`)
-      .all(kind, captureId)
+      .prepare(`${SELECT} WHERE ${where}`)
+      .all(...values)
       .map((row) => parseRow(jobRowSchema, row, 'jobs'));
   }
 
   /** Jobs that no process ended properly. Whoever holds the project's lock may end them. */
   unfinished(): JobRow[] {
-    return this.db
-      .prepare(`${SELECT} WHERE state IN ('queued', 'running', 'cancelling') ORDER BY id`)
-      .all()
-      .map((row) => parseRow(jobRowSchema, row, 'jobs'));
+    return this.select("state IN ('queued', 'running', 'cancelling') ORDER BY jobs.id");
   }
 
-  started(id: number, workerPid: number): void {
+  /** Also for a worker that follows one that crashed. A job without a worker of its own has no process id. */
+  started(id: number, workerPid: number | null): void {
     this.db
-      .prepare("UPDATE jobs SET state = 'running', worker_pid = ?, started_at = ? WHERE id = ?")
+      .prepare(
+        `UPDATE jobs SET state = CASE state WHEN 'queued' THEN 'running' ELSE state END, worker_pid = ?,
+           started_at = coalesce(started_at, ?) WHERE id = ?`,
+      )
       .run(workerPid, Date.now(), id);
+  }
+
+  /** Only a waiting job has a place in the queue. @returns false when it waits no longer */
+  setPriority(id: number, priority: number): boolean {
+    const update = this.db.prepare("UPDATE jobs SET priority = ? WHERE id = ? AND state = 'queued'");
+    return update.run(priority, id).changes > 0;
+  }
+
+  /** Takes an ended job off the list, with its events and its log; splats and metrics still name it. */
+  remove(id: number): void {
+    this.db.transaction(() => {
+      this.db.prepare('UPDATE jobs SET removed_at = ?, checkpoint_dir = NULL WHERE id = ?').run(Date.now(), id);
+      this.db.prepare('DELETE FROM job_events WHERE job_id = ?').run(id);
+      this.db.prepare('DELETE FROM job_log WHERE job_id = ?').run(id);
+    })();
   }
 
   setCheckpointDir(id: number, checkpointDir: string | null): void {
@@ -131,5 +194,56 @@ export class JobTable {
       .prepare('SELECT sequence, type, event_json AS event FROM job_events WHERE job_id = ? ORDER BY sequence')
       .all(id)
       .map((row) => parseRow(eventRowSchema, row, 'job_events'));
+  }
+
+  /** The first event of one type: `started` says on what a job ran. */
+  firstEvent(id: number, type: OrderedEvent['type']): JobEventRow | undefined {
+    const row = this.db
+      .prepare(
+        `SELECT sequence, type, event_json AS event FROM job_events WHERE job_id = ? AND type = ?
+         ORDER BY sequence LIMIT 1`,
+      )
+      .get(id, type);
+    return row === undefined ? undefined : parseRow(eventRowSchema, row, 'job_events');
+  }
+
+  /** Appends to what a person reads about a job and drops the oldest beyond `keep` lines. */
+  appendLog(id: number, lines: readonly JobLogLine[], keep: number): void {
+    const insert = this.db.prepare(
+      `INSERT INTO job_log (job_id, sequence, at, level, text)
+       VALUES (@id, (SELECT coalesce(max(sequence) + 1, 0) FROM job_log WHERE job_id = @id), @at, @level, @text)`,
+    );
+    this.db.transaction(() => {
+      for (const line of lines) insert.run({ id, ...line });
+      this.db
+        .prepare(
+          `DELETE FROM job_log WHERE job_id = @id
+             AND sequence <= (SELECT max(sequence) FROM job_log WHERE job_id = @id) - @keep`,
+        )
+        .run({ id, keep });
+    })();
+  }
+
+  /** Oldest first. */
+  log(id: number): JobLogLine[] {
+    return this.db
+      .prepare('SELECT at, level, text FROM job_log WHERE job_id = ? ORDER BY sequence')
+      .all(id)
+      .map((row) => parseRow(jobLogLineSchema, row, 'job_log'));
+  }
+
+  /** The newest splats that a job made. */
+  splatsOf(id: number): number | undefined {
+    const splats = this.db.prepare('SELECT max(id) FROM splats WHERE job_id = ?').pluck().get(id);
+    return typeof splats === 'number' ? splats : undefined;
+  }
+
+  /** The job that was queued to continue this one, unless it was taken off the list. */
+  successorOf(id: number): number | undefined {
+    const next = this.db
+      .prepare('SELECT max(id) FROM jobs WHERE resumed_from = ? AND removed_at IS NULL')
+      .pluck()
+      .get(id);
+    return typeof next === 'number' ? next : undefined;
   }
 }

@@ -57,6 +57,11 @@ export class SplatsTable {
     return parseRow(splatsRowSchema, this.db.prepare(`${SELECT} WHERE id = ?`).get(lastInsertRowid), 'splats');
   }
 
+  get(id: number): SplatsRow | undefined {
+    const row = this.db.prepare(`${SELECT} WHERE id = ?`).get(id);
+    return row === undefined ? undefined : parseRow(splatsRowSchema, row, 'splats');
+  }
+
   /** The splats made last, of one capture or of any. */
   latest(captureId?: number): SplatsRow | undefined {
     const row =
