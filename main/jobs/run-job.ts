@@ -17,6 +17,7 @@ import {
   type WorkerMessage,
   workerMessageSchema,
 } from '../../contract/index.ts';
+import { unpacked } from '../unpacked.ts';
 import { type Audience, explainExit, explainReported } from './explain-exit.ts';
 import { countOomKills } from './oom-kills.ts';
 
