@@ -14,6 +14,7 @@ export const liftingRecipes = [
   'closed-form',
   'contrastive-lift',
   'contrastive-lift-without-concentration',
+  'contrastive-lift-network',
   'gaussian-clustering',
   'linear-assignment',
   'vanilla',

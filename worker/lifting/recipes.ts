@@ -3,10 +3,11 @@ import type { LiftingRecipe } from '../../contract/index.ts';
 import type { LiftRecipe } from '../objects/index.ts';
 
 const load: { readonly [R in LiftingRecipe]: () => Promise<LiftRecipe> } = {
-  'closed-form': async () => (await import('../recipes/closed-form.ts')).closedForm,
-  'mask-tracking-2d': async () => (await import('../recipes/mask-tracking-2d.ts')).maskTracking2d,
+  'closed-form': async () => (await import('../recipes/index.ts')).closedForm,
+  'mask-tracking-2d': async () => (await import('../recipes/index.ts')).maskTracking2d,
   'contrastive-lift': () => trained('contrastive-lift'),
   'contrastive-lift-without-concentration': () => trained('contrastive-lift-without-concentration'),
+  'contrastive-lift-network': () => trained('contrastive-lift-network'),
   'gaussian-clustering': () => trained('gaussian-clustering'),
   'linear-assignment': () => trained('linear-assignment'),
   vanilla: () => trained('vanilla'),

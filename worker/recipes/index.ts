@@ -22,3 +22,5 @@ export const FIELD_RECIPES = {
   dino,
 } as const satisfies Record<string, FieldRecipe>;
 export type { FieldRecipe } from './recipe.ts';
+export { closedForm } from './closed-form.ts';
+export { maskTracking2d } from './mask-tracking-2d.ts';
