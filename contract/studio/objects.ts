@@ -23,6 +23,28 @@ export const objectViewSchema = z.object({
 });
 export type ObjectView = z.infer<typeof objectViewSchema>;
 
+/**
+ * Colours of objects by number, told apart under the common forms of colour blindness and on dark and light ground: Okabe and
+ * Ito's set ("Color Universal Design", 2008) without black, then Paul Tol's "muted" (technical note SRON/EPS/TN/09-002).
+ */
+export const OBJECT_PALETTE = [
+  '#e69f00',
+  '#56b4e9',
+  '#009e73',
+  '#f0e442',
+  '#0072b2',
+  '#d55e00',
+  '#cc79a7',
+  '#88ccee',
+  '#cc6677',
+  '#ddcc77',
+  '#44aa99',
+  '#aa4499',
+  '#999933',
+  '#882255',
+  '#117733',
+] as const;
+
 /** One undoable step of a person. */
 export const objectEditSchema = z.discriminatedUnion('type', [
   z.object({
@@ -44,6 +66,19 @@ export const objectEditSchema = z.discriminatedUnion('type', [
   z.object({ type: z.literal('delete-objects'), ids: z.array(count).min(1).max(10_000) }),
 ]);
 export type ObjectEdit = z.infer<typeof objectEditSchema>;
+
+/** A named set of masks, as the studio lists it. */
+export const maskSetSummarySchema = z.object({
+  name: z.string(),
+  provenance: z.enum(['human', 'model', 'lifted']),
+  /** Program, model or recipe that made it. */
+  source: z.string(),
+  /** Frames that it has looked at. */
+  frames: count,
+  /** Its ids mean the same thing in every frame. */
+  consistentIds: z.boolean(),
+});
+export type MaskSetSummary = z.infer<typeof maskSetSummarySchema>;
 
 /** State of an object in a frame, as the number in the `state` column of the observations. */
 export const OBSERVATION_STATES = ['visible', 'occluded', 'out-of-view', 'absent'] as const;

@@ -5,7 +5,7 @@
 import { z } from 'zod';
 import type { FailureCode } from '../events.ts';
 import { curvePointSchema, jobLogLineSchema, jobPrioritySchema, jobSpecSchema, jobViewSchema } from './jobs.ts';
-import { objectEditSchema, objectViewSchema } from './objects.ts';
+import { maskSetSummarySchema, objectEditSchema, objectViewSchema } from './objects.ts';
 import {
   fileEntrySchema,
   frameColumnsSchema,
@@ -85,9 +85,15 @@ export const procedures = {
       /** Files of the right name whose contents differ from what was imported. */
       different: z.array(z.string()).max(100),
       differentCount: count,
+      /** Everything is there and is what it was. */
+      complete: z.boolean(),
     }),
   },
-  'capture.relink': { input: z.object({ captureId: count, folder: pathSchema }), output: step },
+  'capture.relink': {
+    /** `allowPartial`: take the folder although some files are missing or differ there. */
+    input: z.object({ captureId: count, folder: pathSchema, allowPartial: z.boolean().default(false) }),
+    output: step,
+  },
   'capture.frames': { input: z.object({ captureId: count }), output: frameColumnsSchema },
   'splats.metrics': { input: z.object({ splatsId: count }), output: frameMetricsSchema },
   /** Opens a splat PLY as a model of its own. */
@@ -95,6 +101,11 @@ export const procedures = {
   'splats.export': {
     input: z.object({ splatsId: count, path: pathSchema }),
     output: z.object({ path: z.string(), bytes: count }),
+  },
+  /** Mask sets of a capture, in the order they were made. */
+  'masks.list': {
+    input: z.object({ captureId: count }),
+    output: z.object({ sets: z.array(maskSetSummarySchema) }),
   },
   'view.pick': { input: viewPickRequestSchema, output: viewPickResultSchema },
 
@@ -135,7 +146,7 @@ export type ProcedureInput<N extends ProcedureName> = z.input<(typeof procedures
 export type ProcedureParsedInput<N extends ProcedureName> = z.infer<(typeof procedures)[N]['input']>;
 export type ProcedureOutput<N extends ProcedureName> = z.infer<(typeof procedures)[N]['output']>;
 
-/** Largest accepted body of a procedure, bytes. */
+/** Largest accepted body of a procedure, bytes; a larger one is answered with 413, one that is not JSON by its type with 415. */
 export const MAX_BODY_BYTES = 4 << 20;
 
 /** HTTP status of a failure. */

@@ -92,7 +92,10 @@ export const importPreviewSchema = z.object({
   name: z.string(),
   format: captureFormatSchema,
   frames: count,
-  /** Frames that the source names and that cannot be used, with the reason, at most 100; `skippedCount` counts all. */
+  /**
+   * Photos that cannot be used, with the reason, at most 100: those that the source names, and those beside them that it has no
+   * pose for. `skippedCount` counts all.
+   */
   skipped: z.array(z.object({ name: z.string(), reason: z.string() })).max(100),
   skippedCount: count,
   cameras: z.array(z.object({ model: z.string(), width: count, height: count, frames: count })),

@@ -1,9 +1,12 @@
 /**
  * URLs of binary resources, built here alone so that renderer and host cannot disagree. All are GET, answer HEAD and ranges, and need
- * the same authority as a procedure. A URL whose contents can never change (it names a hash or a revision) is served
- * `immutable`; the others with an ETag.
+ * the same authority as a procedure. All carry an ETag and are asked for again with it: ids and revisions are those of one
+ * project, and the same URL means something else in the next one. Only the page's own files, named by hash, are `immutable`.
  */
 const enc = encodeURIComponent;
+
+/** The mask set that shows the objects themselves, as corrected by people. */
+export const OBJECT_MASKS = '@objects';
 
 /** What is drawn for a frame: from the photo, or by our rasteriser from the splat model. */
 export type FrameChannel = 'colour' | 'depth' | 'alpha' | 'residual';
@@ -30,7 +33,11 @@ export const routes = {
   preview: (jobId: number, preview: number) => `/data/jobs/${jobId}/previews/${preview}`,
   observations: (captureId: number, revision: number) =>
     `/data/captures/${captureId}/observations?revision=${revision}`,
-  /** Instance ids of one frame as 16-bit PNG (id = object id of `objects.list`, 0 none), of a named mask set. */
+  /**
+   * Ids of one frame as 8-bit RGB PNG without a colour profile: id = R + 256 G + 65536 B, 0 none (a browser's canvas gives back
+   * no more than 8 bits a channel). `set`: {@link OBJECT_MASKS} for objects (ids of `objects.list`), else a name of
+   * `masks.list` (ids of its segments).
+   */
   masks: (captureId: number, frameId: string, set: string, revision: number) =>
     `/data/captures/${captureId}/masks/${enc(set)}/${enc(frameId)}?revision=${revision}`,
 } as const;

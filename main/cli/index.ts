@@ -9,6 +9,7 @@ import { watchInterrupts } from './interrupts.ts';
 import { formatBytes, formatDuration, formatQuality, formatTruth, Output, type Streams } from './output.ts';
 import { addTrainingParameters, givenTrainingParameters } from './parameters.ts';
 import { addScene } from './scene.ts';
+import { addStudio } from './studio.ts';
 import { naturalNumber, positiveNumber } from './values.ts';
 
 /** Runs one verb. Never throws; returns the exit code. */
@@ -200,6 +201,7 @@ function buildProgram(invocation: Invocation, streams: Streams): Command {
       output.result(document, `Wrote ${options.out} (${gaussians} Gaussians)`);
     });
 
+  addStudio(verb, invocation);
   addScene(verb, invocation);
   addDemo(verb, invocation);
   addBenchmarks(verb, invocation);

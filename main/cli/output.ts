@@ -45,6 +45,12 @@ export class Output {
     this.streams.stdout.write(this.json ? `${toJson(document)}\n` : `${text}\n`);
   }
 
+  /** What a verb that goes on running says when it is ready; its only document, on one line for whoever waits for it. */
+  announce(document: object, text: string): void {
+    this.once();
+    this.streams.stdout.write(`${this.json ? JSON.stringify(document) : text}\n`);
+  }
+
   failure(failure: Failure): void {
     this.clearBar();
     if (this.json) {

@@ -33,12 +33,15 @@ export function plainPath(path: string): string {
   return resolve(path);
 }
 
-/** Name of one file or folder, for every file system that a project may be copied to. */
+/** Not allowed in names on some system that a project may be copied to; control characters besides. */
+const SPECIAL = new Set('/\\:*?"<>|\u007f');
+
+/** Name of one file or folder, for every such system. */
 export function isPlainName(name: string): boolean {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: those are what is refused.
-  return (
-    name.length <= 255 && !/[\u0000-\u001f\u007f/\\:*?"<>|]|^\.{1,2}$|[. ]$|^$/.test(name) && !RESERVED_NAMES.test(name)
-  );
+  if (name.length === 0 || name.length > 255 || RESERVED_NAMES.test(name)) return false;
+  // Windows drops dots and spaces at the end: two names would be one.
+  if (name.endsWith('.') || name.endsWith(' ')) return false;
+  return [...name].every((character) => character >= ' ' && !SPECIAL.has(character));
 }
 
 /** Real path of the deepest part that exists, and what follows it. */

@@ -103,8 +103,11 @@ export function bytesResponse(
   return new Response(bytes, { headers });
 }
 
-/** The path's links were resolved before; one that appeared since is not followed. */
-async function openForReading(path: string): Promise<FileHandle> {
+/**
+ * The path's links were resolved before; one that appeared since is not followed.
+ * @throws LiftscopeError `not-found`
+ */
+export async function openForReading(path: string): Promise<FileHandle> {
   try {
     // Non-blocking, or opening a named pipe would wait for a writer for ever.
     return await open(path, constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0));

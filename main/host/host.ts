@@ -16,48 +16,16 @@ import {
 } from '../../contract/index.ts';
 import { failureOf } from '../failures.ts';
 import { Confinement } from './confinement.ts';
+import type { HostContext, HostOptions } from './context.ts';
 import { EventHub } from './events.ts';
 import { failureResponse, readJsonBody, secured } from './http.ts';
-import { PreviewReader } from './preview/reader.ts';
+import { type HostParts, realParts, type ViewsPort } from './ports.ts';
+import { PreviewReader } from './preview/index.ts';
 import { type Handlers, JsonText, procedureHandlers } from './procedures/index.ts';
-import { mountData } from './routes/index.ts';
-import { mountPage } from './routes/page.ts';
+import { mountCaptures, mountPage, mountSplats } from './routes/index.ts';
 import { openSession, type Session } from './session.ts';
 import { MachineSettings } from './settings.ts';
 import { ThumbnailCache } from './thumbnails.ts';
-
-export interface HostOptions {
-  readonly version: string;
-  /** Folder of the machine's settings; see `configFolder`. */
-  readonly configFolder: string;
-  /** Folder for what can be made again; see `cacheFolder`. */
-  readonly cacheFolder: string;
-  /** Folders that the folder browser shows and paths may name. Empty in the desktop, whose dialogs call {@link Host.grant}. */
-  readonly roots: readonly string[];
-  /** Folder of the built page. Absent: only `/api` and `/data` are answered. */
-  readonly pageFolder?: string;
-  /** Node binary of the workers; the desktop passes the one it ships. */
-  readonly nodePath?: string;
-  readonly backend?: 'auto' | 'wasm' | 'webgpu';
-  /** Threads of the wasm backend; 0 takes one per core. */
-  readonly threads?: number;
-}
-
-/** What procedures and routes work with. */
-export interface HostContext {
-  readonly options: HostOptions;
-  readonly confinement: Confinement;
-  readonly events: EventHub;
-  readonly settings: MachineSettings;
-  readonly previews: PreviewReader;
-  readonly thumbnails: ThumbnailCache;
-  /** @throws LiftscopeError `not-found` when no project is open */
-  session(): Session;
-  readonly current: Session | undefined;
-  /** Closes the open project, if any, and opens this one. */
-  open(folder: string, create: boolean): Promise<Session>;
-  closeProject(): Promise<void>;
-}
 
 export interface Host {
   /** Answers every request; never rejects. */
@@ -70,17 +38,18 @@ export interface Host {
   close(): Promise<void>;
 }
 
-export async function createHost(options: HostOptions): Promise<Host> {
+export async function createHost(options: HostOptions, parts: HostParts = realParts): Promise<Host> {
   const events = new EventHub();
   const notice = (level: 'info' | 'warning' | 'error', text: string): void =>
     events.emit({ type: 'notice', level, text } satisfies StudioEvent);
   const settings = await MachineSettings.open(options.configFolder, (text) => notice('warning', text));
-  const context = new HostState(options, events, settings);
+  const context = new HostState(options, parts, events, settings);
   const app = new Hono();
   const handlers = procedureHandlers(context);
   app.post('/api/:name', (c) => callProcedure(handlers, c.req.param('name'), c.req.raw));
   app.get('/api/events', (c) => eventStream(events, c.req.raw));
-  mountData(app, context);
+  mountCaptures(app, context);
+  mountSplats(app, context);
   if (options.pageFolder !== undefined) mountPage(app, options.pageFolder);
   app.notFound((c) =>
     failureResponse(
@@ -118,40 +87,42 @@ class HostState implements HostContext {
   readonly settings: MachineSettings;
   readonly previews: PreviewReader;
   readonly thumbnails: ThumbnailCache;
+  readonly views: ViewsPort;
   current: Session | undefined;
+  private readonly parts: HostParts;
   /** Opening and closing happen one after another. */
   private turn: Promise<unknown> = Promise.resolve();
 
-  constructor(options: HostOptions, events: EventHub, settings: MachineSettings) {
+  constructor(options: HostOptions, parts: HostParts, events: EventHub, settings: MachineSettings) {
     this.options = options;
+    this.parts = parts;
     this.events = events;
     this.settings = settings;
     this.confinement = new Confinement(options.roots);
     this.previews = new PreviewReader(options.nodePath);
     this.thumbnails = new ThumbnailCache(join(options.cacheFolder, 'thumbnails'));
-  }
-
-  session(): Session {
-    if (this.current !== undefined) return this.current;
-    throw new LiftscopeError({ code: 'not-found', message: 'No project is open.', hint: 'Open or create one first.' });
+    this.views = parts.openViews({
+      ...(options.backend !== undefined && { backend: options.backend }),
+      ...(options.threads !== undefined && { threads: options.threads }),
+      ...(options.nodePath !== undefined && { nodePath: options.nodePath }),
+      onNotice: (level, text) => events.emit({ type: 'notice', level, text }),
+    });
   }
 
   open(folder: string, create: boolean): Promise<Session> {
     return this.inTurn(async () => {
       // The new one is proven before the old one is let go; the same folder again has to be closed first.
       if (this.current?.project.folder === folder) await this.end();
-      const session = await openSession(folder, { create, events: this.events, options: this.options });
+      const session = await openSession(folder, create, this.events, this.parts, this.options);
       await this.end();
       this.current = session;
-      await this.settings
-        .addRecent(folder)
-        .catch((error: unknown) =>
-          this.events.emit({
-            type: 'notice',
-            level: 'warning',
-            text: `The list of recent projects was not written: ${failureOf(error).message}`,
-          }),
-        );
+      await this.settings.addRecent(folder).catch((error: unknown) =>
+        this.events.emit({
+          type: 'notice',
+          level: 'warning',
+          text: `The list of recent projects was not written: ${failureOf(error).message}`,
+        }),
+      );
       this.events.emit({ type: 'project-changed', project: session.state() });
       return session;
     });
@@ -168,6 +139,7 @@ class HostState implements HostContext {
   async close(): Promise<void> {
     this.previews.stop();
     await this.inTurn(() => this.end());
+    await this.views.dispose();
     await this.settings.settled();
     this.events.close();
   }

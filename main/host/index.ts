@@ -1,4 +1,5 @@
 /** @public door of main/host */
-export { createHost, type Host, type HostOptions } from './host.ts';
+export type { HostOptions } from './context.ts';
+export { createHost, type Host } from './host.ts';
 export { secured } from './http.ts';
 export { cacheFolder, configFolder } from './settings.ts';

@@ -1,85 +1,62 @@
-/** The open project as the page sees it. */
-import { basename } from 'node:path';
-import type { CaptureSummary, FrameColumns, PreparedCapture, ProjectState } from '../../contract/index.ts';
-import type { Project, StoredCapture } from '../project/index.ts';
+/** Rows of the project as the page sees them. */
+import type { CaptureSummary, FrameMetrics, SplatsSummary } from '../../contract/index.ts';
+import type { Project, SplatsRow } from '../project/index.ts';
 
-export function projectState(project: Project): ProjectState {
-  let stored: StoredCapture | undefined;
-  try {
-    stored = project.captures.current();
-  } catch {
-    stored = undefined;
-  }
-  const splats = stored === undefined ? undefined : project.splats.latest(stored.id);
-  return {
-    folder: project.folder,
-    name: basename(project.folder).replace(/\.liftscope$/, ''),
-    revision: 0,
-    savedAt: Date.now(),
-    captures: stored === undefined ? [] : [summaryOf(stored)],
-    currentCaptureId: stored?.id ?? null,
-    splats:
-      splats === undefined
-        ? []
-        : [{ ...splats, psnr: null, ssim: null }].map(
-            ({ id, captureId, jobId, gaussians, shDegree, psnr, ssim, createdAt }) => ({
-              id,
-              captureId,
-              jobId,
-              gaussians,
-              shDegree,
-              psnr,
-              ssim,
-              createdAt,
-            }),
-          ),
-    currentSplatsId: splats?.id ?? null,
-    objects: 0,
-    observations: 0,
-    undo: null,
-    redo: null,
-  };
+export interface MissingImages {
+  readonly missing: readonly string[];
+  readonly missingCount: number;
 }
 
-function summaryOf({ id, capture, importedAt }: StoredCapture): CaptureSummary {
-  const holdoutFrames = capture.frames.filter((frame) => frame.role === 'holdout').length;
+/** Warnings that travel with every state; the counts go on. */
+const MAX_WARNINGS = 100;
+
+type CaptureOverview = ReturnType<Project['captures']['list']>[number];
+type MetricRow = ReturnType<Project['splats']['metrics']>[number];
+
+export function captureSummary(capture: CaptureOverview, images: MissingImages | undefined): CaptureSummary {
+  const { id, name, sourcePath, format, frames, trainFrames, holdoutFrames, points, bounds, importedAt } = capture;
   return {
     id,
-    name: capture.name,
-    sourcePath: capture.sourcePath,
-    format: capture.format,
-    frames: capture.frames.length,
-    trainFrames: capture.frames.length - holdoutFrames,
+    name,
+    sourcePath,
+    format,
+    frames,
+    trainFrames,
     holdoutFrames,
-    points: capture.points.count,
-    bounds: capture.bounds,
-    missing: [],
-    missingCount: 0,
-    warnings: capture.warnings.slice(0, 100),
-    warningCounts: capture.warningCounts as Record<string, number>,
+    points: points.count,
+    bounds,
+    missing: [...(images?.missing ?? [])],
+    missingCount: images?.missingCount ?? 0,
+    warnings: capture.warnings.slice(0, MAX_WARNINGS),
+    warningCounts: Object.fromEntries(Object.entries(capture.warningCounts).map(([code, count]) => [code, count ?? 0])),
     importedAt,
   };
 }
 
-export function frameColumns(captureId: number, capture: PreparedCapture): FrameColumns {
-  const cameras = new Map(capture.cameras.map((camera) => [camera.id, camera.params]));
-  const columns: FrameColumns = {
-    captureId,
-    ids: [],
-    names: [],
-    poses: [],
-    intrinsics: [],
-    holdout: [],
-    timestampsSeconds: [],
-  };
-  for (const frame of capture.frames) {
-    const { fx = 0, fy = 0, cx = 0, cy = 0 } = cameras.get(frame.cameraId) ?? {};
-    columns.ids.push(frame.id);
-    columns.names.push(frame.name);
-    columns.poses.push(...frame.cameraFromWorld.quaternion, ...frame.cameraFromWorld.translation);
-    columns.intrinsics.push(frame.width, frame.height, fx, fy, cx, cy);
-    columns.holdout.push(frame.role === 'holdout' ? 1 : 0);
-    columns.timestampsSeconds.push(frame.timestampSeconds ?? null);
+export function splatsSummary(row: SplatsRow, quality: Pick<SplatsSummary, 'psnr' | 'ssim'>): SplatsSummary {
+  const { id, captureId, jobId, gaussians, shDegree, createdAt } = row;
+  return { id, captureId, jobId, gaussians, shDegree, ...quality, createdAt };
+}
+
+/** Per frame: what an evaluation of the finished model says (it has no iteration), else the training's last word. */
+export function frameMetrics(rows: readonly MetricRow[], held: ReadonlySet<string>): FrameMetrics['frames'] {
+  const byFrame = new Map<string, Map<string, MetricRow>>();
+  for (const row of rows) {
+    if (row.frameName === null) continue;
+    const own = byFrame.get(row.frameName) ?? new Map<string, MetricRow>();
+    byFrame.set(row.frameName, own);
+    const known = own.get(row.name);
+    if (known === undefined || rank(row) >= rank(known)) own.set(row.name, row);
   }
-  return columns;
+  const frames: FrameMetrics['frames'] = [];
+  for (const [name, own] of byFrame) {
+    const psnr = own.get('psnr')?.value;
+    const ssim = own.get('ssim')?.value;
+    if (psnr !== undefined && ssim !== undefined) frames.push({ name, psnr, ssim, holdout: held.has(name) });
+  }
+  return frames;
+}
+
+function rank(row: MetricRow): number {
+  return row.iteration ?? Number.POSITIVE_INFINITY;
 }

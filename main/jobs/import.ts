@@ -49,7 +49,7 @@ export interface ImportSummary {
 export async function importIntoProject(path: string, options: ImportIntoProjectOptions): Promise<ImportSummary> {
   const source = await readSource(path, options);
   using project = await openProject(options.projectFolder, { create: true });
-  return storeSource(project, source, options);
+  return await storeSource(project, source, options);
 }
 
 /** As {@link importIntoProject}, into a project that is open. */

@@ -62,6 +62,15 @@ export class SplatsTable {
     return row === undefined ? undefined : parseRow(splatsRowSchema, row, 'splats');
   }
 
+  /** Newest first, of one capture or of all. */
+  list(captureId?: number): SplatsRow[] {
+    const rows =
+      captureId === undefined
+        ? this.db.prepare(`${SELECT} ORDER BY id DESC`).all()
+        : this.db.prepare(`${SELECT} WHERE capture_id = ? ORDER BY id DESC`).all(captureId);
+    return rows.map((row) => parseRow(splatsRowSchema, row, 'splats'));
+  }
+
   /** The splats made last, of one capture or of any. */
   latest(captureId?: number): SplatsRow | undefined {
     const row =

@@ -64,7 +64,7 @@ export async function previewCapture(path: string): Promise<CapturePreview> {
     up: upOf(capture.frames),
     ...columnsOf(imported),
     names: capture.frames.map((frame) => frame.name),
-    samplePoints: chosen.flatMap((i) => [...points.positions.subarray(i * 3, i * 3 + 3)]),
+    samplePoints: chosen.flatMap((i) => Array.from(points.positions.subarray(i * 3, i * 3 + 3), rounded)),
     sampleColors: chosen.flatMap((i) => [...points.colors.subarray(i * 3, i * 3 + 3)]),
     samples: samplesOf(imported),
     maskedShare: await maskedShareOf(imported),
@@ -84,6 +84,11 @@ export async function previewCapture(path: string): Promise<CapturePreview> {
 function evenly(total: number, count: number): number[] {
   const n = Math.min(total, count);
   return Array.from({ length: n }, (_, i) => Math.floor(((i + 0.5) * total) / n));
+}
+
+/** Six digits are enough to be drawn, and half the text. */
+function rounded(value: number): number {
+  return Number(value.toPrecision(6));
 }
 
 /** Frames that the source names and import leaves out. The messages of their warnings say why. */
@@ -189,10 +194,10 @@ function samplesOf({ capture, points, observations }: ImportedCapture): ImportPr
       const [x, y, z] = transformPoint(frame.cameraFromWorld, world);
       if (projector?.project(x, y, z, pixel) !== true) continue;
       const [u = -1, v = -1] = pixel;
-      if (seen !== undefined) observed.push(seen.pixels[i * 2] ?? 0, seen.pixels[i * 2 + 1] ?? 0);
+      if (seen !== undefined) observed.push(rounded(seen.pixels[i * 2] ?? 0), rounded(seen.pixels[i * 2 + 1] ?? 0));
       // Without observations nobody knows which points the frame sees; those behind others are shown too.
       else if (!(u >= 0 && v >= 0 && u <= frame.width && v <= frame.height)) continue;
-      projected.push(u, v);
+      projected.push(rounded(u), rounded(v));
       if (projected.length >= 2 * POINTS_PER_SAMPLE) break;
     }
     return { frame: frame.name, width: frame.width, height: frame.height, projected, observed };

@@ -8,7 +8,8 @@ import { previewCapture } from './preview.ts';
 process.once('message', (message: unknown) => {
   const path = typeof message === 'object' && message !== null && 'path' in message ? String(message.path) : '';
   previewCapture(path).then(
-    (result) => process.send?.({ result }, () => process.disconnect()),
+    // As text: the host passes it on without reading it.
+    ({ preview, images }) => process.send?.({ json: JSON.stringify(preview), images }, () => process.disconnect()),
     (error: unknown) => process.send?.({ failure: failureOf(error) }, () => process.disconnect()),
   );
 });

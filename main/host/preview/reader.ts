@@ -1,10 +1,11 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
-import { failureSchema, importPreviewSchema, LiftscopeError } from '../../../contract/index.ts';
-import type { CapturePreview } from './preview.ts';
+import { type Failure, failureSchema, LiftscopeError } from '../../../contract/index.ts';
+import { unpacked } from '../../unpacked.ts';
 
-const ENTRY = fileURLToPath(new URL('./process.ts', import.meta.url));
+/** Always the TypeScript source: it runs on the Node binary that is shipped. */
+const ENTRY = unpacked(fileURLToPath(new URL('./process.ts', import.meta.url)));
 /** A million photos on a slow disk take minutes; a hang is longer. */
 const TIMEOUT_MS = 600_000;
 /** Previews whose photos can still be shown. */
@@ -12,13 +13,14 @@ const KEPT = 4;
 
 const answerSchema = z.union([
   z.object({
-    result: z.object({
-      preview: importPreviewSchema,
-      images: z.array(z.object({ name: z.string(), path: z.string(), orient: z.boolean() })),
-    }),
+    /** `ImportPreview`. */
+    json: z.string(),
+    images: z.array(z.object({ name: z.string(), path: z.string(), orient: z.boolean() })),
   }),
   z.object({ failure: failureSchema }),
 ]);
+
+type PreviewAnswer = Extract<z.infer<typeof answerSchema>, { json: string }>;
 
 interface KnownPhoto {
   readonly path: string;
@@ -37,19 +39,20 @@ export class PreviewReader {
   }
 
   /**
+   * `ImportPreview` as JSON.
    * @param path real path
    * @throws LiftscopeError what the importer has against the capture; `cancelled` when a later preview replaced this one
    */
-  async read(path: string): Promise<CapturePreview['preview']> {
+  async read(path: string): Promise<string> {
     // Only the newest matters: people click through folders faster than large captures are read.
     this.stop();
-    const { preview, images } = await this.run(path);
+    const { json, images } = await this.run(path);
     const table = new Map(images.map(({ name, path: file, orient }) => [name, { path: file, orient }]));
     this.photos.delete(path);
     this.photos.set(path, table);
     if (this.photos.size > KEPT)
       for (const oldest of [...this.photos.keys()].slice(0, -KEPT)) this.photos.delete(oldest);
-    return preview;
+    return json;
   }
 
   /** @throws LiftscopeError `not-found` unless the capture was previewed and has the frame */
@@ -66,8 +69,8 @@ export class PreviewReader {
     for (const child of this.children) child.kill('SIGKILL');
   }
 
-  private run(path: string): Promise<CapturePreview> {
-    const { promise, resolve, reject } = Promise.withResolvers<CapturePreview>();
+  private run(path: string): Promise<PreviewAnswer> {
+    const { promise, resolve, reject } = Promise.withResolvers<PreviewAnswer>();
     const child = fork(ENTRY, [], {
       execPath: this.nodePath,
       execArgv: [],
@@ -79,8 +82,8 @@ export class PreviewReader {
     child.once('message', (raw) => {
       const parsed = answerSchema.safeParse(raw);
       if (!parsed.success) reject(new LiftscopeError({ code: 'protocol', message: 'The preview was not understood.' }));
-      else if ('failure' in parsed.data) reject(new LiftscopeError(withHint(parsed.data.failure)));
-      else resolve(parsed.data.result);
+      else if ('failure' in parsed.data) reject(new LiftscopeError(parsed.data.failure as Failure));
+      else resolve(parsed.data);
     });
     child.once('error', (error) => reject(error));
     child.once('close', (_code, signal) => {
@@ -95,13 +98,4 @@ export class PreviewReader {
     child.send({ path });
     return promise;
   }
-}
-
-function withHint(failure: z.infer<typeof failureSchema>): {
-  code: typeof failure.code;
-  message: string;
-  hint?: string;
-} {
-  const { code, message, hint } = failure;
-  return hint === undefined ? { code, message } : { code, message, hint };
 }

@@ -1,22 +1,12 @@
 /** Photos of captures, as they are or smaller. */
-import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { LiftscopeError } from '../../../contract/index.ts';
 import { type ImageFormat, imageFormatOf } from '../../capture/index.ts';
-import { realInside } from '../confinement.ts';
-import { fileResponse } from '../files.ts';
-import type { HostContext } from '../host.ts';
+import { isInside, realInside } from '../confinement.ts';
+import type { HostContext } from '../context.ts';
+import { fileResponse, openForReading } from '../files.ts';
 import { REVALIDATE } from '../http.ts';
-
-const MAX_WIDTH = 8192;
-
-/** @throws LiftscopeError `bad-input` */
-export function parseWidth(text: string | undefined): number | undefined {
-  if (text === undefined) return undefined;
-  const width = Number(text);
-  if (/^\d{1,5}$/.test(text) && width >= 1 && width <= MAX_WIDTH) return width;
-  throw new LiftscopeError({ code: 'bad-input', message: `width must be a whole number from 1 to ${MAX_WIDTH}.` });
-}
+import type { Session } from '../session.ts';
 
 /**
  * Real path of a photo that the project's database names. The database is a file that may come from anywhere: what it
@@ -24,35 +14,32 @@ export function parseWidth(text: string | undefined): number | undefined {
  * its first bytes are an image's.
  */
 export async function capturePhoto(
-  host: HostContext,
+  session: Session,
   captureId: number,
   frameId: string,
 ): Promise<{ path: string; format: ImageFormat }> {
-  const session = host.session();
-  const capture = session.capture(captureId);
-  const frame = capture.frames.find((candidate) => candidate.id === frameId);
-  if (frame === undefined) throw new LiftscopeError({ code: 'not-found', message: 'The capture has no such frame.' });
-  const artifacts = join(session.project.folder, 'artifacts');
+  const { frame } = await session.frame(captureId, frameId);
   const what = `The photo of frame ${frame.name}`;
-  const folder = frame.imagePath.startsWith(artifacts) ? artifacts : capture.imagesPath;
+  const artifacts = join(session.project.folder, 'artifacts');
+  const folder = isInside(artifacts, frame.imagePath) ? artifacts : session.requireCapture(captureId).imagesPath;
   const path = await realInside(folder, frame.imagePath, what);
   return { path, format: await imageFormat(path, what) };
 }
 
-/** @throws LiftscopeError `bad-input` for a file that is no image */
+/** @param path a real path that may be read @throws LiftscopeError `bad-input` for a file that is no image */
 export async function imageFormat(path: string, what: string): Promise<ImageFormat> {
-  const handle = await open(path, 'r');
+  const handle = await openForReading(path);
   try {
-    if (!(await handle.stat()).isFile())
-      throw new LiftscopeError({ code: 'bad-input', message: `${what} is no file.` });
-    const head = Buffer.alloc(16);
-    await handle.read(head, 0, 16, 0);
-    const format = imageFormatOf(head);
-    if (format !== undefined) return format;
+    if ((await handle.stat()).isFile()) {
+      const head = Buffer.alloc(16);
+      await handle.read(head, 0, head.length, 0);
+      const format = imageFormatOf(head);
+      if (format !== undefined) return format;
+    }
   } finally {
     await handle.close();
   }
-  throw new LiftscopeError({ code: 'bad-input', message: `${what} is not an image.`, hint: 'It is not shown.' });
+  throw new LiftscopeError({ code: 'bad-input', message: `${what} is not an image and is not shown.` });
 }
 
 export async function photoResponse(

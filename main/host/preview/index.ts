@@ -1,0 +1,2 @@
+/** @public door of main/host/preview */
+export { PreviewReader } from './reader.ts';

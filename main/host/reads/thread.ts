@@ -1,0 +1,163 @@
+/** The thread behind `reads.ts`: its own connection to the project, one task after another. */
+import { stat } from 'node:fs/promises';
+import { parentPort, workerData } from 'node:worker_threads';
+import {
+  LiftscopeError,
+  OBJECT_PALETTE,
+  OBSERVATIONS_MAGIC,
+  type ObjectRecord,
+  type ObjectView,
+} from '../../../contract/index.ts';
+import { importCapture, importSplatPly } from '../../capture/index.ts';
+import { exportSplatPly } from '../../export/index.ts';
+import { failureOf } from '../../failures.ts';
+import { openProject, type Project } from '../../project/index.ts';
+import { maskImage } from './masks.ts';
+import type { FrameTable, ReadRequest, ReadTask, ReadTasks } from './tasks.ts';
+
+type Tasks = {
+  readonly [K in ReadTask]: (project: Project, input: ReadTasks[K]['input']) => Promise<ReadTasks[K]['output']>;
+};
+
+const tasks: Tasks = {
+  frames: async (project, { captureId }) => frameTable(project, captureId),
+  observations: async (project, { captureId }) => observationsFile(project, captureId),
+  observationCount: async (project) => project.observations.count(),
+  objects: async (project, { captureId }) => ({
+    objects: objectViews(project, captureId),
+    revision: project.revision.revision,
+  }),
+  masks: (project, { captureId, position, set }) => maskImage(project, captureId, position, set),
+  missing: async (project, { captureId }) => {
+    const { missing, missingCount } = await project.relink.missing(captureId);
+    return { missing, missingCount };
+  },
+  relinkCheck: async (project, { captureId, folder }) => {
+    const fingerprintOf = async (path: string): Promise<string> => (await importCapture(path)).capture.fingerprint;
+    const report = await project.relink.check(captureId, folder, { fingerprintOf });
+    const { found, missing, missingCount, different, differentCount, complete } = report;
+    return { found, missing: [...missing], missingCount, different: [...different], differentCount, complete };
+  },
+  check: async (project) => {
+    const { ok, problems, checkedArtifacts } = await project.check();
+    return { ok, problems: [...problems], checkedArtifacts };
+  },
+  backup: async (project, { path, withArtifacts }) => {
+    const report = await project.backup(path, { artifacts: withArtifacts });
+    return { path: report.path, bytes: report.bytes };
+  },
+  importSplats: async (project, { path }) => {
+    const temporary = await project.artifacts.temporaryPath('splats');
+    const { gaussians, shDegree } = await importSplatPly(path, temporary);
+    return { artifact: await project.artifacts.adopt(temporary, 'splats'), gaussians, shDegree };
+  },
+  exportSplats: async (_project, { splatsPath, path }) => {
+    await exportSplatPly(splatsPath, path);
+    return { bytes: (await stat(path)).size };
+  },
+};
+
+function frameTable(project: Project, captureId: number): FrameTable {
+  const stored = project.captures.get(captureId);
+  if (stored === undefined) {
+    throw new LiftscopeError({ code: 'not-found', message: `The project has no capture ${captureId}.` });
+  }
+  const { capture, pointsArtifact = null } = stored;
+  const cameras = new Map(capture.cameras.map((camera) => [camera.id, camera.params]));
+  const count = capture.frames.length;
+  const poses = new Float64Array(count * 7);
+  const intrinsics = new Float64Array(count * 6);
+  capture.frames.forEach((frame, i) => {
+    const { quaternion, translation } = frame.cameraFromWorld;
+    poses.set([...quaternion, ...translation], i * 7);
+    const params = cameras.get(frame.cameraId);
+    if (params === undefined) {
+      throw new LiftscopeError({ code: 'damaged-project', message: `Frame ${frame.name} has no camera.` });
+    }
+    intrinsics.set([frame.width, frame.height, params.fx, params.fy, params.cx, params.cy], i * 6);
+  });
+  const ids = capture.frames.map((frame) => frame.id);
+  const json = JSON.stringify({
+    captureId,
+    ids,
+    names: capture.frames.map((frame) => frame.name),
+    poses: [...poses],
+    intrinsics: [...intrinsics],
+    holdout: capture.frames.map((frame) => (frame.role === 'holdout' ? 1 : 0)),
+    timestampsSeconds: capture.frames.map((frame) => frame.timestampSeconds ?? null),
+  });
+  return { json, ids, pointsArtifact, poses, intrinsics };
+}
+
+/** See `OBSERVATIONS_MAGIC`. */
+function observationsFile(project: Project, captureId: number): ArrayBuffer {
+  const objects = project.objects.list(captureId);
+  const columns = project.observations.columns(captureId);
+  const count = columns.object.length;
+  const headBytes = OBSERVATIONS_MAGIC.length + 8;
+  const bytes = new ArrayBuffer(headBytes + 4 * objects.length + 11 * count);
+  const view = new DataView(bytes);
+  new Uint8Array(bytes).set(new TextEncoder().encode(OBSERVATIONS_MAGIC));
+  view.setUint32(OBSERVATIONS_MAGIC.length, count, true);
+  view.setUint32(OBSERVATIONS_MAGIC.length + 4, objects.length, true);
+  // The magic and both counts are 16 bytes: every 32-bit column stays aligned. All machines we run on are little endian.
+  new Uint32Array(bytes, headBytes, objects.length).set(objects.map((object) => object.id));
+  let at = headBytes + 4 * objects.length;
+  for (const column of [columns.object, columns.frame]) {
+    new Uint32Array(bytes, at, count).set(column);
+    at += 4 * count;
+  }
+  for (const column of [columns.state, columns.disagreement, columns.flags]) {
+    new Uint8Array(bytes, at, count).set(column);
+    at += count;
+  }
+  return bytes;
+}
+
+function objectViews(project: Project, captureId: number): ObjectView[] {
+  const spans = new Map(project.objects.spans(captureId).map((span) => [span.objectId, span]));
+  const geometry = new Map(project.objects.geometry(captureId).map((row) => [row.objectId, row]));
+  return project.objects.list(captureId).map((object) => {
+    const span = spans.get(object.id);
+    const shape = geometry.get(object.id);
+    return {
+      id: object.id,
+      name: object.name,
+      className: object.className ?? '',
+      color: colorOf(object.colour),
+      hidden: object.hidden,
+      locked: object.locked,
+      provenance: object.provenance,
+      frames: span?.frames ?? 0,
+      firstFrame: span?.firstFrame ?? null,
+      lastFrame: span?.lastFrame ?? null,
+      centroid: shape === undefined ? null : [...shape.centroid],
+      confidence: shape?.confidence ?? null,
+    };
+  });
+}
+
+function colorOf(colour: ObjectRecord['colour']): string {
+  return typeof colour === 'string' ? colour : (OBJECT_PALETTE[colour % OBJECT_PALETTE.length] ?? '#999999');
+}
+
+let project: Promise<Project> | undefined;
+
+async function run(task: ReadTask, input: unknown): Promise<unknown> {
+  project ??= openProject(String(workerData));
+  const open = await project;
+  // The pair of task and input was typed where it was sent: `Reads.run`.
+  return (tasks[task] as (project: Project, input: unknown) => Promise<unknown>)(open, input);
+}
+
+let turn: Promise<unknown> = Promise.resolve();
+parentPort?.on('message', ({ id, task, input }: ReadRequest) => {
+  turn = turn.then(async () => {
+    try {
+      const output = await run(task, input);
+      parentPort?.postMessage({ id, output }, output instanceof ArrayBuffer ? [output] : []);
+    } catch (error) {
+      parentPort?.postMessage({ id, failure: failureOf(error) });
+    }
+  });
+});
