@@ -1,5 +1,6 @@
 /** Lifting: inconsistent 2D masks in, consistent 3D objects out. Requests, results, and the `.lift` artifact. */
 import { z } from 'zod';
+import { noisePresetSchema } from './scenes.ts';
 import { SPLATS_LIMITS } from './splats.ts';
 import { backendNameSchema, computeOptionsSchema, trainingFrameSchema } from './training.ts';
 
@@ -46,12 +47,22 @@ export const clusteringParametersSchema = z.strictObject({
 });
 export type ClusteringParameters = z.infer<typeof clusteringParametersSchema>;
 
+/**
+ * `file`: a `.masks` file (contract/masks-file.ts); frames without masks in it are left out, frames that the capture lacks are
+ * reported. `simulated`: what the simulated segmenter makes of a generated scene's truth, in `truthDir`.
+ */
+const maskSourceSchema = z.discriminatedUnion('kind', [
+  z.object({ kind: z.literal('file'), path }),
+  z.object({ kind: z.literal('simulated'), noise: noisePresetSchema, seed: z.number().int().min(0).max(0xffffffff) }),
+]);
+export type MaskSource = z.infer<typeof maskSourceSchema>;
+
 export const liftingRequestSchema = computeOptionsSchema.extend({
   splatsPath: path,
   /** All frames of the capture; those with the role `train` are lifted. Their size is the size the masks must have. */
   frames: z.array(trainingFrameSchema).min(1).max(100_000),
-  /** A `.masks` file (contract/masks.ts). Frames without masks in it are left out, frames that the capture lacks are reported. */
-  masksPath: path,
+  /** Where the masks come from. */
+  masks: maskSourceSchema,
   recipe: liftingRecipeSchema,
   /** Overrides of the recipe's own parameters; unknown names are refused. */
   parameters: z.record(z.string().max(100), z.json()).default({}),
@@ -132,7 +143,7 @@ export const liftEvaluationRequestSchema = computeOptionsSchema.extend({
   /** Frames to score. */
   frames: z.array(trainingFrameSchema).min(1).max(100_000),
   /** The masks that were lifted, for the figure `before`. */
-  masksPath: path.optional(),
+  masks: maskSourceSchema.optional(),
   truthDir: path,
 });
 export type LiftEvaluationRequest = z.infer<typeof liftEvaluationRequestSchema>;

@@ -6,6 +6,7 @@ import { diagnose, formatDiagnosis } from './doctor.ts';
 import { EXIT_CODE_HELP, EXIT_OK, exitCodeOf } from './exit-codes.ts';
 import { toFailure } from './failures.ts';
 import { watchInterrupts } from './interrupts.ts';
+import { addLift, formatLiftQuality } from './lift.ts';
 import { formatBytes, formatDuration, formatQuality, formatTruth, Output, type Streams } from './output.ts';
 import { addTrainingParameters, givenTrainingParameters } from './parameters.ts';
 import { addScene } from './scene.ts';
@@ -137,22 +138,35 @@ function buildProgram(invocation: Invocation, streams: Streams): Command {
   addComputeOptions(evaluate);
   evaluate.action(async (dir: string, options: ComputeFlags & { frames: 'holdout' | 'train' | 'all' }) => {
     const { openProject } = await import('../project/index.ts');
-    const { evaluateProject } = await import('../jobs/index.ts');
+    const { evaluateNewestLift, evaluateProject } = await import('../jobs/index.ts');
     using project = await openProject(dir);
-    const { result, training } = await evaluateProject(project, {
+    const { result, splats, training } = await evaluateProject(project, {
       frames: options.frames,
       ...present({ backend: options.backend, threads: options.threads }),
       signal: interrupts.signal,
       killSignal: interrupts.killSignal,
       onEvent: (event) => showEvent(output, event),
     });
+    const lift = await evaluateNewestLift(project, splats, {
+      ...present({ backend: options.backend, threads: options.threads }),
+      signal: interrupts.signal,
+      killSignal: interrupts.killSignal,
+    });
     // The training's own figures belong beside the quality it reached; `seconds` is its time.
     output.result(
-      { ...result, evaluationSeconds: result.seconds, ...training, frames: options.frames, project: project.folder },
+      {
+        ...result,
+        ...(lift && { lift }),
+        evaluationSeconds: result.seconds,
+        ...training,
+        frames: options.frames,
+        project: project.folder,
+      },
       [
         ...result.perFrame.map((frame) => `${frame.name}  ${formatQuality(frame)}`),
         `mean of ${result.perFrame.length} frames: ${formatQuality(result)} (${result.gaussians} Gaussians)`,
         ...formatTruth(result),
+        ...(lift === undefined ? [] : formatLiftQuality(lift.quality)),
       ].join('\n'),
     );
   });
@@ -202,6 +216,7 @@ function buildProgram(invocation: Invocation, streams: Streams): Command {
     });
 
   addStudio(verb, invocation);
+  addLift(verb, invocation);
   addScene(verb, invocation);
   addDemo(verb, invocation);
   addBenchmarks(verb, invocation);

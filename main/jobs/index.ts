@@ -3,6 +3,14 @@ export { type DemoOutcome, demoPlan, runDemo } from './demo.ts';
 export { type EvaluateOptions, evaluateProject, latestSplats } from './evaluate.ts';
 export { type ImportIntoProjectOptions, type ImportSummary, importIntoProject } from './import.ts';
 export {
+  evaluateNewestLift,
+  type LiftEvaluation,
+  type LiftOptions,
+  type LiftOutcome,
+  liftProject,
+  liftSplats,
+} from './lift.ts';
+export {
   type JobQueue,
   type JobQueueOptions,
   openJobQueue,

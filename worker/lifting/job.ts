@@ -9,6 +9,8 @@ import {
   type LiftingRequest,
   type LiftingResult,
   LiftscopeError,
+  type MaskSource,
+  type TrainingFrame,
 } from '../../contract/index.ts';
 import { WasmBackend } from '../compute/index.ts';
 import type { ShDegree } from '../kernels/index.ts';
@@ -21,7 +23,7 @@ import {
 } from '../objects/index.ts';
 import { readSplats, type SplatArrays, SplatModel, splatsHash } from '../splats/index.ts';
 import { type Lift, liftHash, readLift, writeLift } from './artifact.ts';
-import { loadMasks } from './masks.ts';
+import { type LoadedMasks, loadMasks } from './masks.ts';
 import { scoreLift } from './quality.ts';
 import { recipeNamed } from './recipes.ts';
 
@@ -69,13 +71,13 @@ export async function withSplats<Result>(
 
 /** Masks in, objects out. @throws LiftscopeError, the signal's reason */
 export async function liftObjects(request: LiftingRequest, context: LiftContext): Promise<LiftingResult> {
-  const masks = await loadMasks(request.masksPath, request.frames);
+  const masks = await masksOf(request.masks, request.frames, request.truthDir);
   const warnings = [...masks.warnings];
   for (const message of warnings.slice(0, MOST_WARNING_EVENTS)) context.emit({ type: 'warning', message });
   const frames = request.frames
     .filter(({ role }) => role === 'train')
     .flatMap(({ name }) => masks.frames.get(name) ?? []);
-  requireSegments(frames, request.masksPath);
+  requireSegments(frames, request.masks);
   return withSplats(request.splatsPath, request, async (opened) => {
     const { splats, backend, reader } = opened;
     const recipe = await recipeNamed(request.recipe);
@@ -151,7 +153,7 @@ export async function liftObjects(request: LiftingRequest, context: LiftContext)
 export async function evaluateLift(request: LiftEvaluationRequest): Promise<LiftEvaluationResult> {
   const began = performance.now();
   const { lifted } = await readLift(request.liftPath);
-  const masks = request.masksPath === undefined ? undefined : await loadMasks(request.masksPath, request.frames);
+  const masks = request.masks && (await masksOf(request.masks, request.frames, request.truthDir));
   return withSplats(request.splatsPath, request, async ({ splats, backend, reader }) => {
     if (lifted.gaussians !== splats.count) {
       throw new LiftscopeError({
@@ -173,7 +175,25 @@ export async function evaluateLift(request: LiftEvaluationRequest): Promise<Lift
 /** Further ones are in the result. */
 const MOST_WARNING_EVENTS = 50;
 
-function requireSegments(frames: readonly NamedSegments[], file: string): void {
+async function masksOf(
+  source: MaskSource,
+  frames: readonly TrainingFrame[],
+  truthDir: string | undefined,
+): Promise<LoadedMasks> {
+  if (source.kind === 'file') return loadMasks(source.path, frames);
+  if (truthDir === undefined) {
+    throw new LiftscopeError({
+      code: 'bad-input',
+      message: 'Simulated masks need a generated scene with its truth.',
+      hint: 'Name masks of your own.',
+    });
+  }
+  const { simulateMasks } = await import('./simulated.ts');
+  return simulateMasks(truthDir, frames, source.noise, source.seed);
+}
+
+function requireSegments(frames: readonly NamedSegments[], source: MaskSource): void {
+  const file = source.kind === 'file' ? source.path : 'The simulated segmenter';
   const problem =
     frames.length === 0
       ? 'holds no usable masks of a training frame'

@@ -1,8 +1,8 @@
 /** A generated capture as frames with simulated masks, without a project: what benchmarks and tests lift. */
 import type { TrainingFrame } from '../../contract/index.ts';
 import type { NamedSegments } from '../objects/index.ts';
-import { type NoisePreset, readSceneTruth, segmentImage } from '../scenes/index.ts';
-import { viewOf } from '../splats/index.ts';
+import { type NoisePreset, readSceneTruth } from '../scenes/index.ts';
+import { simulateMasks } from './simulated.ts';
 
 export interface SceneFrames {
   readonly frames: readonly TrainingFrame[];
@@ -11,30 +11,19 @@ export interface SceneFrames {
   readonly objects: number;
 }
 
-/** @throws SceneTruthError */
+/** @throws LiftscopeError, SceneTruthError */
 export async function readSceneFrames(captureDir: string, noise: NoisePreset, seed: number): Promise<SceneFrames> {
-  const truth = await readSceneTruth(captureDir);
-  const { width, height } = truth.scene;
-  const frames: TrainingFrame[] = [];
-  const masks = new Map<string, NamedSegments>();
-  for (const { name, split, fx, fy, cx, cy, worldFromCamera } of truth.scene.frames) {
-    const { quaternion, translation } = inverse(worldFromCamera.rotation, worldFromCamera.translation);
-    const frame: TrainingFrame = {
+  const { scene, objects } = await readSceneTruth(captureDir);
+  const { width, height } = scene;
+  const frames = scene.frames.map(({ name, split, fx, fy, cx, cy, worldFromCamera }): TrainingFrame => {
+    return {
       ...{ name, imagePath: name, width, height, fx, fy, cx, cy },
-      cameraFromWorld: { quaternion, translation },
+      cameraFromWorld: inverse(worldFromCamera.rotation, worldFromCamera.translation),
       role: split === 'train' ? 'train' : 'holdout',
     };
-    const { instance } = await truth.readFrame(name);
-    const { labels, segments } = segmentImage(instance, width, height, name, noise, seed);
-    frames.push(frame);
-    masks.set(name, {
-      name,
-      view: viewOf(frame),
-      segments: labels,
-      confidences: new Map(segments.map(({ id, confidence }) => [id, confidence])),
-    });
-  }
-  return { frames, masks, objects: truth.objects.length };
+  });
+  const masks = await simulateMasks(captureDir, frames, noise, seed);
+  return { frames, masks: masks.frames, objects: objects.length };
 }
 
 type Quaternion = readonly [number, number, number, number];
