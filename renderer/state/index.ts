@@ -18,3 +18,4 @@ export { isActive, type SessionState } from './session.ts';
 export { createStudio, type Studio } from './studio.ts';
 export { followHost, loadJob } from './sync.ts';
 export type { CompareMode, FrameLayer, Theme, ViewState } from './view.ts';
+export { parseView } from './view-settings.ts';

@@ -36,9 +36,17 @@ export interface InterfaceState {
   readonly toasts: readonly Toast[];
   readonly activePanel: PanelId | null;
   readonly openPanels: readonly PanelId[];
+  /** Text of the last query. */
+  readonly query: string;
 }
 
-export const initialInterface: InterfaceState = { dialogs: [], toasts: [], activePanel: null, openPanels: [] };
+export const initialInterface: InterfaceState = {
+  dialogs: [],
+  toasts: [],
+  activePanel: null,
+  openPanels: [],
+  query: '',
+};
 
 /** Toasts beyond this many push the oldest out. */
 const MAX_TOASTS = 4;

@@ -64,6 +64,8 @@ export function Menu({ label, items, trigger, align = 'start' }: MenuProps) {
     const at = buttons.indexOf(document.activeElement as HTMLElement);
     const focus = (index: number) => buttons[(index + buttons.length) % buttons.length]?.focus();
     // What is typed into a menu must not reach the commands behind it.
+    // Left and right are a menu bar's.
+    if (event.key === 'ArrowLeft' || event.key === 'ArrowRight') return;
     event.stopPropagation();
     if (event.key === 'ArrowDown') focus(at + 1);
     else if (event.key === 'ArrowUp') focus(at - 1);

@@ -1,0 +1,1 @@
+export { TrainDialog } from './train-dialog.tsx';
