@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import {
   type HostMessage,
   type JobRequest,
@@ -80,6 +80,51 @@ describe('runSession', () => {
     expect(iterations()).toEqual([0, 9]);
     release.resolve();
     expect(await exit).toBe(0);
+  });
+
+  test('calls wait for the job to answer them, and each gets its answer or the reason why not', async () => {
+    const ready = Promise.withResolvers<void>();
+    const release = Promise.withResolvers<void>();
+    const { host, exit } = begin(async (_job, { answerCalls, signal }) => {
+      await ready.promise;
+      answerCalls(async (call, callSignal) => {
+        if (call === 'refuse') throw new LiftscopeError({ code: 'bad-input', message: 'no such thing' });
+        if (call === 'wait') {
+          await new Promise((_resolve, reject) =>
+            callSignal.addEventListener('abort', () => reject(callSignal.reason), { once: true }),
+          );
+        }
+        return `answer to ${String(call)}`;
+      });
+      await release.promise;
+      expect(signal.aborted).toBe(false);
+      return { lines: [] };
+    });
+    host.say({ type: 'call', id: 0, call: 'early' });
+    host.say({ type: 'call', id: 1, call: 'early and given up' });
+    host.say({ type: 'abandon', id: 1 });
+    await Promise.resolve();
+    expect(host.of('answer')).toEqual([]);
+    expect(host.of('refusal')).toMatchObject([{ id: 1, failure: { code: 'cancelled' } }]);
+    ready.resolve();
+    host.say({ type: 'call', id: 2, call: 'wait' });
+    host.say({ type: 'call', id: 3, call: 'refuse' });
+    await vi.waitFor(() => expect(host.of('refusal')).toHaveLength(2));
+    host.say({ type: 'abandon', id: 2 });
+    host.say({ type: 'abandon', id: 99 });
+    host.say({ type: 'call', id: 4, call: 'late' });
+    await vi.waitFor(() => expect(host.of('refusal')).toHaveLength(3));
+    release.resolve();
+    expect(await exit).toBe(0);
+    expect(host.of('answer')).toEqual([
+      { type: 'answer', id: 0, answer: 'answer to early' },
+      { type: 'answer', id: 4, answer: 'answer to late' },
+    ]);
+    expect(host.of('refusal')).toMatchObject([
+      { id: 1, failure: { code: 'cancelled' } },
+      { id: 3, failure: { code: 'bad-input', message: 'no such thing' } },
+      { id: 2, failure: { code: 'cancelled' } },
+    ]);
   });
 
   test('cancel aborts the signal; the failure is "cancelled"', async () => {

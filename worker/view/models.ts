@@ -34,7 +34,7 @@ export class ViewModel {
   }
 
   /** Draws the file as it is: every Gaussian in the file's order, all coefficients. @throws OutOfMemoryError */
-  get renderer(): SplatRenderer {
+  upload(): SplatRenderer {
     if (this.#full === undefined) {
       const arrays = this.#arrays!;
       const model = new SplatModel(this.#backend, arrays.count, arrays.shDegree as ShDegree, { trainable: false });

@@ -1,81 +1,56 @@
 /** What lies under one pixel, by the definition of the rasteriser in float64 (kernels: projection and blending references). */
 import type { ViewPickAnswer } from '../../contract/index.ts';
 import {
-  ALPHA_MAX,
-  ALPHA_MIN,
+  blendingReference,
   LANES,
   type PinholeView,
   PROJECTED,
   PROJECTED_FLOATS,
   projectGaussians,
-  STOP_TRANSMITTANCE,
 } from '../kernels/index.ts';
 import type { SplatBlocks } from './blocks.ts';
 import { GROUP_FLOATS, GROUPS } from './merge.ts';
 import { visitBlocks } from './selection.ts';
 
-interface Hit {
-  readonly gaussian: number;
-  readonly slot: number;
-  readonly depth: number;
-  readonly alpha: number;
-}
-
 /** The Gaussian with the largest blending weight at (x, y); null where nothing is drawn or outside the image. */
 export function pickAt(model: SplatBlocks, view: PinholeView, x: number, y: number): ViewPickAnswer {
-  if (!(x >= 0 && y >= 0 && x < view.widthPixels && y < view.heightPixels)) return null;
-  const px = Math.floor(x) + 0.5;
-  const py = Math.floor(y) + 0.5;
-  const hits = hitsAt(model, view, px, py).sort((a, b) => a.depth - b.depth || a.gaussian - b.gaussian);
-  let transmittance = 1;
-  let best: Hit | undefined;
-  let bestWeight = 0;
-  for (const hit of hits) {
-    const after = transmittance * (1 - hit.alpha);
-    if (!(after > STOP_TRANSMITTANCE)) break;
-    const weight = transmittance * hit.alpha;
-    if (weight > bestWeight) {
-      best = hit;
-      bestWeight = weight;
-    }
-    transmittance = after;
-  }
-  if (best === undefined) return null;
-  const { gaussian, slot, depth } = best;
-  const camera = [((px - view.cx) / view.fx) * depth, ((py - view.cy) / view.fy) * depth, depth];
-  const m = view.cameraFromWorld;
-  const moved = camera.map((value, row) => value - m[4 * row + 3]!);
-  const axis = (k: number) => m[k]! * moved[0]! + m[4 + k]! * moved[1]! + m[8 + k]! * moved[2]!;
-  const means = model.levels[0]!.means;
-  const lane = 3 * (slot - (slot % LANES)) + (slot % LANES);
-  return {
-    ...{ gaussian, depth, weight: bestWeight, alpha: 1 - transmittance },
-    position: [axis(0), axis(1), axis(2)],
-    mean: [means[lane]!, means[lane + LANES]!, means[lane + 2 * LANES]!],
-  };
-}
-
-function hitsAt(model: SplatBlocks, view: PinholeView, px: number, py: number): Hit[] {
+  const { widthPixels, heightPixels } = view;
+  if (!(x >= 0 && y >= 0 && x < widthPixels && y < heightPixels)) return null;
+  const [column, line] = [Math.floor(x), Math.floor(y)];
+  const [px, py] = [column + 0.5, line + 0.5];
   const slots: number[] = [];
   visitBlocks(model, view, { x0: px, y0: py, x1: px, y1: py }, (block) =>
     nearbySlots(model, view, block, px, py, slots),
   );
-  const parameters = { ...rowsOf(model, slots), shDegree: 0 } as const;
-  const records = projectGaussians(parameters, view);
-  const hits: Hit[] = [];
-  for (let i = 0; i < slots.length; i++) {
-    const record = records.subarray(i * PROJECTED_FLOATS, (i + 1) * PROJECTED_FLOATS);
-    if (record[PROJECTED.extentX]! < 0) continue;
-    const dx = px - record[PROJECTED.x]!;
-    const dy = py - record[PROJECTED.y]!;
-    const square = record[PROJECTED.conicA]! * dx * dx + record[PROJECTED.conicC]! * dy * dy;
-    const alpha = record[PROJECTED.opacity]! * Math.exp(-0.5 * square - record[PROJECTED.conicB]! * dx * dy);
-    if (!(alpha >= ALPHA_MIN)) continue;
-    const slot = slots[i]!;
-    const gaussian = model.order[slot]!;
-    hits.push({ gaussian, slot, depth: record[PROJECTED.depth]!, alpha: Math.min(ALPHA_MAX, alpha) });
+  // Equal depths are drawn in the order of the file.
+  slots.sort((a, b) => model.order[a]! - model.order[b]!);
+  const records = projectGaussians({ ...rowsOf(model, slots), shDegree: 0 }, view);
+  const scene = { widthPixels, heightPixels, records, features: [], featureDim: 0, background: [0, 0, 0] };
+  const { columns, weights } = blendingReference.blendingWeights(scene, [line * widthPixels + column]);
+  let best = -1;
+  let alpha = 0;
+  for (let i = 0; i < weights.length; i++) {
+    alpha += weights[i]!;
+    if (best < 0 || weights[i]! > weights[best]!) best = i;
   }
-  return hits;
+  if (best < 0) return null;
+  const row = columns[best]!;
+  const slot = slots[row]!;
+  const depth = records[row * PROJECTED_FLOATS + PROJECTED.depth]!;
+  const m = view.cameraFromWorld;
+  const moved = [
+    ((px - view.cx) / view.fx) * depth - m[3]!,
+    ((py - view.cy) / view.fy) * depth - m[7]!,
+    depth - m[11]!,
+  ] as const;
+  const world = (axis: number) => m[axis]! * moved[0] + m[4 + axis]! * moved[1] + m[8 + axis]! * moved[2];
+  const means = model.levels[0]!.means;
+  const lane = 3 * (slot - (slot % LANES)) + (slot % LANES);
+  return {
+    ...{ gaussian: model.order[slot]!, weight: weights[best]!, alpha, depth },
+    position: [world(0), world(1), world(2)],
+    mean: [means[lane]!, means[lane + LANES]!, means[lane + 2 * LANES]!],
+  };
 }
 
 /** Slots of a block whose Gaussians may reach the pixel: a cheap test that lets none through too few. */

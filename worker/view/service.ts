@@ -1,4 +1,5 @@
 /** Answers the calls of the view session, one at a time. */
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import {
   LiftscopeError,
   type ViewAnswer,
@@ -71,13 +72,16 @@ export class ViewService {
     const full = viewOf(call.view);
     const moving = call.quality === 'moving';
     const view = moving ? reducedView(full) : full;
+    const whole = !moving || model.header.count <= this.#moving.budget;
+    // The first use uploads it. Then, and after loading, look whether the host has changed its mind.
+    if (whole) model.upload();
+    await nextTurn();
     signal.throwIfAborted();
     const drawnAt = performance.now();
     // A model that is small enough is drawn whole, with all its coefficients: only the pixels are fewer then.
-    const { renderer, gaussians } =
-      moving && model.header.count > this.#moving.budget
-        ? this.#moving.prepare(model.blocks, view)
-        : { renderer: model.renderer, gaussians: model.header.count };
+    const { renderer, gaussians } = whole
+      ? { renderer: model.upload(), gaussians: model.header.count }
+      : this.#moving.prepare(model.blocks, view);
     const { image, range } = await draw(renderer, view, call);
     const drawMs = performance.now() - drawnAt;
     if (moving) this.#moving.tookMs(drawMs);
