@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { type RecordsDiff, recordsDiffSchema, reverseDiff, sameRecord, squashDiffs } from './edits.ts';
-import { type ObjectRecord, type RecordKey, recordKey, type StudioRecord } from './objects.ts';
+import { maxDiffRecords, type RecordsDiff, recordsDiffSchema, reverseDiff, sameRecord, squashDiffs } from './edits.ts';
+import { maxInlineMaskCharacters, type ObjectRecord, type RecordKey, recordKey, type StudioRecord } from './objects.ts';
 
 type State = ReadonlyMap<RecordKey, StudioRecord>;
 
@@ -123,6 +123,18 @@ describe('diffs of records', () => {
     ],
   ])('%s is refused', (_what, diff) => {
     expect(recordsDiffSchema.safeParse(diff).success).toBe(false);
+  });
+
+  test('a diff, and a mask inside it, is bounded', () => {
+    const mask = (length: number): StudioRecord => ({
+      ...{ type: 'mask', id: 1, captureId: 1, position: 0, width: 4, height: 3, artifact: null, provenance: 'human' },
+      rle: '0'.repeat(length),
+    });
+    const accepts = (added: StudioRecord[]): boolean =>
+      recordsDiffSchema.safeParse({ added, updated: [], removed: [] }).success;
+    expect(accepts([mask(maxInlineMaskCharacters)])).toBe(true);
+    expect(accepts([mask(maxInlineMaskCharacters + 1)])).toBe(false);
+    expect(accepts(Array.from({ length: maxDiffRecords + 1 }, (_, id) => thing(id + 1, 'a')))).toBe(false);
   });
 
   test('records are compared by what they say', () => {

@@ -15,10 +15,11 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import Database from 'better-sqlite3';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { z } from 'zod';
 import { LiftscopeError } from '../../contract/index.ts';
 import { loadMigrations, type Migration } from './migrations.ts';
 import { openProject } from './project.ts';
-import { sampleCapture } from './samples.ts';
+import { sampleCapture, sampleRecords } from './samples.ts';
 
 const fixtures = fileURLToPath(new URL('./fixtures/', import.meta.url));
 const real = loadMigrations();
@@ -101,18 +102,30 @@ describe('opening', () => {
     expect(snapshot()).toEqual(before);
   });
 
-  test('a project cut short in the middle is refused, not used', async () => {
-    (await openProject(folder, { create: true })).close();
-    const bytes = readFileSync(file);
-    writeFileSync(file, bytes.subarray(0, Math.floor(bytes.length / 2)));
-    for (const suffix of ['-wal', '-shm']) rmSync(file + suffix, { force: true });
-    const project = await openProject(folder).catch((error: unknown) => error);
-    if (!(project instanceof LiftscopeError)) {
-      // SQLite may open it; the first real read then reports the damage.
-      const opened = project as Awaited<ReturnType<typeof openProject>>;
-      expect(() => opened.captures.add(sampleCapture(), undefined, {})).toThrow();
-      opened.close();
-    }
+  test.each([
+    ['cut short in the middle', (bytes: Buffer) => bytes.subarray(0, Math.floor(bytes.length / 2 / 4096) * 4096)],
+    ['overwritten in places', (bytes: Buffer) => bytes.fill(0xa5, 4096 * 2, 4096 * 9)],
+    ['with a page of zeros', (bytes: Buffer) => bytes.fill(0, bytes.length - 4096 * 3)],
+  ])('a project %s is refused in words and left untouched', async (_what, damage) => {
+    copyFileSync(join(fixtures, 'v2.sqlite'), file);
+    writeFileSync(file, damage(readFileSync(file)));
+    const before = snapshot();
+    const failure = await refusal();
+    expect(failure.code).toBe('damaged-project');
+    expect(failure.message).toContain(file);
+    expect(failure.hint).toContain('backups');
+    expect(snapshot()).toEqual(before);
+  });
+
+  test('a project whose rows refer to nothing is refused and left untouched', async () => {
+    copyFileSync(join(fixtures, 'v2.sqlite'), file);
+    const db = new Database(file);
+    db.pragma('foreign_keys = OFF');
+    db.exec('DELETE FROM objects WHERE id = 1');
+    db.close();
+    const before = snapshot();
+    expect((await refusal()).message).toMatch(/1 rows of tracks refer to objects that do not exist/);
+    expect(snapshot()).toEqual(before);
   });
 });
 
@@ -198,7 +211,73 @@ describe('migrating', () => {
   );
 });
 
+test('the fixture of version 2 has its records and its history', async () => {
+  copyFileSync(join(fixtures, 'v2.sqlite'), file);
+  using project = await openProject(folder);
+  const renamed = sampleRecords(1).map((record) =>
+    record.type === 'object' && record.id === 1 ? { ...record, name: 'kettle', provenance: 'human' } : record,
+  );
+  const read = [
+    ...project.objects.list(1),
+    ...project.tracks.list(1),
+    project.masks.get(1),
+    ...project.tracks.list(1).flatMap(({ id }) => project.observations.ofTrack(id)),
+  ];
+  expect(read).toEqual(renamed.filter(({ type }) => type !== 'setting'));
+  expect(project.settings.get('classes', z.array(z.string()))).toEqual(['pot', 'cup']);
+  expect(project.edits.history(10)).toMatchObject([
+    { label: 'Merge 2 objects into kettle', undone: true },
+    { label: 'Change pot', undone: false },
+    { label: 'Add two objects', undone: false },
+  ]);
+  expect(project.revision.revision).toBe(4);
+  expect(project.edits.redo()?.skipped).toEqual([]);
+  expect(project.tracks.ofObject(1)).toHaveLength(2);
+  for (let i = 0; i < 3; i++) expect(project.edits.undo()?.skipped).toEqual([]);
+  expect(project.objects.count() + project.observations.count()).toBe(0);
+});
+
 describe('kill -9', () => {
+  test.each([3, 31])(
+    'after %i edits: every acknowledged one is there, none half',
+    { timeout: 90_000 },
+    async (count) => {
+      const script = fileURLToPath(new URL('./fixtures/edit-for-ever.ts', import.meta.url));
+      const child = spawn(process.execPath, [script, folder], { stdio: ['ignore', 'pipe', 'inherit'] });
+      let printed = '';
+      const exited = new Promise((resolve) => child.once('exit', resolve));
+      child.stdout.on('data', (chunk) => {
+        printed += String(chunk);
+        if (printed.split('\n').length > count) child.kill('SIGKILL');
+      });
+      await exited;
+      // A line that the kill cut short was not acknowledged.
+      const acknowledged = printed
+        .split('\n')
+        .slice(0, -1)
+        .map((line) => stepSchema.parse(JSON.parse(line)));
+      const last = acknowledged.at(-1);
+      expect(acknowledged.length).toBeGreaterThanOrEqual(count);
+
+      using project = await openProject(folder);
+      expect(project.revision.revision).toBeGreaterThanOrEqual(last?.revision ?? Number.NaN);
+      if (project.revision.revision === last?.revision) expect(project.objects.count()).toBe(last.objects);
+      // Objects per step as the script made them: whatever the history says is done is there, as a whole, and nothing else.
+      const steps = project.edits.history(10_000);
+      const expected = steps
+        .filter(({ undone }) => !undone)
+        .reduce((sum, { label }) => sum + 1 + (Number(label.split(' ')[1]) % 7), 0);
+      expect(project.objects.count()).toBe(expected);
+      expect(expected).toBeGreaterThan(0);
+      expect(await project.check()).toMatchObject({ ok: true, problems: [] });
+      // The history still works, whatever the kill interrupted.
+      const undone = project.edits.undo();
+      expect(project.objects.count()).toBe(expected - (undone?.diff.removed.length ?? Number.NaN));
+      expect(project.edits.redo()?.step).toEqual({ ...undone!.step, undone: false });
+      expect(project.objects.count()).toBe(expected);
+    },
+  );
+
   test('in the middle of writing leaves every committed row and only whole artifacts', async () => {
     const script = fileURLToPath(new URL('./fixtures/write-for-ever.ts', import.meta.url));
     const child = spawn(process.execPath, [script, folder], { stdio: ['ignore', 'pipe', 'inherit'] });
@@ -219,6 +298,8 @@ describe('kill -9', () => {
     expect(existsSync(file)).toBe(true);
   });
 });
+
+const stepSchema = z.object({ label: z.string(), objects: z.number(), revision: z.number() });
 
 /** Resolves with the number of complete lines once the child has printed `count` of them. */
 async function untilLines(child: ChildProcess, count: number): Promise<number> {

@@ -4,6 +4,7 @@ import type Database from 'better-sqlite3';
 import { LiftscopeError } from '../../contract/index.ts';
 import { FieldTable, MaskSetTable, ModelTable, QueryTable } from './analysis.ts';
 import { ArtifactStore } from './artifacts.ts';
+import { type BackupOptions, type BackupReport, backUp, checkProject, type ProjectCheck } from './backup.ts';
 import { CaptureTable } from './captures.ts';
 import { createDatabase, openDatabase } from './database.ts';
 import { EditHistory } from './edits.ts';
@@ -86,6 +87,19 @@ export class Project implements Disposable {
       throw new LiftscopeError({ code: 'damaged-project', message: `${relativePath} leads out of the project.` });
     }
     return path;
+  }
+
+  /**
+   * A snapshot while the project stays open: a new folder that opens as a project.
+   * @throws LiftscopeError `bad-input` when `path` exists or cannot be written
+   */
+  backup(path: string, options: BackupOptions = {}): Promise<BackupReport> {
+    return backUp(this.db, this.artifacts, DATABASE, path, options);
+  }
+
+  /** Reads and checks everything the project holds. */
+  check(signal?: AbortSignal): Promise<ProjectCheck> {
+    return checkProject(this.db, this.artifacts, signal);
   }
 
   close(): void {

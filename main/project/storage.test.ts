@@ -6,6 +6,7 @@ import fc from 'fast-check';
 import { afterAll, describe, expect, test } from 'vitest';
 import {
   LiftscopeError,
+  maxDiffJsonCharacters,
   noDisagreement,
   OBSERVATION_FLAGS,
   OBSERVATION_STATES,
@@ -61,9 +62,8 @@ const stores: [string, () => RecordStore][] = [
   [
     'SQLite',
     () => {
-      for (const table of ['observations', 'masks', 'tracks', 'objects', 'edits', 'settings'])
-        db.exec(`DELETE FROM ${table}`);
-      db.exec('UPDATE revision SET revision = 0, saved_at = 0; UPDATE record_ids SET next_id = 1');
+      db.exec(`BEGIN; DELETE FROM observations; DELETE FROM masks; DELETE FROM tracks; DELETE FROM objects; DELETE FROM edits;
+        DELETE FROM settings; UPDATE revision SET revision = 0, saved_at = 0; UPDATE record_ids SET next_id = 1; COMMIT`);
       return new SqliteRecordStore(db);
     },
   ],
@@ -404,6 +404,19 @@ describe.each(stores)('records in %s', (_name, open) => {
     expect(history.history(10)).toHaveLength(1);
   });
 
+  test('an edit beyond the bounds is refused', () => {
+    const store = open();
+    const history = new EditHistory(store);
+    const text = 'x'.repeat(maxDiffJsonCharacters / 4);
+    const settings = ['a', 'b', 'c', 'd'].map((key): StudioRecord => ({ type: 'setting', key, value: text }));
+    expect(() => history.apply('x', { added: settings, updated: [], removed: [] })).toThrow(
+      /too large: \d+ characters/,
+    );
+    expect(store.get('setting:a')).toBeUndefined();
+    expect(history.history(1)).toEqual([]);
+    expect(history.apply('x', { added: settings.slice(0, 1), updated: [], removed: [] }).diff.added).toHaveLength(1);
+  });
+
   test('an object with its tracks, observations and masks goes and comes back in one step', () => {
     const store = open();
     const history = populated(store);
@@ -523,7 +536,7 @@ describe.each(stores)('records in %s', (_name, open) => {
     fc.assert(
       fc.property(
         fc.array(wishes, { maxLength: 4 }),
-        fc.array(wishes, { maxLength: 4 }),
+        fc.array(wishes, { minLength: 4, maxLength: 10 }),
         fc.boolean(),
         (edits, results, replace) => {
           const store = open();
