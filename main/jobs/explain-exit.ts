@@ -88,9 +88,9 @@ export function explainExit(exit: WorkerExit): LiftscopeError {
   });
 }
 
-/** What a worker or the host said of an error that nobody foresaw, in words for people where the cause is known after all. */
+/** What a worker or the host said of an error, in words for people where it is the disk that is full. */
 export function explainReported(failure: Failure): Failure {
-  if (failure.code !== 'internal') return failure;
+  if (failure.code !== 'internal' && failure.code !== 'bad-input') return failure;
   // Node, SQLite and libvips each have their own words for it.
   if (!/ENOSPC|EDQUOT|SQLITE_FULL|database or disk is full|no space left on device/i.test(failure.message))
     return failure;

@@ -238,7 +238,7 @@ export class JobQueue {
    */
   async remove(jobId: number): Promise<void> {
     const row = this.row(jobId);
-    if (row.finishedAt === null && !this.unsaved.has(jobId)) {
+    if (this.running.has(jobId) || (row.finishedAt === null && !this.unsaved.has(jobId))) {
       throw new LiftscopeError({
         code: 'bad-input',
         message: `Job ${jobId} has not ended.`,
