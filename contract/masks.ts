@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { maxImageSidePx } from './camera.ts';
 import { fileText, maxFrameNameLength } from './frame.ts';
-import { areaOfCounts, decodeCounts, encodeCounts, forEachRun, RunCollector } from './rle.ts';
+import { areaOfCounts, countsByLabel, decodeCounts, encodeCounts, forEachRun } from './rle.ts';
 
 /** Most segments in one frame: label images of 16 bits still hold them. A frame with more is a photo taken for a mask. */
 export const maxSegmentsPerFrame = 65_535;
@@ -82,27 +82,9 @@ export function countsOfSegment(segment: Pick<Segment, 'rle'>, width: number, he
   return decodeCounts(segment.rle, width * height);
 }
 
-/**
- * Segments of a label image, 0 = none, in ascending order of id. One pass, whatever their number.
- * @param labels [height, width]
- */
+/** Segments of a label image, 0 = none, in ascending order of id. @param labels [height, width] */
 export function segmentsOfLabels(labels: Uint8Array | Uint16Array | Uint32Array | Int32Array): Segment[] {
-  const runs = new Map<number, RunCollector>();
-  for (let i = 0; i < labels.length; ) {
-    const id = labels[i]!;
-    const start = i;
-    while (i < labels.length && labels[i] === id) i++;
-    if (id === 0) continue;
-    let collector = runs.get(id);
-    if (collector === undefined) {
-      collector = new RunCollector();
-      runs.set(id, collector);
-    }
-    collector.add(start, i);
-  }
-  return [...runs]
-    .sort(([a], [b]) => a - b)
-    .map(([id, collector]) => ({ id, rle: encodeCounts(collector.finish(labels.length)) }));
+  return countsByLabel(labels).map(({ label, counts }) => ({ id: label, rle: encodeCounts(counts) }));
 }
 
 export interface LabelImage {

@@ -56,6 +56,28 @@ export function countsOfMask(mask: ArrayLike<number>): number[] {
   return runs.finish(mask.length);
 }
 
+/** Counts of every label but 0, by ascending label. One pass, whatever their number. @param labels [pixels] */
+export function countsByLabel(
+  labels: Uint8Array | Uint16Array | Uint32Array | Int32Array,
+): { readonly label: number; readonly counts: number[] }[] {
+  const runs = new Map<number, RunCollector>();
+  for (let i = 0; i < labels.length; ) {
+    const label = labels[i]!;
+    const start = i;
+    while (i < labels.length && labels[i] === label) i++;
+    if (label === 0) continue;
+    let collector = runs.get(label);
+    if (collector === undefined) {
+      collector = new RunCollector();
+      runs.set(label, collector);
+    }
+    collector.add(start, i);
+  }
+  return [...runs]
+    .sort(([a], [b]) => a - b)
+    .map(([label, collector]) => ({ label, counts: collector.finish(labels.length) }));
+}
+
 /** [pixels] 0 outside, 1 inside. */
 export function maskOfCounts(counts: ArrayLike<number>, pixels: number): Uint8Array {
   const mask = new Uint8Array(pixels);

@@ -1,0 +1,12 @@
+/** @public door of main/masks: masks of other programs in and out, mask sets as files. */
+export { type ExportMasksOptions, exportMasks, type MaskExportReport } from './export.ts';
+export {
+  type ImportedMasks,
+  type ImportMasksOptions,
+  importMasks,
+  type MaskFormat,
+  maskFormatSchema,
+} from './import.ts';
+export { MasksFile, writeMasksFile } from './masks-file.ts';
+export type { MaskFrame } from './match.ts';
+export type { MaskImportReport, MaskNote } from './report.ts';
