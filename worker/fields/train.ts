@@ -5,6 +5,7 @@ import { BatchSampler, type PixelBatch, partOf } from './batches.ts';
 import { DinoObjective } from './dino-objective.ts';
 import { type FieldBatch, TableField, type TrainableField } from './field.ts';
 import { fieldRandom, type LiftFrame, normals, requireFrames } from './frames.ts';
+import { MlpField } from './mlp-field.ts';
 import { HostObjective, type Objective, PairObjective } from './objective.ts';
 import { type FieldParameters, type Readout, readoutOf, requireParameters } from './parameters.ts';
 import { RegulariserStep } from './regulariser.ts';
@@ -226,19 +227,22 @@ class FieldTraining {
   }
 }
 
-function createField(
-  { backend, cache, parameters, seed, warmStart }: TrainFieldOptions,
-  usesSlow: boolean,
-): TrainableField {
+function createField(options: TrainFieldOptions, usesSlow: boolean): TrainableField {
+  const { backend, cache, means, parameters, seed, warmStart } = options;
   const { field, dimensions, loss, slowDecay } = parameters;
-  if (field.kind !== 'table') throw new RangeError(`a field of kind ${field.kind} is not part of this version`);
+  const slow = usesSlow ? { slowDecay } : {};
+  const softmax = loss.kind === 'semantic' && loss.rendering === 'probabilities';
+  if (field.kind === 'mlp') {
+    if (warmStart !== undefined) throw new RangeError('warm start: a network has no rows to start from');
+    if (softmax) throw new RangeError('rendered probabilities need a table: train the network on rendered logits');
+    return new MlpField(backend, means, dimensions, field, { seed, ...slow });
+  }
   const size = cache.gaussians * dimensions;
   if (warmStart !== undefined && warmStart.length !== size) {
     throw new RangeError(`warm start: ${warmStart.length} values for ${cache.gaussians} Gaussians of ${dimensions}`);
   }
   const initial = warmStart ?? normals(size, field.sigma, fieldRandom(seed, 'initial', 0));
-  const softmax = loss.kind === 'semantic' && loss.rendering === 'probabilities';
-  return new TableField(backend, initial, dimensions, { softmax, ...(usesSlow && { slowDecay }) });
+  return new TableField(backend, initial, dimensions, { softmax, ...slow });
 }
 
 function createObjective({ backend, frames, parameters, seed }: TrainFieldOptions): Objective {
