@@ -12,7 +12,6 @@ import {
   type ProcedureOutput,
   type ProcedureParsedInput,
   procedures,
-  type StudioEvent,
 } from '../../contract/index.ts';
 import { failureOf } from '../failures.ts';
 import { Confinement } from './confinement.ts';
@@ -40,14 +39,18 @@ export interface Host {
 
 export async function createHost(options: HostOptions, parts: HostParts = realParts): Promise<Host> {
   const events = new EventHub();
-  const notice = (level: 'info' | 'warning' | 'error', text: string): void =>
-    events.emit({ type: 'notice', level, text } satisfies StudioEvent);
-  const settings = await MachineSettings.open(options.configFolder, (text) => notice('warning', text));
+  // What happened before anybody listened is told to the first who does.
+  const early: string[] = [];
+  const settings = await MachineSettings.open(options.configFolder, (text) => early.push(text));
   const context = new HostState(options, parts, events, settings);
   const app = new Hono();
   const handlers = procedureHandlers(context);
   app.post('/api/:name', (c) => callProcedure(handlers, c.req.param('name'), c.req.raw));
-  app.get('/api/events', (c) => eventStream(events, c.req.raw));
+  app.get('/api/events', (c) => {
+    const answer = eventStream(events, c.req.raw);
+    for (const text of early.splice(0)) events.emit({ type: 'notice', level: 'warning', text });
+    return answer;
+  });
   mountCaptures(app, context);
   mountSplats(app, context);
   if (options.pageFolder !== undefined) mountPage(app, options.pageFolder);
@@ -74,7 +77,13 @@ export async function createHost(options: HostOptions, parts: HostParts = realPa
     openProject: async (folder) => {
       const real = await realpath(folder).catch(() => folder);
       context.confinement.grant(real);
-      await context.open(real, false);
+      try {
+        await context.open(real, false);
+      } catch (error) {
+        const { message, hint } = failureOf(error);
+        early.push(hint === undefined ? message : `${message} ${hint}`);
+        throw error;
+      }
     },
     close: () => context.close(),
   };
@@ -111,8 +120,8 @@ class HostState implements HostContext {
 
   open(folder: string, create: boolean): Promise<Session> {
     return this.inTurn(async () => {
-      // The new one is proven before the old one is let go; the same folder again has to be closed first.
-      if (this.current?.project.folder === folder) await this.end();
+      if (this.current?.project.folder === folder) return this.current;
+      // The new one is proven before the old one is let go.
       const session = await openSession(folder, create, this.events, this.parts, this.options);
       await this.end();
       this.current = session;

@@ -40,10 +40,10 @@ export class Session {
   private observations: { captureId: number; revision: number; bytes: Promise<ArrayBuffer> } | undefined;
   private closed = false;
 
-  constructor(project: Project, events: EventHub) {
+  constructor(project: Project, reads: Reads, events: EventHub) {
     this.project = project;
+    this.reads = reads;
     this.events = events;
-    this.reads = new Reads(project.folder);
   }
 
   /** Opens the queue, which takes up what a killed studio left behind. @throws LiftscopeError when another studio has it */
@@ -171,12 +171,7 @@ export class Session {
 
   async metrics(splatsId: number): Promise<FrameMetrics> {
     const row = this.splats(splatsId);
-    const held = new Set<string>();
-    if (row.captureId !== null) {
-      const { json } = await this.frameTable(row.captureId);
-      const { names, holdout } = JSON.parse(json) as { names: string[]; holdout: number[] };
-      for (const [i, name] of names.entries()) if (holdout[i] === 1) held.add(name);
-    }
+    const held = new Set(row.captureId === null ? [] : (await this.frameTable(row.captureId)).holdout);
     return { splatsId, frames: frameMetrics(this.project.splats.metrics(splatsId), held) };
   }
 
@@ -334,8 +329,17 @@ export async function openSession(
   parts: HostParts,
   options: HostOptions,
 ): Promise<Session> {
-  const project = await openProject(folder, { create });
-  const session = new Session(project, events);
+  const reads = new Reads(folder, false);
+  let project: Project;
+  try {
+    // The thread looks through the whole file, so that this process goes on answering.
+    await reads.open(create);
+    project = await openProject(folder, { checked: true });
+  } catch (error) {
+    await reads.close();
+    throw error;
+  }
+  const session = new Session(project, reads, events);
   try {
     session.start(parts, options);
     return session;

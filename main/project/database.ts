@@ -46,9 +46,10 @@ export function createDatabase(file: string, migrations: readonly Migration[]): 
  * A file of a newer version, or one that is not ours, is refused before anything is written. An older one is first copied,
  * the copy migrated and checked; only then is the original touched, and the copy of the old state stays in `backups/`.
  *
+ * @param checked another connection of this program has just looked through the whole file; do not do it again
  * @throws LiftscopeError `not-found`, `newer-project`, `damaged-project`
  */
-export function openDatabase(file: string, migrations: readonly Migration[]): Database.Database {
+export function openDatabase(file: string, migrations: readonly Migration[], checked = false): Database.Database {
   if (!existsSync(file)) {
     throw new LiftscopeError({
       code: 'not-found',
@@ -62,7 +63,7 @@ export function openDatabase(file: string, migrations: readonly Migration[]): Da
     // The header on disk may be older than what the write-ahead log holds; SQLite's own answer counts.
     const found = { applicationId: pragmaNumber(db, 'application_id'), userVersion: pragmaNumber(db, 'user_version') };
     refuseUnreadable(file, found, newest);
-    refuseDamaged(file, db);
+    if (!checked) refuseDamaged(file, db);
     return found.userVersion;
   });
   if (version < newest) proveMigration(file, version, migrations);

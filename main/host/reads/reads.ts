@@ -1,7 +1,7 @@
 import { extname } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { type Failure, LiftscopeError } from '../../../contract/index.ts';
-import type { ReadRequest, ReadTask, ReadTasks } from './tasks.ts';
+import type { ReadRequest, ReadTask, ReadTasks, ThreadData } from './tasks.ts';
 
 /** Beside this file, and in the packaged program JavaScript like it. */
 const ENTRY = new URL(`./thread${extname(import.meta.url)}`, import.meta.url);
@@ -15,9 +15,18 @@ export class Reads {
   private readonly pending = new Map<number, PromiseWithResolvers<unknown>>();
   private nextId = 0;
   private closed = false;
+  private checked: boolean;
 
-  constructor(projectFolder: string) {
+  /** @param checked the project is open, so that it need not be looked through again */
+  constructor(projectFolder: string, checked: boolean) {
     this.folder = projectFolder;
+    this.checked = checked;
+  }
+
+  /** Checks a project, or makes it. @throws LiftscopeError `not-found`, `newer-project`, `damaged-project` */
+  async open(create: boolean): Promise<void> {
+    await this.run('open', { create });
+    this.checked = true;
   }
 
   /** @throws LiftscopeError what the task has to say; `cancelled` when the project is closed meanwhile */
@@ -38,7 +47,10 @@ export class Reads {
 
   private thread(): Worker {
     if (this.worker !== undefined) return this.worker;
-    const worker = new Worker(ENTRY, { workerData: this.folder, execArgv: [] });
+    const worker = new Worker(ENTRY, {
+      workerData: { folder: this.folder, checked: this.checked } satisfies ThreadData,
+      execArgv: [],
+    });
     // An idle reader is no reason to keep the host alive.
     worker.unref();
     worker.on('message', (answer: Answer) => {
@@ -75,7 +87,7 @@ export async function runApart<K extends ReadTask>(
   signal: AbortSignal,
 ): Promise<ReadTasks[K]['output']> {
   signal.throwIfAborted();
-  const reads = new Reads(projectFolder);
+  const reads = new Reads(projectFolder, true);
   const onAbort = (): void => void reads.close();
   signal.addEventListener('abort', onAbort, { once: true });
   try {

@@ -6,6 +6,8 @@ export interface FrameTable {
   /** `FrameColumns` as JSON. */
   readonly json: string;
   readonly ids: readonly string[];
+  /** Names of the frames that are held out. */
+  readonly holdout: readonly string[];
   /** Name of the artifact with the sparse points. */
   readonly pointsArtifact: string | null;
   /** [F * 7]: qw qx qy qz tx ty tz, cameraFromWorld. */
@@ -15,6 +17,8 @@ export interface FrameTable {
 }
 
 export interface ReadTasks {
+  /** First task of a project: looks through its whole database, which takes half a second for a million observations. */
+  open: { readonly input: { readonly create: boolean }; readonly output: null };
   frames: { readonly input: { readonly captureId: number }; readonly output: FrameTable };
   /** The file of `routes.observations`. */
   observations: { readonly input: { readonly captureId: number }; readonly output: ArrayBuffer };
@@ -54,6 +58,13 @@ export interface ReadTasks {
 }
 
 export type ReadTask = keyof ReadTasks;
+
+/** What the thread is started with. */
+export interface ThreadData {
+  readonly folder: string;
+  /** The project has been opened before, by another connection. */
+  readonly checked: boolean;
+}
 
 /** From the host to the thread. */
 export interface ReadRequest {

@@ -13,13 +13,14 @@ import { exportSplatPly } from '../../export/index.ts';
 import { failureOf } from '../../failures.ts';
 import { openProject, type Project } from '../../project/index.ts';
 import { maskImage } from './masks.ts';
-import type { FrameTable, ReadRequest, ReadTask, ReadTasks } from './tasks.ts';
+import type { FrameTable, ReadRequest, ReadTask, ReadTasks, ThreadData } from './tasks.ts';
 
 type Tasks = {
   readonly [K in ReadTask]: (project: Project, input: ReadTasks[K]['input']) => Promise<ReadTasks[K]['output']>;
 };
 
 const tasks: Tasks = {
+  open: async () => null,
   frames: async (project, { captureId }) => frameTable(project, captureId),
   observations: async (project, { captureId }) => observationsFile(project, captureId),
   observationCount: async (project) => project.observations.count(),
@@ -86,7 +87,8 @@ function frameTable(project: Project, captureId: number): FrameTable {
     holdout: capture.frames.map((frame) => (frame.role === 'holdout' ? 1 : 0)),
     timestampsSeconds: capture.frames.map((frame) => frame.timestampSeconds ?? null),
   });
-  return { json, ids, pointsArtifact, poses, intrinsics };
+  const holdout = capture.frames.filter((frame) => frame.role === 'holdout').map((frame) => frame.name);
+  return { json, ids, holdout, pointsArtifact, poses, intrinsics };
 }
 
 /** See `OBSERVATIONS_MAGIC`. */
@@ -144,7 +146,9 @@ function colorOf(colour: ObjectRecord['colour']): string {
 let project: Promise<Project> | undefined;
 
 async function run(task: ReadTask, input: unknown): Promise<unknown> {
-  project ??= openProject(String(workerData));
+  const { folder, checked } = workerData as ThreadData;
+  const create = task === 'open' && (input as ReadTasks['open']['input']).create;
+  project ??= openProject(folder, { checked, create });
   const open = await project;
   // The pair of task and input was typed where it was sent: `Reads.run`.
   return (tasks[task] as (project: Project, input: unknown) => Promise<unknown>)(open, input);
