@@ -114,6 +114,8 @@ export class Project implements Disposable {
 export interface OpenOptions {
   /** Make an empty project when there is none. */
   readonly create?: boolean;
+  /** Another connection of this program has just checked the file and is open: looking through all of it again can be spared. */
+  readonly checked?: boolean;
   /** Stand-in for the program's own schema steps, for tests of the migration itself. */
   readonly migrations?: readonly Migration[];
 }
@@ -138,7 +140,7 @@ export async function openProject(folder: string, options: OpenOptions = {}): Pr
     }
     createDatabase(file, migrations);
   }
-  const project = new Project(root, openDatabase(file, migrations));
+  const project = new Project(root, openDatabase(file, migrations, options.checked));
   await project.artifacts.sweep();
   return project;
 }
