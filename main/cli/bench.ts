@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { type BenchmarkResult, LiftscopeError, workerBenchmarks } from '../../contract/index.ts';
+import { type BenchmarkResult, LiftscopeError, type OrderedEvent, workerBenchmarks } from '../../contract/index.ts';
 import { addComputeOptions, type ComputeFlags, type Invocation, present, showEvent } from './common.ts';
 import { formatFigure, formatTable } from './table.ts';
 import { naturalNumber } from './values.ts';
@@ -34,7 +34,9 @@ export function addBenchmarks(verb: (usage: string, description: string) => Comm
     }
     const startedAt = performance.now();
     const document =
-      name === 'splat-fox' ? await runHere(options, invocation) : await runInWorker(name, options, invocation);
+      name === 'splat-fox' ? await runHere(options, invocation) : isOnRooms(name) && !isCell(options)
+            ? await runOnRooms(name, options, invocation)
+            : await runInWorker(name, options, invocation);
     const { machine, version } = await import('./machine.ts');
     const { targets, ...figures } = document;
     const wallSeconds = (performance.now() - startedAt) / 1000;
@@ -62,6 +64,29 @@ export function addBenchmarks(verb: (usage: string, description: string) => Comm
     );
   }
 
+  async function runOnRooms(
+    name: RoomBenchmark,
+    { quick = false, seed, backend, threads, set }: BenchFlags,
+    { output: out }: Invocation,
+  ): Promise<BenchmarkResult> {
+    const context = {
+      signal: interrupts.signal,
+      killSignal: interrupts.killSignal,
+      note: (text: string) => out.note(text),
+      onEvent: (event: OrderedEvent) => showEvent(out, event),
+      ...present({ backend, threads }),
+    };
+    const given = { ...(seed !== undefined && { seeds: [seed] }), ...parsePairs(set ?? []) };
+    switch (name) {
+      case 'messy-rooms':
+        return (await import('./messy-rooms.ts')).benchMessyRooms(given, quick, context);
+      case 'instances-click':
+        return (await import('./instances-click.ts')).benchInstancesClick(given, quick, context);
+      default:
+        return name satisfies never;
+    }
+  }
+
   async function runInWorker(name: string, options: BenchFlags, { output: out }: Invocation): Promise<BenchmarkResult> {
     const { runJob } = await import('../jobs/index.ts');
     const request = { quick: options.quick, seed: options.seed, backend: options.backend, threads: options.threads };
@@ -78,6 +103,18 @@ export function addBenchmarks(verb: (usage: string, description: string) => Comm
       },
     );
   }
+}
+
+/** Benchmarks on generated rooms: the host makes the rooms and runs one worker per cell. */
+type RoomBenchmark = 'messy-rooms' | 'instances-click';
+
+function isOnRooms(name: string): name is RoomBenchmark {
+  return name === 'messy-rooms' || name === 'instances-click';
+}
+
+/** A single cell on splats that are there: `--set capture=DIR splats=FILE …`. */
+function isCell({ set }: BenchFlags): boolean {
+  return set?.some((pair) => pair.startsWith('splats=')) === true;
 }
 
 type Json = string | number | boolean | null | Json[] | { [key: string]: Json };
