@@ -65,7 +65,7 @@ export const viewRenderCallSchema = z.object({
   encodeQuality: z.int().min(1).max(100).default(85),
 });
 
-export const viewRenderAnswerSchema = z.object({
+const viewRenderAnswerSchema = z.object({
   bytes: z.instanceof(Uint8Array),
   format: viewFormatSchema,
   /** Pixels of the image. */
@@ -90,7 +90,7 @@ export const viewPickCallSchema = z.object({
   y: finite,
 });
 
-export const viewPickAnswerSchema = z
+const viewPickAnswerSchema = z
   .object({
     /** The one with the largest blending weight at the pixel: its index in the file. */
     gaussian: count,
@@ -107,9 +107,9 @@ export const viewPickAnswerSchema = z
 /** Null where nothing is drawn. */
 export type ViewPickAnswer = z.infer<typeof viewPickAnswerSchema>;
 
-export const viewInfoCallSchema = z.object({ kind: z.literal('info'), splatsPath: path });
+const viewInfoCallSchema = z.object({ kind: z.literal('info'), splatsPath: path });
 
-export const viewInfoAnswerSchema = z.object({
+const viewInfoAnswerSchema = z.object({
   count,
   shDegree: count,
   /** Of the file. */

@@ -12,7 +12,7 @@ interface BenchFlags extends ComputeFlags {
   readonly set?: readonly string[];
 }
 
-const NAMES = ['splat-fox', ...workerBenchmarks].sort();
+const NAMES = ['splat-fox', 'view', ...workerBenchmarks].sort();
 
 /** A benchmark may compute for minutes between two looks at its messages. */
 const BENCHMARK_SILENCE_MS = 20 * 60_000;
@@ -34,7 +34,11 @@ export function addBenchmarks(verb: (usage: string, description: string) => Comm
     }
     const startedAt = performance.now();
     const document =
-      name === 'splat-fox' ? await runHere(options, invocation) : isOnRooms(name) && !isCell(options)
+      name === 'splat-fox'
+        ? await runHere(options, invocation)
+        : name === 'view'
+          ? await runView(options, invocation)
+          : isOnRooms(name) && !isCell(options)
             ? await runOnRooms(name, options, invocation)
             : await runInWorker(name, options, invocation);
     const { machine, version } = await import('./machine.ts');
@@ -62,6 +66,18 @@ export function addBenchmarks(verb: (usage: string, description: string) => Comm
         onEvent: (event) => showEvent(out, event),
       },
     );
+  }
+
+  async function runView(options: BenchFlags, { output: out }: Invocation): Promise<BenchmarkResult> {
+    const { benchView } = await import('./view-bench.ts');
+    const { ply } = parsePairs(options.set ?? []);
+    const targets = await benchView({
+      ...present({ seed: options.seed, backend: options.backend, threads: options.threads }),
+      ...(options.quick === true && { count: 100_000, frames: 20 }),
+      ...(typeof ply === 'string' && { plyPath: ply }),
+      note: (text) => out.note(text),
+    });
+    return { targets };
   }
 
   async function runOnRooms(
