@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { LiftscopeError, type MaskSetInfo, maskSetInfoSchema } from '../../contract/index.ts';
 import { type ArtifactName, parseArtifactName } from './artifacts.ts';
 import { fromJson, parseRow } from './rows.ts';
+import { bumpRevision } from './sqlite-records.ts';
 
 const artifactColumn = z.string().transform((name): ArtifactName => parseArtifactName(name));
 const optionsSchema = z.record(z.string(), z.json());
@@ -61,6 +62,7 @@ export class MaskSetTable {
           )
           .pluck()
           .get({ ...set, info: JSON.stringify(info), name: info.name, createdAt: Date.now() });
+        bumpRevision(this.db);
         return parseRow(maskSetRowSchema, this.db.prepare(`${SELECT_MASK_SET} WHERE id = ?`).get(row), 'mask_sets');
       })
       .immediate();

@@ -10,6 +10,7 @@ import {
   reverseDiff,
   type StudioRecord,
   sameRecord,
+  squashDiffs,
 } from '../../contract/index.ts';
 import { objectEditDiff } from './object-edits.ts';
 import type { RecordStore, StoredStep } from './records.ts';
@@ -43,10 +44,12 @@ export class EditHistory {
    * what keeps jobs away from them.
    *
    * @param diff a RecordsDiff; parsed here
+   * @param options.continues id of the step that this goes on with (a slider still held, a brush still down): while that is
+   *   the newest step, both become one
    * @throws LiftscopeError `bad-input` when the diff is malformed, too large, does not fit what is there or would break a
    *   reference; nothing has changed then
    */
-  apply(label: string, diff: unknown): EditResult {
+  apply(label: string, diff: unknown, options: { readonly continues?: number } = {}): EditResult {
     const parsed = recordsDiffSchema.safeParse(diff);
     if (!parsed.success) {
       const issue = parsed.error.issues[0];
@@ -61,18 +64,19 @@ export class EditHistory {
         message: `An edit is named by 1 to ${MAX_LABEL_LENGTH} characters of text.`,
       });
     }
-    const json = JSON.stringify(parsed.data);
-    if (json.length > maxDiffJsonCharacters) {
-      throw new LiftscopeError({
-        code: 'bad-input',
-        message: `The edit is too large: ${json.length} characters as JSON, ${maxDiffJsonCharacters} are the most.`,
-        hint: 'Split it into several edits; put large masks into artifacts.',
-      });
-    }
+    const json = boundedJson(parsed.data);
     const at = Date.now();
     return this.store.transaction(() => {
       const { done } = perform(this.store, parsed.data, 'strict');
       this.store.dropUndone();
+      const last = options.continues === undefined ? undefined : this.store.lastDone();
+      if (last !== undefined && last.id === options.continues) {
+        const both = joined(parsedDiff(last), parsed.data);
+        if (both !== undefined) {
+          this.store.replaceStep(last.id, label, both, at);
+          return this.result({ id: last.id, label, at, undone: false }, done, []);
+        }
+      }
       const id = this.store.appendStep(label, json, at);
       return this.result({ id, label, at, undone: false }, done, []);
     });
@@ -111,8 +115,8 @@ export class EditHistory {
   }
 
   private move(step: StoredStep, undone: boolean): EditResult {
-    const { diffJson, ...head } = step;
-    const diff = parseRow(recordsDiffSchema, fromJson(diffJson), 'edits');
+    const { diffJson: _, ...head } = step;
+    const diff = parsedDiff(step);
     const { done, skipped } = perform(this.store, undone ? reverseDiff(diff) : diff, 'lenient');
     this.store.setUndone(step.id, undone);
     return this.result({ ...head, undone }, done, skipped);
@@ -122,6 +126,29 @@ export class EditHistory {
   private result(step: EditStep, diff: RecordsDiff, skipped: readonly RecordKey[]): EditResult {
     this.store.touch();
     return { step, diff, skipped, revision: this.store.revision().revision + 1 };
+  }
+}
+
+function parsedDiff(step: StoredStep): RecordsDiff {
+  return parseRow(recordsDiffSchema, fromJson(step.diffJson), 'edits');
+}
+
+function boundedJson(diff: RecordsDiff): string {
+  const json = JSON.stringify(diff);
+  if (json.length <= maxDiffJsonCharacters) return json;
+  throw new LiftscopeError({
+    code: 'bad-input',
+    message: `The edit is too large: ${json.length} characters as JSON, ${maxDiffJsonCharacters} are the most.`,
+    hint: 'Split it into several edits; put large masks into artifacts.',
+  });
+}
+
+/** JSON of both diffs as one; undefined when they do not join: a job wrote in between, or the whole is too large. */
+function joined(first: RecordsDiff, second: RecordsDiff): string | undefined {
+  try {
+    return boundedJson(recordsDiffSchema.parse(squashDiffs([first, second])));
+  } catch {
+    return undefined;
   }
 }
 

@@ -104,6 +104,28 @@ export class JobRecords {
     });
   }
 
+  /**
+   * Removes what earlier jobs left in a capture, so that a new run can begin: observations, then tracks, then objects that
+   * nothing refers to any more. What a person made or locked stays, with all that it needs.
+   */
+  clear(captureId: number): JobWriteReport {
+    return this.run((report) => {
+      const tracks = this.store.tracks(captureId).map((track) => [track, this.protection(track)] as const);
+      const kept = new Set(tracks.filter(([, reason]) => reason !== undefined).map(([{ id }]) => id));
+      report.removed += this.store.clearObservations(captureId, kept);
+      const objects = this.store.objects(captureId).map((object) => [object, this.protection(object)] as const);
+      for (const [record, reason] of [...tracks, ...objects]) {
+        const key = recordKey(record);
+        const blocked = reason ?? (this.store.referrer(key) === undefined ? undefined : 'in-use');
+        if (blocked !== undefined) report.skip(key, blocked);
+        else {
+          this.store.remove(key);
+          report.removed++;
+        }
+      }
+    });
+  }
+
   private check(captureId: number, batch: ObservationBatch): void {
     const count = batch.trackId.length;
     for (const column of [batch.position, batch.state, batch.disagreement, batch.flags]) {

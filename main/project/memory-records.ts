@@ -235,6 +235,10 @@ export class MemoryRecordStore implements RecordStore {
     return id;
   }
 
+  replaceStep(id: number, label: string, diffJson: string, at: number): void {
+    this.state.steps = this.state.steps.map((step) => (step.id === id ? { ...step, label, diffJson, at } : step));
+  }
+
   lastDone(): StoredStep | undefined {
     return this.state.steps.findLast((step) => !step.undone);
   }

@@ -88,6 +88,7 @@ export interface RecordStore {
   clearObservations(captureId: number, skipTracks: ReadonlySet<number>): number;
 
   appendStep(label: string, diffJson: string, at: number): number;
+  replaceStep(id: number, label: string, diffJson: string, at: number): void;
   /** The step that undo takes back. */
   lastDone(): StoredStep | undefined;
   /** The step that redo brings again. */

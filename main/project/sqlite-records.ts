@@ -283,6 +283,10 @@ export class SqliteRecordStore implements RecordStore {
     return Number(lastInsertRowid);
   }
 
+  replaceStep(id: number, label: string, diffJson: string, at: number): void {
+    this.sql('UPDATE edits SET label = ?, diff_json = ?, at = ? WHERE id = ?').run(label, diffJson, at, id);
+  }
+
   lastDone(): StoredStep | undefined {
     return this.one(rows.step, `${rows.SELECT_STEP}, diff_json FROM edits WHERE undone = 0 ORDER BY id DESC LIMIT 1`);
   }

@@ -404,6 +404,60 @@ describe.each(stores)('records in %s', (_name, open) => {
     expect(history.history(10)).toHaveLength(1);
   });
 
+  test('an edit that continues the newest step becomes part of it', () => {
+    const store = open();
+    const history = populated(store);
+    const before = contents(store);
+    const [one] = store.objects(1);
+    const renamed = (name: string) => ({ ...one!, name });
+    const rename = (from: string, to: string) => ({ added: [], updated: [[renamed(from), renamed(to)]], removed: [] });
+    const { step } = history.apply('Rename', rename('one', 'o'));
+    const second = history.apply('Rename more', rename('o', 'on'), { continues: step.id });
+    history.apply('Rename more', rename('on', 'once'), { continues: step.id });
+    expect(second.step).toMatchObject({ id: step.id, label: 'Rename more' });
+    expect(second.diff.updated).toEqual([[renamed('o'), renamed('on')]]);
+    expect(history.history(10)).toHaveLength(2);
+    expect(history.undo()?.diff.updated).toEqual([[renamed('once'), one!]]);
+    expect(contents(store)).toEqual(before);
+    history.redo();
+    expect(store.get('object:1')).toEqual(renamed('once'));
+    // Not any more, once another step has come, or a job.
+    history.apply('Other', { added: [seen(1, 5)], updated: [], removed: [] });
+    history.apply('Rename', rename('once', 'one'), { continues: step.id });
+    expect(history.history(10)).toHaveLength(4);
+    const { id } = history.apply('Hide', {
+      added: [],
+      updated: [[seen(1, 5), seen(1, 5, { flags: 1 })]],
+      removed: [],
+    }).step;
+    new JobRecords(store).write({ put: [seen(1, 5, { flags: 2 })] });
+    const last = { added: [], updated: [[seen(1, 5, { flags: 2 }), seen(1, 5)]], removed: [] };
+    expect(history.apply('Hide', last, { continues: id }).step.id).not.toBe(id);
+  });
+
+  test('a new run clears what earlier jobs left and nothing else', () => {
+    const store = open();
+    const history = populated(store);
+    history.apply('Correct', {
+      added: [seen(3, 5, { provenance: 'human' })],
+      updated: [],
+      removed: [],
+    });
+    history.applyObjectEdit(1, { type: 'update-objects', ids: [2], change: { locked: true } });
+    const report = new JobRecords(store).clear(1);
+    expect(report.reasons).toEqual([
+      { key: 'track:2', reason: 'locked' },
+      { key: 'track:3', reason: 'in-use' },
+      { key: 'object:2', reason: 'locked' },
+    ]);
+    // Three observations each of tracks 1 and 3, track 1, object 1.
+    expect(report.removed).toBe(8);
+    expect(contents(store).flatMap((one) => (one === undefined ? [] : [recordKey(one)]))).toEqual([
+      ...['object:2', 'track:2', 'observation:2:0', 'observation:2:1', 'observation:2:2'],
+      ...['track:3', 'observation:3:5'],
+    ]);
+  });
+
   test('an edit beyond the bounds is refused', () => {
     const store = open();
     const history = new EditHistory(store);

@@ -12,6 +12,7 @@ import {
 } from '../../contract/index.ts';
 import type { RecordStore } from './records.ts';
 import { parseRow } from './rows.ts';
+import { bumpRevision } from './sqlite-records.ts';
 
 const countSchema = z.int().min(0);
 
@@ -96,6 +97,7 @@ export class ObjectView {
         const at = vector3Schema.parse(centroid);
         put.run(objectId, jobId, ...at, gaussians, confidenceSchema.parse(confidence));
       }
+      bumpRevision(this.db);
     })();
   }
 
