@@ -46,6 +46,8 @@ export interface LiftOptions
   readonly backend?: BackendChoice;
   readonly threads?: number;
   readonly memoryBudgetBytes?: number;
+  /** A job that is in the project already and that the caller ends where this rejects; absent: one is made. */
+  readonly jobId?: number;
 }
 
 export interface LiftOutcome {
@@ -75,7 +77,18 @@ export async function liftSplats(
   splats: SplatsRow,
   options: LiftOptions,
 ): Promise<LiftOutcome> {
-  const { recipe, masks: name, parameters, clustering, seed, backend, threads, memoryBudgetBytes, ...run } = options;
+  const {
+    recipe,
+    masks: name,
+    parameters,
+    clustering,
+    seed,
+    backend,
+    threads,
+    memoryBudgetBytes,
+    jobId,
+    ...run
+  } = options;
   const stored = project.captures.get(captureId);
   if (stored === undefined) {
     throw new LiftscopeError({ code: 'not-found', message: `The project has no capture ${captureId}.` });
@@ -90,13 +103,16 @@ export async function liftSplats(
     clustering: { ...clustering },
     seed: seed ?? 0,
   };
-  const job = project.jobs.create({
-    kind: LIFTING_KIND,
-    captureId,
-    options: JSON.parse(JSON.stringify(chosen)),
-    checkpointDir: null,
-    resumedFrom: null,
-  });
+  const job =
+    jobId !== undefined
+      ? { id: jobId }
+      : project.jobs.create({
+          kind: LIFTING_KIND,
+          captureId,
+          options: JSON.parse(JSON.stringify(chosen)),
+          checkpointDir: null,
+          resumedFrom: null,
+        });
   const onAbort = (): void => project.jobs.cancelling(job.id);
   run.signal?.addEventListener('abort', onAbort, { once: true });
   try {
@@ -148,7 +164,7 @@ export async function liftSplats(
       error instanceof LiftscopeError
         ? error
         : new LiftscopeError({ code: 'internal', message: `Lifting failed: ${String(error)}` }, { cause: error });
-    project.jobs.failed(job.id, failure.toFailure());
+    if (jobId === undefined) project.jobs.failed(job.id, failure.toFailure());
     throw failure;
   } finally {
     run.signal?.removeEventListener('abort', onAbort);

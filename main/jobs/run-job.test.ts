@@ -1,7 +1,11 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { getPriority, tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
 import { LiftscopeError, type OrderedEvent } from '../../contract/index.ts';
-import { explainExit } from './explain-exit.ts';
+import { explainExit, explainReported } from './explain-exit.ts';
+import { countOomKills } from './oom-kills.ts';
 import { type RunJobOptions, runJob, startJob } from './run-job.ts';
 
 const workerPath = fileURLToPath(new URL('./fixtures/worker.ts', import.meta.url));
@@ -115,6 +119,18 @@ describe('runJob', () => {
     expect((await failureOf(job)).code).toBe('cancelled');
   });
 
+  test('a worker in the background lets others go first', async () => {
+    let niceness: number | undefined;
+    const own = getPriority();
+    await run('events-then-result', {
+      backgroundPriority: true,
+      onSpawn: (pid) => {
+        niceness = getPriority(pid);
+      },
+    });
+    expect(niceness).toBe(process.platform === 'win32' ? 10 : Math.max(10, own));
+  });
+
   test('an exception of the event handler ends the job and is reported', async () => {
     const failure = await failureOf(
       run('stuck', {
@@ -176,6 +192,47 @@ describe('explainExit', () => {
   test('SIGKILL of a large worker is put down to memory, of a small one is not', () => {
     expect(explainExit({ ...exit, signal: 'SIGKILL', lastMemoryBytes: 7e9 }).code).toBe('out-of-memory');
     expect(explainExit({ ...exit, signal: 'SIGKILL', lastMemoryBytes: 1e8 }).code).toBe('killed');
+  });
+
+  test("the kernel's count of kills for lack of memory decides, where there is one", () => {
+    const small = { ...exit, signal: 'SIGKILL', lastMemoryBytes: 1e8 } as const;
+    expect(explainExit({ ...small, oomKills: 1 })).toMatchObject({
+      code: 'out-of-memory',
+      message: expect.stringMatching(/by the system because memory ran out/),
+    });
+    expect(explainExit({ ...small, oomKills: 0 }).message).toMatch(/has ended no process for lack of memory/);
+    // Some sandboxes have a counter that never moves.
+    expect(explainExit({ ...small, oomKills: 0, lastMemoryBytes: 7e9 }).message).toMatch(/most likely/);
+  });
+
+  test('the count is read where the system has one', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'liftscope-oom-'));
+    const file = join(folder, 'memory.events');
+    writeFileSync(file, 'low 0\noom 3\noom_kill 2\n');
+    expect(countOomKills([join(folder, 'absent'), file])).toBe(2);
+    expect(countOomKills([join(folder, 'absent')])).toBeUndefined();
+    rmSync(folder, { recursive: true });
+  });
+
+  test('the studio is advised without options of commands', () => {
+    for (const signal of ['SIGKILL', 'SIGSEGV'] as const) {
+      const { hint } = explainExit({ ...exit, signal, audience: 'studio', lastMemoryBytes: 7e9 });
+      expect(hint).toMatch(/Resume continues/);
+      expect(hint).not.toMatch(/--|doctor/);
+    }
+  });
+
+  test('a full disk is named, whoever ran into it', () => {
+    const failure = {
+      code: 'internal',
+      message: 'Error: ENOSPC: no space left on device, write\n    at writev',
+    } as const;
+    expect(explainReported(failure)).toMatchObject({
+      code: 'disk-full',
+      message: 'The disk is full: Error: ENOSPC: no space left on device, write',
+    });
+    const other = { code: 'internal', message: 'TypeError: x' } as const;
+    expect(explainReported(other)).toBe(other);
   });
 
   test('only jobs with checkpoints are told to resume', () => {

@@ -8,7 +8,7 @@ import {
 import type { JobRow } from '../project/index.ts';
 
 /** What of a training's choices a later one that continues it must repeat. */
-export const savedTrainingSchema = z.object({
+const savedTrainingSchema = z.object({
   parameters: trainingParametersSchema,
   backend: backendChoiceSchema,
   threads: z.number().int(),

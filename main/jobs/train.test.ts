@@ -3,7 +3,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { LiftscopeError, preparedCaptureSchema, type TrainingParameters } from '../../contract/index.ts';
+import {
+  LiftscopeError,
+  preparedCaptureSchema,
+  type TrainingParameters,
+  trainingParametersSchema,
+} from '../../contract/index.ts';
 import { lockForTraining, openProject, type Project } from '../project/index.ts';
 import { type TrainOptions, trainProject } from './train.ts';
 
@@ -132,6 +137,23 @@ describe('trainProject', () => {
     expect(failure).toMatchObject({ code: 'bad-input', message: expect.stringMatching(/seed 3/) });
     expect(project.jobs.list('train-splats', 1)).toHaveLength(1);
     expect(checkpoints()).toEqual(['1']);
+  });
+
+  test('resuming what another version has started names what has changed between them', async () => {
+    const refused = async (change: Record<string, unknown>, drop = ''): Promise<string> => {
+      const parameters: Record<string, unknown> = { ...trainingParametersSchema.parse({}), ...change };
+      delete parameters[drop];
+      const options = JSON.parse(JSON.stringify({ parameters, backend: 'wasm', threads: 1 }));
+      const row = { kind: 'train-splats', captureId: 1, options, checkpointDir: 'checkpoints/9', resumedFrom: null };
+      const { id } = project.jobs.create(row);
+      project.jobs.failed(id, { code: 'crashed', message: 'gone' });
+      const failure = await failureOf(train(undefined, { resume: true }));
+      expect(failure.code).toBe('bad-input');
+      return failure.message;
+    };
+    expect(await refused({}, 'noiseRate')).toMatch(/another version of Liftscope.*it did not know noiseRate\./);
+    expect(await refused({ warmth: 1 })).toMatch(/it knew warmth, which this one does not\./);
+    expect(await refused({ shDegree: 9 })).toMatch(/does not accept its parameters\.shDegree/);
   });
 
   test('a crash is in the project in words, with its checkpoints', async () => {

@@ -372,6 +372,12 @@ describe('failures in words', () => {
       (one) => refusal(() => jobs.start(one)).message,
     );
     expect(refusals).toEqual(['This project has no capture 9.', 'This project has no model 4.']);
+    const unknown = refusal(() => jobs.start(spec({ kind: 'lift-objects', splatsId: 1, recipe: 'magic' })));
+    expect(unknown).toMatchObject({
+      code: 'unsupported',
+      message: 'This version of Liftscope has no lifting named "magic".',
+      hint: expect.stringMatching(/^It has: closed-form, /),
+    });
     expect(refusal(() => jobs.get(1)).code).toBe('not-found');
     expect(jobs.list()).toEqual([]);
   });
@@ -387,7 +393,7 @@ describe('failures in words', () => {
     });
     open();
     const { failure, title } = await untilState(id, 'failed');
-    expect(title).toBe('train-splats');
+    expect(title).toBe('Train splats');
     expect(failure?.message).toMatch(/another version.*did not know.*maxGaussians.*it knew warmth/);
   });
 });

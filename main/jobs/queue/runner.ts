@@ -14,7 +14,7 @@ import type { RunJobOptions } from '../run-job.ts';
 export type SpecOf<K extends StudioJobKind> = Extract<JobSpec, { kind: K }>;
 
 /** Tables of the project that a finished job has changed. */
-export type StoredTable = 'captures' | 'splats' | 'metrics' | 'objects' | 'observations' | 'masks';
+export type StoredTable = 'captures' | 'splats' | 'metrics' | 'fields' | 'objects' | 'observations' | 'masks';
 
 export interface Progress {
   /** 0 to 1; null where it is not known. */

@@ -4,7 +4,10 @@ import { z } from 'zod';
 import {
   type BackendChoice,
   type BackendName,
+  type LiftingRecipe,
   LiftscopeError,
+  liftingRecipeSchema,
+  liftingRecipes,
   trainingParametersSchema,
 } from '../../../contract/index.ts';
 import { lockForTraining, type Project, type SplatsRow, type StoredCapture } from '../../project/index.ts';
@@ -12,6 +15,7 @@ import { endAbandonedTrainings, newestCheckpoint } from '../abandoned.ts';
 import { evaluateSplats } from '../evaluate.ts';
 import { framesForWorker } from '../frames.ts';
 import { importCaptureInto } from '../import.ts';
+import { liftSplats } from '../lift.ts';
 import { runTraining, TRAINING_KIND, trainingOptions } from '../train.ts';
 import type { ComputeChoice, JobRun, JobRunner, RunnerTable, SpecOf } from './runner.ts';
 
@@ -47,7 +51,7 @@ const importCapture: JobRunner<'import-capture'> = {
       'info',
       `${summary.trainFrames} frames to train on, ${summary.holdoutFrames} held out, ${summary.points} sparse points.`,
     );
-    return { result: z.json().parse(JSON.parse(JSON.stringify(summary))), stored: ['captures'] };
+    return { result: toJson(summary), stored: ['captures'] };
   },
 };
 
@@ -80,7 +84,7 @@ const trainSplats: JobRunner<typeof TRAINING_KIND> = {
           onSnapshot: report.snapshot,
           worker: run.worker,
         });
-        return { result: z.json().parse(JSON.parse(JSON.stringify(result))), stored: ['splats', 'metrics'] };
+        return { result: toJson(result), stored: ['splats', 'metrics'] };
       } catch (error) {
         if (!(error instanceof LiftscopeError) || error.code !== 'crashed' || run.signal.aborted) throw error;
         const iteration = newestCheckpoint(project, project.jobs.get(job.id));
@@ -111,16 +115,33 @@ const evaluateModel: JobRunner<'evaluate-splats'> = {
       ...run.compute,
       onSpawn: run.report.spawned,
     });
-    return { result: z.json().parse(JSON.parse(JSON.stringify(result))), stored: ['metrics'] };
+    return { result: toJson(result), stored: ['metrics'] };
   },
 };
 
 const liftObjects: JobRunner<'lift-objects'> = {
   title: (spec, captureName) => `Lift objects${captureName === null ? '' : ` of ${captureName}`} (${spec.recipe})`,
-  prepare: (spec) => unknownRecipe('lifting', spec.recipe),
+  prepare: ({ kind: _, ...spec }, project) => {
+    requireRecipe(spec.recipe);
+    return { captureId: requireModel(project, spec.splatsId).stored.id, options: withoutUndefined(spec) };
+  },
   needs: (_spec, deviceOf) => [deviceOf()],
   resumable: false,
-  run: async (spec) => unknownRecipe('lifting', spec.recipe),
+  run: async (spec, run) => {
+    const { stored, splats } = requireModel(run.project, spec.splatsId);
+    run.report.progress({ progress: null, detail: 'Reading masks', secondsLeft: null });
+    const { result } = await liftSplats(run.project, stored.id, splats, {
+      ...steering(run),
+      ...run.worker,
+      ...run.compute,
+      jobId: run.job.id,
+      recipe: requireRecipe(spec.recipe),
+      ...(spec.masks !== undefined && { masks: spec.masks }),
+    });
+    for (const warning of result.warnings) run.report.log('warning', warning);
+    run.report.log('info', `${result.objects.length} objects from ${result.framesLifted} frames.`);
+    return { result: toJson(result), stored: ['fields'] };
+  },
 };
 
 const segmentFrames: JobRunner<'segment-frames'> = {
@@ -146,11 +167,15 @@ export function deviceOfBackend(backend: BackendChoice): string {
   return backend === 'auto' ? device.wasm : device[backend];
 }
 
-function unknownRecipe(what: string, name: string): never {
+function requireRecipe(name: string): LiftingRecipe {
+  return liftingRecipeSchema.safeParse(name).data ?? unknownRecipe('lifting', name, liftingRecipes);
+}
+
+function unknownRecipe(what: string, name: string, known: readonly string[] = []): never {
   throw new LiftscopeError({
     code: 'unsupported',
     message: `This version of Liftscope has no ${what} named "${name}".`,
-    hint: 'Choose one that it lists, or update Liftscope.',
+    hint: known.length === 0 ? 'Update Liftscope.' : `It has: ${known.join(', ')}.`,
   });
 }
 
@@ -185,6 +210,10 @@ function requireModel(project: Project, splatsId: number): { splats: SplatsRow; 
     });
   }
   return { splats, stored: requireCapture(project, splats.captureId) };
+}
+
+function toJson(value: unknown): z.core.util.JSONType {
+  return z.json().parse(JSON.parse(JSON.stringify(value)));
 }
 
 function withoutUndefined<T extends object>(value: T): { [K in keyof T]: Exclude<T[K], undefined> } {

@@ -5,12 +5,22 @@ import {
   type JobSpec,
   type JobView,
   jobSpecSchema,
+  type StudioJobKind,
   studioJobKindSchema,
   trainingEventSchema,
 } from '../../../contract/index.ts';
 import type { JobRow, Project } from '../../project/index.ts';
 import { newestCheckpoint } from '../abandoned.ts';
 import { type Progress, type RunnerTable, runnerOf } from './runner.ts';
+
+/** Of a job whose choices this version does not understand, or that a command has made with choices of its own. */
+const TITLES: { readonly [K in StudioJobKind]: string } = {
+  'import-capture': 'Import a capture',
+  'train-splats': 'Train splats',
+  'evaluate-splats': 'Evaluate a model',
+  'lift-objects': 'Lift objects',
+  'segment-frames': 'Segment frames',
+};
 
 export interface LiveJob {
   readonly progress: Progress;
@@ -50,7 +60,7 @@ export function viewOf(row: JobRow, context: ViewContext): JobView | undefined {
   return {
     id: row.id,
     kind,
-    title: spec === undefined ? kind : runnerOf(context.runners, spec).title(spec, row.captureName),
+    title: spec === undefined ? TITLES[kind] : runnerOf(context.runners, spec).title(spec, row.captureName),
     state,
     priority: row.priority ?? 0,
     captureId: row.captureId,

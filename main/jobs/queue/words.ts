@@ -12,10 +12,16 @@ const INTERRUPTIONS: readonly Failure['code'][] = [
   'not-responding',
 ];
 
+/** Said by who does not know whether there is one. */
+const RESUMES = 'Resume continues from the last checkpoint.';
+
 /** The failure with where the job can go on, and without the options of commands. */
 export function interruptedFailure(failure: Failure, lastCheckpoint: number | undefined): Failure {
   if (!INTERRUPTIONS.includes(failure.code)) return withoutOptions(failure);
-  if (lastCheckpoint === undefined) return withoutOptions(failure);
+  if (lastCheckpoint === undefined) {
+    const hint = failure.hint?.replace(RESUMES, 'Start it again.');
+    return withoutOptions({ ...failure, ...(hint !== undefined && { hint }) });
+  }
   const message =
     failure.code === 'cancelled'
       ? `Cancelled; the last checkpoint is at iteration ${lastCheckpoint}.`
@@ -25,7 +31,7 @@ export function interruptedFailure(failure: Failure, lastCheckpoint: number | un
     '',
   );
   const resume = `Resume continues from iteration ${lastCheckpoint}.`;
-  return { code: failure.code, message, hint: hint === undefined || hint === '' ? resume : `${hint.trim()} ${resume}` };
+  return { code: failure.code, message, hint: hint === undefined || hint === '' ? resume : `${hint} ${resume}` };
 }
 
 /** A hint that names an option of a command helps nobody in the studio. */
