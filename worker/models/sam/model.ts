@@ -88,7 +88,7 @@ export class SamModel implements AsyncDisposable {
       encoder.layout === 'hwc'
         ? new this.#tensor('float32', Float32Array.from(bytes), [resized.height, resized.width, 3])
         : new this.#tensor('float32', this.#padded(bytes, resized), [1, 3, imageSide, imageSide]);
-    const outputs = await this.#encoder.run({ [encoder.inputs[0]!]: input });
+    const outputs = await this.#run(this.#encoder, 'encoder', { [encoder.inputs[0]!]: input });
     const tensor = outputs[encoder.outputs[0]!]!;
     return { width, height, scale, tensor, sizeBytes: 4 * tensor.size };
   }
@@ -119,7 +119,7 @@ export class SamModel implements AsyncDisposable {
     }
     const { coords, labels } = promptArrays(prompt, embedding.scale);
     const { width, height } = embedding;
-    const outputs = await this.#decoder.run({
+    const outputs = await this.#run(this.#decoder, 'decoder', {
       image_embeddings: embedding.tensor,
       point_coords: new this.#tensor('float32', coords, [1, labels.length, 2]),
       point_labels: new this.#tensor('float32', labels, [1, labels.length]),
@@ -143,6 +143,22 @@ export class SamModel implements AsyncDisposable {
       predictedIou,
       lowRes: lowRes.subarray(i * maskSide ** 2, (i + 1) * maskSide ** 2),
     }));
+  }
+
+  /** Runs a session; what the runtime rejects is a model that does not keep to its manifest. */
+  async #run(
+    session: InferenceSession,
+    part: string,
+    feeds: Record<string, Tensor>,
+  ): Promise<InferenceSession.OnnxValueMapType> {
+    try {
+      return await session.run(feeds);
+    } catch (error) {
+      const reason = error instanceof Error ? error.message.slice(0, 500) : String(error);
+      const message = `${this.manifest.name}: the ${part} refused its input (${reason}).`;
+      const hint = 'Do imageSide, maskSide and layout in its manifest fit the files?';
+      throw new LiftscopeError({ code: 'bad-input', message, hint }, { cause: error });
+    }
   }
 
   #floats(outputs: InferenceSession.OnnxValueMapType, name: string): Float32Array {
