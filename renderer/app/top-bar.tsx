@@ -36,6 +36,7 @@ function CapturePicker() {
       items={items}
       trigger={(props) => (
         <button {...props} type="button" className="top-bar-picker">
+          <Icon name="camera" />
           <span className="visually-hidden">Capture: </span>
           <span className="top-bar-picker-name">{capture?.name ?? 'Choose a capture'}</span>
           {capture !== undefined && <span className="top-bar-faint">{plural(capture.frames, 'frame')}</span>}
@@ -118,12 +119,12 @@ function JobsIndicator() {
   const text =
     active.length === 0 ? 'No jobs' : `${plural(active.length, 'job')}${percent === null ? '' : ` · ${percent} %`}`;
   return (
-    <button {...tooltip} type="button" className="top-bar-jobs" onClick={() => studio.showPanel('jobs')}>
+    <button {...tooltip} type="button" className="top-bar-jobs tabular" onClick={() => studio.showPanel('jobs')}>
       <span>{text}</span>
       {running === undefined ? (
         <span className="top-bar-jobs-idle" />
       ) : (
-        <Progress value={running.progress} label={`${running.title}: progress`} />
+        <Progress value={running.progress} label={null} />
       )}
     </button>
   );
@@ -139,9 +140,10 @@ function Saved() {
   const tooltip = useTooltip('Every change is saved as you make it. Closing never loses anything.');
   if (savedAt === null) return null;
   return (
-    <span {...tooltip} className="top-bar-status top-bar-saved">
+    <span {...tooltip} className="top-bar-status top-bar-saved tabular">
       <Icon name="check" size={14} />
-      saved {formatAgo(savedAt, Math.max(now, savedAt))}
+      {/* A project that was never changed has no time of its last change. */}
+      {savedAt > 0 ? `saved ${formatAgo(savedAt, Math.max(now, savedAt))}` : 'saved'}
     </span>
   );
 }

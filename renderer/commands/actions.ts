@@ -103,8 +103,8 @@ export async function walkHistory(studio: Studio, direction: 'undo' | 'redo'): P
   studio.toast('info', `${direction === 'undo' ? 'Undid' : 'Redid'}: ${entry.label}`);
 }
 
-/** Next or previous frame by its measured error, worst first. */
-export function stepByError(studio: Studio, direction: 1 | -1): void {
+/** The worst frame by PSNR, or from the current one the next better (1) or next worse (-1). */
+export function stepByError(studio: Studio, direction: 1 | -1 | 'worst'): void {
   const { frames, metrics } = studio.records.getState();
   if (frames.status !== 'ready' || metrics.status !== 'ready') return;
   const indexOf = new Map(frames.value.names.map((name, index) => [name, index]));
@@ -114,6 +114,6 @@ export function stepByError(studio: Studio, direction: 1 | -1): void {
     .map(({ name }) => indexOf.get(name) as number);
   if (order.length === 0) return;
   const at = order.indexOf(studio.selection.getState().frame);
-  const next = at < 0 ? 0 : (at + direction + order.length) % order.length;
+  const next = at < 0 || direction === 'worst' ? 0 : (at + direction + order.length) % order.length;
   studio.goToFrame(order[next] as number);
 }

@@ -42,7 +42,7 @@ export function Palette() {
         <div className="palette-field">
           <Icon name="search" />
           <input
-            autoFocus
+            data-autofocus=""
             type="text"
             role="combobox"
             aria-label="Find a command"

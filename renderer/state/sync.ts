@@ -5,6 +5,9 @@ import { withExistingObjects, withFrameCount } from './selection.ts';
 import { applyEvent, applySnapshot, mergeCurve, mergeLog } from './session.ts';
 import type { Studio } from './studio.ts';
 
+/** Pause before a failed fetch of the whole state is tried again. */
+const REFETCH_AFTER_MS = 2000;
+
 /** Reads the host's state and follows its events until the returned function is called. */
 export function followHost(studio: Studio): () => void {
   const { transport, session, records, selection } = studio;
@@ -12,6 +15,9 @@ export function followHost(studio: Studio): () => void {
   const { signal } = controller;
   /** Grows with every fetch of a record, so that a slow answer never overwrites a newer one. */
   const asked = { app: 0, frames: 0, metrics: 0, objects: 0 };
+
+  /** The last fetch of the whole state failed: what is shown may be old, whatever the event stream says. */
+  let stale = false;
 
   async function refetch(): Promise<void> {
     asked.app += 1;
@@ -22,8 +28,14 @@ export function followHost(studio: Studio): () => void {
       session.setState({ app, project, jobs: [...jobs].sort((a, b) => b.id - a.id), failure: null });
       syncRecords(true);
       for (const jobId of Object.keys(session.getState().curves)) void loadJob(studio, Number(jobId));
+      stale = false;
     } catch (error) {
-      if (!signal.aborted && ticket === asked.app) session.setState({ failure: failureOf(error) });
+      if (signal.aborted || ticket !== asked.app) return;
+      stale = true;
+      session.setState({ failure: failureOf(error) });
+      setTimeout(() => {
+        if (stale && !signal.aborted && ticket === asked.app) void refetch();
+      }, REFETCH_AFTER_MS);
     }
   }
 
@@ -114,7 +126,10 @@ export function followHost(studio: Studio): () => void {
   void readEvents(
     transport,
     {
-      connection: (connection) => session.setState({ connection }),
+      connection(connection) {
+        session.setState({ connection });
+        if (connection === 'live' && stale) void refetch();
+      },
       refetch: () => void refetch(),
       event(event) {
         session.setState((state) => applyEvent(state, event), true);

@@ -23,6 +23,8 @@ export function Dialog({ title, onClose, width = 480, children, footer, bare = f
     const dialog = element.current;
     const before = document.activeElement;
     dialog?.showModal();
+    // Not the close button, which is merely the first that could have the focus.
+    (dialog?.querySelector<HTMLElement>('[data-autofocus]') ?? dialog)?.focus();
     return () => {
       dialog?.close();
       if (before instanceof HTMLElement && before.isConnected) before.focus({ preventScroll: true });
@@ -32,6 +34,7 @@ export function Dialog({ title, onClose, width = 480, children, footer, bare = f
     <dialog
       ref={element}
       className="ui-dialog"
+      tabIndex={-1}
       style={{ '--dialog-width': `${width}px` } as CSSProperties}
       aria-labelledby={id}
       onCancel={(event) => {

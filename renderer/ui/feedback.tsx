@@ -15,19 +15,33 @@ export function Kbd({ keys }: { keys: string }) {
   );
 }
 
-/** Null: it works, nobody knows how long. */
-export function Progress({ value, label, tone = 'neutral' }: { value: number | null; label: string; tone?: Tone }) {
+interface ProgressProps {
+  /** 0 to 1; null: it works, nobody knows how long. */
+  value: number | null;
+  /** Null where the text beside it says the same: then it is a picture and no more. */
+  label: string | null;
+  tone?: Tone;
+}
+
+export function Progress({ value, label, tone = 'neutral' }: ProgressProps) {
+  const bar = <span style={value === null ? undefined : { transform: `scaleX(${value})` }} />;
+  const look = { className: 'ui-progress', 'data-tone': tone, ...(value === null ? { 'data-unknown': '' } : {}) };
+  if (label === null)
+    return (
+      <span {...look} aria-hidden="true">
+        {bar}
+      </span>
+    );
   return (
     <span
+      {...look}
       role="progressbar"
       aria-label={label}
       aria-valuemin={0}
       aria-valuemax={100}
-      {...(value === null ? { 'data-unknown': '' } : { 'aria-valuenow': Math.round(value * 100) })}
-      data-tone={tone}
-      className="ui-progress"
+      {...(value === null ? {} : { 'aria-valuenow': Math.round(value * 100) })}
     >
-      <span style={value === null ? undefined : { transform: `scaleX(${value})` }} />
+      {bar}
     </span>
   );
 }

@@ -134,6 +134,11 @@ function drawMap(
   const bar = roundLength((width * 0.3) / scale);
   const barWidth = bar * scale;
   const barY = height - 10.5;
+  context.fillStyle = token('--canvas');
+  context.globalAlpha = 0.8;
+  context.fillRect(width - 16 - barWidth, barY - 20, barWidth + 12, 26);
+  context.globalAlpha = 1;
+  context.fillStyle = token('--text-muted');
   context.beginPath();
   context.moveTo(width - 10 - barWidth, barY - 3);
   context.lineTo(width - 10 - barWidth, barY);

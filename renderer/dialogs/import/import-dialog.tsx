@@ -134,7 +134,7 @@ function Preview({ preview }: { preview: ImportPreview }) {
                 label:
                   camera === undefined
                     ? `${factor * 100} %`
-                    : `${Math.round(camera.width * factor)} × ${Math.round(camera.height * factor)}${factor === 1 ? ' (as they are)' : ''}`,
+                    : `${Math.round(camera.width * factor)} × ${Math.round(camera.height * factor)}${factor === 1 ? ', full' : ''}`,
               }))}
               onChange={(value) => setScale(Number(value))}
             />

@@ -18,7 +18,9 @@ export interface AdvancedParameter {
 }
 
 export function titleOf(name: string): string {
-  const words = name.replace(/([A-Z])/g, (letter) => ` ${letter.toLowerCase()}`).replace(/^sh /, 'SH ');
+  const words = name
+    .replace(/([A-Z])/g, (letter) => ` ${letter.toLowerCase()}`)
+    .replace(/^(sh|ssim) /, (word) => word.toUpperCase());
   return words.replace(/^./, (letter) => letter.toUpperCase());
 }
 

@@ -1,7 +1,7 @@
 import { useState } from 'react';
 import { type BackendChoice, defaultTrainingParameters } from '../../../contract/index.ts';
 import { useSession, useStudio } from '../../state/index.ts';
-import { Button, Dialog, Field, formatCount, Note, plural, Select } from '../../ui/index.ts';
+import { Button, Dialog, Field, formatCount, formatShort, Note, plural, Select } from '../../ui/index.ts';
 import {
   advancedParameters,
   type ParameterName,
@@ -100,7 +100,7 @@ export function TrainDialog() {
               <span>
                 {formatCount(given.iterations ?? 0)} iterations
                 <br />
-                {formatCount(given.maxGaussians ?? 0)} Gaussians
+                {formatShort(given.maxGaussians ?? 0)} Gaussians
               </span>
               <span>{note}</span>
             </button>

@@ -15,6 +15,13 @@ interface ChartProps {
   logarithmic?: boolean;
 }
 
+/** Of a logarithmic axis's many splits only 1, 2 and 5 times a power of ten. */
+function roundOnly(_: UPlot, splits: number[]): (number | null)[] {
+  return splits.map((value) =>
+    [1, 2, 5].includes(Number((value / 10 ** Math.floor(Math.log10(value) + 1e-9)).toPrecision(3))) ? value : null,
+  );
+}
+
 /** One live curve over the iterations. The newest value stands in the title; the cursors of all charts move together. */
 export function Chart({ title, field, points, format, tick, colour, logarithmic = false }: ChartProps) {
   const box = useRef<HTMLDivElement>(null);
@@ -47,7 +54,8 @@ export function Chart({ title, field, points, format, tick, colour, logarithmic 
           },
           {
             ...axis,
-            grid,
+            grid: logarithmic ? { ...grid, filter: roundOnly } : grid,
+            ...(logarithmic ? { filter: roundOnly } : {}),
             size: 42,
             space: 26,
             values: (_, values) => values.map((v) => (v === null ? '' : tick(v))),
@@ -55,7 +63,11 @@ export function Chart({ title, field, points, format, tick, colour, logarithmic 
         ],
         series: [
           {},
-          { stroke: () => token(colour), width: 1.5, points: { show: data.current[0].length < 20, size: 5 } },
+          {
+            stroke: () => token(colour),
+            width: 1.5,
+            points: { show: (plotted) => plotted.data[0].length < 20, size: 5 },
+          },
         ],
       },
       data.current,
@@ -84,7 +96,7 @@ export function Chart({ title, field, points, format, tick, colour, logarithmic 
 
   const value = format(newest(points, field));
   return (
-    <figure className="chart">
+    <figure className="chart tabular">
       <figcaption>
         <span>{title}</span>
         <strong>{value}</strong>

@@ -11,7 +11,7 @@ import {
   Icon,
   Note,
   Progress,
-  Tabs,
+  Segments,
 } from '../../ui/index.ts';
 import { Chart } from './chart.tsx';
 import { stateOf, timeOf } from './words.ts';
@@ -90,7 +90,16 @@ export function JobDetail({ job }: { job: JobView }) {
       <header>
         <h3>{job.title}</h3>
         <Badge tone={state.tone}>{state.text}</Badge>
-        <span className="ui-toolbar-gap" />
+        <p className="job-facts tabular">{facts.filter(Boolean).join('  ·  ')}</p>
+        <Segments
+          label="Details"
+          value={tab}
+          onChange={setTab}
+          options={[
+            { value: 'curves', label: trains ? 'Curves' : 'Preview' },
+            { value: 'log', label: 'Log' },
+          ]}
+        />
         {isActive(job) ? (
           <Button size="small" icon="stop" disabled={job.state === 'cancelling'} onClick={ask('jobs.cancel')}>
             Cancel
@@ -109,30 +118,13 @@ export function JobDetail({ job }: { job: JobView }) {
         )}
       </header>
       {isActive(job) && <Progress value={job.state === 'queued' ? 0 : job.progress} label={`${job.title}: progress`} />}
-      <p className="job-facts">{facts.filter(Boolean).join('  ·  ')}</p>
       {job.failure !== null && (
         <Note tone={job.failure.code === 'cancelled' ? 'neutral' : 'bad'}>
           <strong>{job.failure.message}</strong>
           {job.failure.hint !== undefined && <p>{job.failure.hint}</p>}
         </Note>
       )}
-      <Tabs
-        label="Details"
-        idPrefix={`job-${job.id}`}
-        value={tab}
-        onChange={setTab}
-        options={[
-          { value: 'curves', label: trains ? 'Curves' : 'Preview' },
-          { value: 'log', label: 'Log' },
-        ]}
-      />
-      <div
-        className="job-tab"
-        role="tabpanel"
-        id={`job-${job.id}-${tab}`}
-        aria-labelledby={`job-${job.id}-${tab}-tab`}
-        data-tab={tab}
-      >
+      <div className="job-tab" data-tab={tab}>
         {tab === 'log' ? (
           <Log jobId={job.id} />
         ) : (

@@ -14,13 +14,11 @@ function JobCard({ job, selected, onSelect }: { job: JobView; selected: boolean;
     <li>
       <button type="button" className="job-card" aria-current={selected} data-tone={state.tone} onClick={onSelect}>
         <span className="job-card-title">{job.title}</span>
-        <span className="job-card-state">
+        <span className="job-card-state tabular">
           <span>{state.text}</span>
           <span>{[percent, timeOf(job)].filter(Boolean).join(', ')}</span>
         </span>
-        {isActive(job) && (
-          <Progress value={job.state === 'queued' ? 0 : job.progress} label={`${job.title}: progress`} />
-        )}
+        {isActive(job) && <Progress value={job.state === 'queued' ? 0 : job.progress} label={null} />}
       </button>
     </li>
   );

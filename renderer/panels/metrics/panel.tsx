@@ -157,21 +157,21 @@ function Figures({ metrics }: { metrics: FrameMetrics }) {
             {
               id: 'name',
               title: 'Frame',
-              width: 'minmax(80px, 1fr)',
+              width: 'minmax(90px, 2fr)',
               sortable: true,
               cell: (row) => row.name,
             },
             {
               id: 'split',
               title: 'Split',
-              width: '72px',
+              width: 'minmax(72px, 1fr)',
               cell: (row) =>
                 row.holdout ? <Badge tone="accent">Held out</Badge> : <span className="metrics-faint">Trained</span>,
             },
             {
               id: 'psnr',
               title: 'PSNR, dB',
-              width: '112px',
+              width: 'minmax(84px, 1fr)',
               align: 'right',
               sortable: true,
               cell: (row) => (
@@ -184,7 +184,7 @@ function Figures({ metrics }: { metrics: FrameMetrics }) {
             {
               id: 'ssim',
               title: 'SSIM',
-              width: '72px',
+              width: 'minmax(64px, 1fr)',
               align: 'right',
               sortable: true,
               cell: (row) => formatFixed(row.ssim, 4),
