@@ -45,7 +45,7 @@ describe('arrange', () => {
     const held = [...blocks.order].filter((i) => i >= 0).sort((a, b) => a - b);
     expect(visible.length).toBeLessThan(room.count);
     expect(held).toEqual(visible);
-    const means = unpackLanes(blocks.levels[0]!.means, blocks.order.length, 3);
+    const means = unpackLanes(blocks.level(0).arrays.means, blocks.order.length, 3);
     const expected = means.map((value, at) => {
       const i = blocks.order[Math.floor(at / 3)]!;
       return i < 0 ? value : room.means[3 * i + (at % 3)]!;
@@ -54,7 +54,7 @@ describe('arrange', () => {
   });
 
   it('keeps neighbours together: blocks are small beside the room', () => {
-    const radii = [...blocks.radii].sort((a, b) => a - b);
+    const radii = [...blocks.bounds.radii].sort((a, b) => a - b);
     // Blocks of Gaussians in file order would all span the room: a radius of 3.4.
     expect(radii[radii.length >> 1]!).toBeLessThan(1);
   });
@@ -77,7 +77,7 @@ describe('arrange', () => {
 
 describe('mergeFours', () => {
   it('keeps weight, mean and covariance of the four', () => {
-    const from = blocks.levels[0]!;
+    const from = blocks.level(0).arrays;
     const { arrays } = mergeFours(from);
     for (const slot of [0, 1, 7, 50, 101]) {
       const before = mixture(from, LANES * slot, LANES);
@@ -96,7 +96,7 @@ describe('mergeFours', () => {
   it('keeps opacity times area where one Gaussian can carry it', () => {
     const faint = smallRoom(400, 3);
     faint.logitOpacities.fill(-3);
-    const from = arrange(faint).levels[0]!;
+    const from = arrange(faint).level(0).arrays;
     const { arrays } = mergeFours(from);
     const before = mixture(from, 40, LANES).total;
     expect(mixture(arrays, 10, 1).total / before).toBeCloseTo(1, 4);

@@ -19,47 +19,63 @@ const REACH_SIGMAS = 3.33;
 /** sigmoid(-5.6) < 1/255: never drawn. */
 const INVISIBLE_LOGIT = -5.6;
 
-export interface SplatBlocks {
-  readonly blocks: number;
-  /** Gaussians of one block at each level, multiples of four. */
-  readonly sizes: readonly number[];
-  /** Per level, all blocks one after the other in lane blocks. */
-  readonly levels: readonly LaneArrays[];
+interface Level {
+  /** All blocks one after the other in lane blocks. */
+  readonly arrays: LaneArrays;
+  /** [blocks] root mean square distance of what was merged from where it is drawn. */
+  readonly errors: Float32Array;
+}
+
+interface Bounds {
   /** [blocks, 3], [blocks]: a ball that holds the means of a block, in the world. */
   readonly centres: Float32Array;
   readonly radii: Float32Array;
   /** [blocks] how far the Gaussians of a block reach beyond their means. */
   readonly reaches: Float32Array;
-  /** [LEVELS][blocks]: root mean square distance of what was merged from where it is drawn. */
-  readonly errors: readonly Float32Array[];
-  /** Index in the file of each Gaussian of level 0; -1 is padding. */
-  readonly order: Int32Array;
-  readonly sizeBytes: number;
 }
 
-/** Arranges a model. About a second for a million Gaussians. */
+export class SplatBlocks {
+  readonly blocks: number;
+  readonly bounds: Bounds;
+  /** Index in the file of each Gaussian of level 0; -1 is padding. */
+  readonly order: Int32Array;
+  /** Gaussians of one block at each level, multiples of four. */
+  readonly sizes: readonly number[] = Array.from({ length: LEVELS }, (_, level) => BLOCK >> (2 * level));
+  readonly #levels: Level[];
+
+  constructor(order: Int32Array, finest: LaneArrays) {
+    this.order = order;
+    this.blocks = order.length / BLOCK;
+    this.bounds = bound(finest, this.blocks);
+    this.#levels = [{ arrays: finest, errors: new Float32Array(this.blocks) }];
+  }
+
+  /** The coarser levels are made when one is first asked for: a third of a second for a million Gaussians. */
+  level(index: number): Level {
+    while (this.#levels.length <= index) {
+      const { arrays, spread } = mergeFours(this.#levels.at(-1)!.arrays);
+      const before = this.#levels.at(-1)!.errors;
+      const own = this.sizes[this.#levels.length]!;
+      const errors = before.map((error, block) => Math.hypot(error, rootMeanSquare(spread, block * own, own)));
+      this.#levels.push({ arrays, errors });
+    }
+    return this.#levels[index]!;
+  }
+
+  /** With all levels, whether they have been made or not. */
+  get sizeBytes(): number {
+    const finest = GROUPS.reduce((sum, group) => sum + this.#levels[0]!.arrays[group].byteLength, 0);
+    const perBlock = 4 * (3 + 1 + 1 + LEVELS + BLOCK);
+    return finest * this.sizes.reduce((sum, size) => sum + size / BLOCK, 0) + perBlock * this.blocks;
+  }
+}
+
+/** Arranges a model. Most of a second for a million Gaussians. */
 export function arrange(splats: SplatArrays): SplatBlocks {
   const drawn = mortonOrder(splats, gridOf(splats), INVISIBLE_LOGIT);
-  const blocks = Math.ceil(drawn.length / BLOCK);
-  const order = new Int32Array(blocks * BLOCK).fill(-1);
+  const order = new Int32Array(Math.ceil(drawn.length / BLOCK) * BLOCK).fill(-1);
   order.set(drawn);
-  const finest = gather(splats, order);
-  const { centres, radii, reaches } = bound(finest, blocks);
-  const levels = [finest];
-  const errors = [new Float32Array(blocks)];
-  for (let level = 1; level < LEVELS; level++) {
-    const merged = mergeFours(levels[level - 1]!);
-    levels.push(merged.arrays);
-    const own = BLOCK >> (2 * level);
-    const before = errors[level - 1]!;
-    errors.push(before.map((error, block) => Math.hypot(error, rootMeanSquare(merged.spread, block * own, own))));
-  }
-  const arrays = [centres, radii, reaches, order, ...errors, ...levels.flatMap((level) => GROUPS.map((g) => level[g]))];
-  return {
-    ...{ blocks, levels, centres, radii, reaches, errors, order },
-    sizes: levels.map((_, level) => BLOCK >> (2 * level)),
-    sizeBytes: arrays.reduce((sum, array) => sum + array.byteLength, 0),
-  };
+  return new SplatBlocks(order, gather(splats, order));
 }
 
 /** Level 0 in lane blocks; what `order` leaves empty is padding that projection culls. */
@@ -90,7 +106,7 @@ function gather(splats: SplatArrays, order: Int32Array): LaneArrays {
 }
 
 /** The ball around the box of each block's means, and its widest Gaussian. */
-function bound(lanes: LaneArrays, blocks: number): Pick<SplatBlocks, 'centres' | 'radii' | 'reaches'> {
+function bound(lanes: LaneArrays, blocks: number): Bounds {
   const centres = new Float32Array(3 * blocks);
   const radii = new Float32Array(blocks);
   const reaches = new Float32Array(blocks);

@@ -44,7 +44,7 @@ export function pickAt(model: SplatBlocks, view: PinholeView, x: number, y: numb
     depth - m[11]!,
   ] as const;
   const world = (axis: number) => m[axis]! * moved[0] + m[4 + axis]! * moved[1] + m[8 + axis]! * moved[2];
-  const means = model.levels[0]!.means;
+  const means = model.level(0).arrays.means;
   const lane = 3 * (slot - (slot % LANES)) + (slot % LANES);
   return {
     ...{ gaussian: model.order[slot]!, weight: weights[best]!, alpha, depth },
@@ -63,7 +63,7 @@ function nearbySlots(
   slots: number[],
 ): void {
   const m = view.cameraFromWorld;
-  const { means, logScales } = model.levels[0]!;
+  const { means, logScales } = model.level(0).arrays;
   const size = model.sizes[0]!;
   // Bounds |(1, 0, -u)| and |(0, 1, -v)| of the Jacobian's rows; the kernels hold u and v at 1.3 times the image's edge.
   const stretch = 1.4 * Math.hypot(1, view.widthPixels / view.fx, view.heightPixels / view.fy);
@@ -89,7 +89,7 @@ function rowsOf(model: SplatBlocks, slots: readonly number[]) {
   const rows = {} as Record<(typeof GROUPS)[number], Float32Array>;
   for (const group of GROUPS) {
     const floats = GROUP_FLOATS[group];
-    const lanes = model.levels[0]![group];
+    const lanes = model.level(0).arrays[group];
     rows[group] = new Float32Array(slots.length * floats);
     slots.forEach((slot, row) => {
       const at = floats * (slot - (slot % LANES)) + (slot % LANES);

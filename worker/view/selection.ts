@@ -22,7 +22,7 @@ export function visitBlocks(
   // The Jacobian's rows are (f / z) (1, 0, -u) with the slope u held inside its bounds.
   const stretchX = Math.hypot(1, Math.max(-bounds.minX, bounds.maxX));
   const stretchY = Math.hypot(1, Math.max(-bounds.minY, bounds.maxY));
-  const { centres, radii, reaches } = model;
+  const { centres, radii, reaches } = model.bounds;
   for (let block = 0; block < model.blocks; block++) {
     const cx = centres[3 * block]!;
     const cy = centres[3 * block + 1]!;
@@ -75,17 +75,20 @@ export function select(model: SplatBlocks, view: PinholeView, budget: number): S
   const focal = Math.max(view.fx, view.fy);
   visitBlocks(model, view, { x0: 0, y0: 0, x1: view.widthPixels, y1: view.heightPixels }, (block, distance) => {
     blocks[seen] = block;
-    scales[seen] = focal / (distance + 0.5 * model.radii[block]!);
+    scales[seen] = focal / (distance + 0.5 * model.bounds.radii[block]!);
     seen += 1;
   });
   const levels = new Uint8Array(seen);
-  const last = model.levels.length - 1;
+  const finest = seen * model.sizes[0]!;
+  if (finest <= budget) return { blocks: blocks.subarray(0, seen), levels, count: finest };
+  const errors = model.sizes.map((_, level) => model.level(level).errors);
+  const last = errors.length - 1;
   let error = FINEST_ERROR_PX;
   for (let step = 0; ; step++) {
     let count = 0;
     for (let i = 0; i < seen; i++) {
       let level = last;
-      while (level > 0 && model.errors[level]![blocks[i]!]! * scales[i]! > error) level--;
+      while (level > 0 && errors[level]![blocks[i]!]! * scales[i]! > error) level--;
       levels[i] = level;
       count += model.sizes[level]!;
     }
@@ -109,13 +112,12 @@ export class Staging {
     for (const group of GROUPS) {
       const floats = GROUP_FLOATS[group];
       const target = this.arrays[group];
-      const sources = model.levels.map((level) => level[group]);
       let at = 0;
       for (let i = 0; i < blocks.length; i++) {
         const level = levels[i]!;
         const length = model.sizes[level]! * floats;
         const from = blocks[i]! * length;
-        target.set(sources[level]!.subarray(from, from + length), at);
+        target.set(model.level(level).arrays[group].subarray(from, from + length), at);
         at += length;
       }
     }
