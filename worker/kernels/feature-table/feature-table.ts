@@ -86,9 +86,10 @@ export class FeatureTable {
     if (softmax) backend.run(activateFeatures, { table: this });
   }
 
-  /** [count, channels], the fast features. */
+  /** [count, channels]: the fast features, or their softmax where that is what is rendered. */
   async features(): Promise<Float32Array> {
-    return unpadded(new Float32Array(await this.#backend.read(this.table)), this.channels, this.stride);
+    const rows = new Float32Array(await this.#backend.read(this.activated ?? this.table));
+    return unpadded(rows, this.channels, this.stride);
   }
 
   dispose(): void {
