@@ -2,7 +2,7 @@
  * Which paths the studio may touch. The page asks by path; a path counts only when its real location (all links
  * resolved) lies in a folder that the user gave at start, chose in a native dialog, or opened as a project.
  */
-import { realpath } from 'node:fs/promises';
+import { lstat, realpath } from 'node:fs/promises';
 import { basename, dirname, isAbsolute, join, parse, relative, resolve, sep } from 'node:path';
 import { LiftscopeError, maxPathLength } from '../../contract/index.ts';
 
@@ -54,6 +54,7 @@ async function realPart(path: string): Promise<{ real: string; rest: string[] }>
       const code = error instanceof Error && 'code' in error ? error.code : undefined;
       // A link that leads nowhere, or in a circle, has no real location; what lies behind it must not be made up.
       if (code !== 'ENOENT' && code !== 'ENOTDIR') throw outside();
+      if ((await lstat(at).catch(() => undefined))?.isSymbolicLink() === true) throw outside();
       if (dirname(at) === at) throw outside();
       rest.unshift(basename(at));
     }

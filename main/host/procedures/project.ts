@@ -20,6 +20,9 @@ export function projectProcedures(host: HostContext): HandlersOf<'project'> {
       return { project: (await host.open(target, true)).state() };
     },
     'project.open': async ({ folder }) => {
+      // Without roots (the desktop) what was opened before may be opened again; a list of roots is a limit, and stays one.
+      const known = host.options.roots.length === 0 && host.settings.recent.some((entry) => entry.folder === folder);
+      if (known) confinement.grant(folder);
       const real = await confinement.existing(folder);
       return { project: (await host.open(real, false)).state() };
     },
