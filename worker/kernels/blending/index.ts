@@ -12,5 +12,6 @@ export {
   reduceSlots,
 } from './blending.ts';
 export { blendBackwardCost, blendedBlocks, blendForwardCost, type KernelCost } from './cost.ts';
+export { type LabelWeights, labelWeights } from './label-weights.ts';
 export * as blendingReference from './reference.ts';
 export { type BlendingWeights, blendingWeights } from './weights.ts';

@@ -17,7 +17,7 @@ import {
 
 export { backwardChannels, forwardChannels } from "./channels.as";
 export { reduceSlots } from "./reduce.as";
-export { countWeights, fillWeights } from "./weights.as";
+export { countWeights, fillWeights, labelWeights } from "./weights.as";
 
 /** Planes of scratch per thread; blending.ts reserves as many. */
 const SCRATCH_PLANES: usize = 9;

@@ -74,3 +74,45 @@ export function fillWeights(
     }
   }
 }
+
+/**
+ * Sums of W by label instead of by pixel. labelOfPixel [H, W] uint8: the pixel's label among those of its tile; a tile has
+ * labelCounts[tile] of them. out: for each tile, from offsets[tile] on, a matrix [instances of the tile, labels of the tile].
+ */
+export function labelWeights(
+  thread: i32, threads: i32,
+  tileStart: usize, blended: usize, launch: usize, scratch: usize, scratchBytes: usize,
+  width: i32, height: i32, tilesX: i32, tiles: i32,
+  labelOfPixel: usize, labelCounts: usize, offsets: usize, out: usize,
+): void {
+  const planeT = scratch + <usize>thread * scratchBytes;
+  for (;;) {
+    const tile = atomic.add<i32>(launch + NEXT_TILE, 1);
+    if (tile >= tiles) break;
+    const x0 = (tile % tilesX) * TILE;
+    const y0 = (tile / tilesX) * TILE;
+    for (let at: usize = 0; at < PLANE_BYTES; at += 16) v128.store(planeT + at, splat(1.0));
+    const rowBytes = <usize>load<u32>(labelCounts + (<usize>tile << 2)) << 2;
+    let row = out + (<usize>load<u32>(offsets + (<usize>tile << 2)) << 2);
+    const end = load<u32>(tileStart + (<usize>tile << 2), 4);
+    for (let index = load<u32>(tileStart + (<usize>tile << 2)); index < end; index++, row += rowBytes) {
+      memory.fill(row, 0, rowBytes);
+      let stream = <usize>load<u32>(blended + (<usize>index << 3), 4);
+      for (let mask = load<u32>(blended + (<usize>index << 3)); mask != 0; mask &= mask - 1) {
+        const block = <i32>ctz<u32>(mask);
+        for (let lane: i32 = 0; lane < 8; lane++) {
+          const alpha = load<f32>(stream + (<usize>lane << 2));
+          if (alpha == 0.0 || (lane & 3) >= lanesInside(block, lane >> 2, x0, y0, width, height)) continue;
+          const state = planeT + <usize>block * BLOCK_BYTES + (<usize>lane << 2);
+          const transmittance = load<f32>(state);
+          store<f32>(state, transmittance - transmittance * alpha);
+          // Offsets of pixels are those of 4-byte images.
+          const pixel = (pixelOffset(block, lane >> 2, x0, y0, width) >> 2) + <usize>(lane & 3);
+          const cell = row + (<usize>load<u8>(labelOfPixel + pixel) << 2);
+          store<f32>(cell, load<f32>(cell) + transmittance * alpha);
+        }
+        stream += BLOCK_BYTES;
+      }
+    }
+  }
+}

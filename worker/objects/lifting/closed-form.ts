@@ -1,7 +1,7 @@
 /** The closed-form lift (methods 2.4): associate segments through the Gaussians they cover, then vote. No training. */
 import { setImmediate as yieldToEvents } from 'node:timers/promises';
 import { agglomerate } from './agglomerate.ts';
-import { EvidenceBuilder, type PosedSegments, pixelsByLabel, type SegmentEvidence } from './evidence.ts';
+import { EvidenceBuilder, type PosedSegments, type SegmentEvidence } from './evidence.ts';
 import { segmentOverlap } from './overlap.ts';
 import { decideGaussians, type GaussianVotes, voteOnGaussians } from './vote.ts';
 import type { WeightReader } from './weights.ts';
@@ -58,8 +58,7 @@ export async function gatherEvidence(
   const builder = new EvidenceBuilder(gaussians);
   for (const [index, frame] of frames.entries()) {
     onProgress?.(index, frames.length);
-    const ordered = pixelsByLabel(frame.segments);
-    builder.add(ordered, await reader.read(frame.view, ordered.pixels), frame.confidences);
+    builder.add(await reader.sums(frame.view, frame.segments), frame.segments, frame.confidences);
     // A cancellation waits in the event loop.
     await yieldToEvents();
     signal?.throwIfAborted();

@@ -1,8 +1,7 @@
 /**
  * Segments of posed images as weight vectors over Gaussians (methods 2.4): the nodes that a closed-form lift associates.
  */
-import type { PinholeView } from '../../kernels/index.ts';
-import type { PixelWeights } from './weights.ts';
+import type { LabelWeights, PinholeView } from '../../kernels/index.ts';
 
 /** The segments of one posed image. Ids are not consistent with those of other images; 0: background or not labelled. */
 export interface PosedSegments {
@@ -86,35 +85,6 @@ function grown<T extends Uint32Array | Float32Array>(from: T, to: T): T {
   return to;
 }
 
-/** Pixels of an image ordered by id, so that the rows of W of one segment follow each other. */
-export interface OrderedPixels {
-  /** [H·W] row-major indices. */
-  readonly pixels: Uint32Array;
-  /** Ascending, with 0 where the image has it. */
-  readonly labels: readonly number[];
-  /** Segment k has pixels start[k] … start[k + 1] - 1. */
-  readonly start: readonly number[];
-}
-
-export function pixelsByLabel(labels: ArrayLike<number>): OrderedPixels {
-  const counts = new Map<number, number>();
-  for (let i = 0; i < labels.length; i++) counts.set(labels[i]!, (counts.get(labels[i]!) ?? 0) + 1);
-  const ids = [...counts.keys()].sort((a, b) => a - b);
-  const start = [0];
-  const next = new Map<number, number>();
-  for (const id of ids) {
-    next.set(id, start.at(-1)!);
-    start.push(start.at(-1)! + counts.get(id)!);
-  }
-  const pixels = new Uint32Array(labels.length);
-  for (let i = 0; i < labels.length; i++) {
-    const at = next.get(labels[i]!)!;
-    pixels[at] = i;
-    next.set(labels[i]!, at + 1);
-  }
-  return { pixels, labels: ids, start };
-}
-
 /** Collects evidence view by view; nothing of W is kept. */
 export class EvidenceBuilder {
   readonly #gaussians: number;
@@ -135,18 +105,18 @@ export class EvidenceBuilder {
 
   /**
    * Adds the next view.
-   * @param weights rows in the order of `ordered.pixels`
+   * @param sums of the labels `segments` of all its pixels
    */
-  add(ordered: OrderedPixels, weights: PixelWeights, confidences?: ReadonlyMap<number, number>): void {
+  add(sums: LabelWeights, segments: ArrayLike<number>, confidences?: ReadonlyMap<number, number>): void {
     const view = this.#views++;
     const seen: number[] = [];
-    for (let k = 0; k < ordered.labels.length; k++) {
-      const label = ordered.labels[k]!;
-      const [first, end] = [ordered.start[k]!, ordered.start[k + 1]!];
-      const touched = this.#gather(weights, first, end);
+    const areas = new Map<number, number>();
+    for (let i = 0; i < segments.length; i++) areas.set(segments[i]!, (areas.get(segments[i]!) ?? 0) + 1);
+    for (const [row, label] of sums.labels.entries()) {
+      const touched = this.#gather(sums, row);
       if (label !== 0) {
         const confidence = confidences?.get(label) ?? 1;
-        const node = this.#nodes.push({ view, label, areaPx: end - first, confidence }) - 1;
+        const node = this.#nodes.push({ view, label, areaPx: areas.get(label)!, confidence }) - 1;
         for (const gaussian of touched) {
           if (this.#sum[gaussian]! >= LEAST_WEIGHT) this.#segments.push(node, gaussian, this.#sum[gaussian]!);
         }
@@ -163,13 +133,13 @@ export class EvidenceBuilder {
     }
   }
 
-  /** Sums W over rows; returns the Gaussians that got something, until the next call. */
-  #gather({ rowStart, columns, weights }: PixelWeights, firstRow: number, endRow: number): Uint32Array {
+  /** Adds up what the tiles say; returns the Gaussians that got something, until the next call. */
+  #gather({ rowStart, columns, weights }: LabelWeights, row: number): Uint32Array {
     const sum = this.#sum;
     const touched = this.#touched;
     let count = 0;
-    const end = rowStart[endRow]!;
-    for (let entry = rowStart[firstRow]!; entry < end; entry++) {
+    const end = rowStart[row + 1]!;
+    for (let entry = rowStart[row]!; entry < end; entry++) {
       const gaussian = columns[entry]!;
       const before = sum[gaussian]!;
       if (before === 0) touched[count++] = gaussian;

@@ -6,6 +6,8 @@ import {
   blendChannels,
   blendForward,
   blendingWeights,
+  type LabelWeights,
+  labelWeights,
   type PinholeView,
   PROJECTED_BYTES,
   project,
@@ -53,10 +55,8 @@ export class WeightReader {
 
   /** @param pixels row-major indices, each at most once; default all, in order. @throws OutOfMemoryError, RangeError */
   async read(view: PinholeView, pixels?: ArrayLike<number>): Promise<PixelWeights> {
-    const picture = this.#prepare(view);
+    const picture = this.#record(view);
     const { width, height } = picture;
-    const rgb = this.#buffers.ensure('rgb', 12 * width * height);
-    this.#backend.run(blendForward, { ...picture, rgb, record: true });
     const chosen = pixels ?? Uint32Array.from({ length: width * height }, (_, i) => i);
     const matrix = await blendingWeights(this.#backend, picture, chosen);
     try {
@@ -71,6 +71,11 @@ export class WeightReader {
     } finally {
       matrix.dispose();
     }
+  }
+
+  /** Column sums of W by label. @param labels [H·W] @throws OutOfMemoryError, RangeError */
+  async sums(view: PinholeView, labels: ArrayLike<number>): Promise<LabelWeights> {
+    return labelWeights(this.#backend, this.#record(view), labels);
   }
 
   /** W times features. @param features [N, D] on the device. @throws OutOfMemoryError */
@@ -94,6 +99,14 @@ export class WeightReader {
       depth: new Float32Array(depth),
       features: new Float32Array(rendered),
     };
+  }
+
+  /** A recording pass: what W is read from. */
+  #record(view: PinholeView) {
+    const picture = this.#prepare(view);
+    const rgb = this.#buffers.ensure('rgb', 12 * picture.width * picture.height);
+    this.#backend.run(blendForward, { ...picture, rgb, record: true });
+    return picture;
   }
 
   #prepare(view: PinholeView) {
