@@ -58,7 +58,10 @@ export class SplatModel {
       const blocks = packLanes(values, splats.count, components[group], PADDING[group]);
       const rest = laneBytes(this.capacity, components[group]) - blocks.byteLength;
       this.#backend.write(this.parameters[group], blocks);
-      this.#backend.write(this.parameters[group], new Float32Array(rest / 4).fill(PADDING[group]), blocks.byteLength);
+      if (rest > 0) {
+        const padding = new Float32Array(rest / 4).fill(PADDING[group]);
+        this.#backend.write(this.parameters[group], padding, blocks.byteLength);
+      }
       if (this.moments !== undefined) {
         const zeros = new Float32Array(laneBytes(this.capacity, components[group]) / 4);
         this.#backend.write(this.moments.first[group], zeros);
