@@ -21,7 +21,8 @@ export function SharedCamera({ displayed }: { displayed: StoreApi<CameraState> }
       camera.lookAt(...target);
       camera.fov = fovYDegrees;
       camera.aspect = size.width / Math.max(1, size.height);
-      camera.near = distance * 1e-3;
+      // Cameras beside the eye would fill the picture with their lines: what is that close is left out.
+      camera.near = distance * 0.15;
       camera.far = distance * 1e3;
       camera.updateProjectionMatrix();
       invalidate();
