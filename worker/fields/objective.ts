@@ -8,7 +8,6 @@ import {
   concentration,
   gaussianClustering,
   leastSegmentPixels,
-  linearAssignmentLoss,
   releasedConcentration,
 } from './losses/index.ts';
 import type { FieldLoss } from './parameters.ts';
@@ -145,13 +144,13 @@ export class HostObjective implements Objective {
   readonly usesSlow = false;
   readonly pixels = 'instances';
   readonly #rows: HostRows;
-  readonly #loss: Extract<FieldLoss, { kind: 'associative' | 'gaussian-clustering' | 'linear-assignment' }>;
+  readonly #loss: Extract<FieldLoss, { kind: 'associative' | 'gaussian-clustering' }>;
   readonly #segmentSizes: (view: number) => ReadonlyMap<number, number>;
 
   /** @param segmentSizes pixels of every segment of a view, whether drawn or not. */
   constructor(
     backend: Backend,
-    loss: Extract<FieldLoss, { kind: 'associative' | 'gaussian-clustering' | 'linear-assignment' }>,
+    loss: Extract<FieldLoss, { kind: 'associative' | 'gaussian-clustering' }>,
     segmentSizes: (view: number) => ReadonlyMap<number, number>,
   ) {
     this.#rows = new HostRows(backend);
@@ -161,18 +160,13 @@ export class HostObjective implements Objective {
 
   async evaluate(input: ObjectiveInput): Promise<ObjectiveValue> {
     const { fast, dimensions } = input;
-    const { labels, confidences } = fast.pixels;
+    const { labels } = fast.pixels;
     const own = { features: await this.#rows.read(fast.features, labels.length, input), labels };
     switch (this.#loss.kind) {
       case 'associative': {
         const { value, gradient, pull, push } = associative(own, dimensions, this.#loss.sigma);
         this.#rows.write(gradient, input);
         return { value, terms: { pull, push } };
-      }
-      case 'linear-assignment': {
-        const { value, gradient } = linearAssignmentLoss(own, confidences, dimensions);
-        this.#rows.write(gradient, input);
-        return { value, terms: { crossEntropy: value } };
       }
       default: {
         const sizes = this.#segmentSizes(fast.pixels.view);

@@ -1,6 +1,7 @@
 /** Trains a feature field on cached blending weights: one image, one batch of its pixels per step (methods section 2.1). */
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Backend, DeviceBuffer } from '../compute/index.ts';
+import { AssignmentObjective } from './assignment-objective.ts';
 import { BatchSampler, type PixelBatch, partOf } from './batches.ts';
 import { DinoObjective } from './dino-objective.ts';
 import { type FieldBatch, TableField, type TrainableField } from './field.ts';
@@ -254,6 +255,8 @@ function createObjective({ backend, frames, parameters, seed }: TrainFieldOption
       return new PairObjective(backend, loss, batchPixels);
     case 'dino':
       return new DinoObjective(backend, loss, dimensions, slowDecay, seed);
+    case 'linear-assignment':
+      return new AssignmentObjective(backend, batchPixels);
     case 'semantic':
       return new SemanticObjective(backend, loss, steps);
     default:

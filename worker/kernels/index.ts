@@ -3,6 +3,7 @@ export * from './binning/index.ts';
 export * from './blending/index.ts';
 export * from './feature-table/index.ts';
 export * from './image-loss/index.ts';
+export * from './logits/index.ts';
 export * from './mlp/index.ts';
 export * from './neighbours/index.ts';
 export * from './pairwise/index.ts';

@@ -1,5 +1,5 @@
 /** DINO-style self-distillation between pixels of one segment (Caron et al. 2021; methods section 2.1). */
-import { softmaxRows } from './logits.ts';
+import { softmaxRows } from '../../kernels/index.ts';
 import type { Loss } from './segments.ts';
 
 export interface DinoInputs {

@@ -13,10 +13,8 @@ export {
   type ConsistencyTarget,
   compositedNegativeLogLikelihood,
   crossEntropy,
-  linearAssignmentLoss,
   segmentConsistency,
   segmentDistributions,
   softCrossEntropy,
-  softmaxRows,
 } from './logits.ts';
 export type { Loss, Pixels } from './segments.ts';

@@ -1,22 +1,7 @@
 /** Losses on class or slot scores: linear assignment, semantic cross entropy, segment consistency (methods section 2.1). */
+import { crossEntropyReference, softmaxRows } from '../../kernels/index.ts';
 import { linearAssignment } from '../../objects/assignment/index.ts';
 import type { Loss, Pixels } from './segments.ts';
-
-/** Row-wise softmax of [count, classes]. */
-export function softmaxRows(logits: ArrayLike<number>, classes: number): Float64Array {
-  const out = new Float64Array(logits.length);
-  for (let at = 0; at < logits.length; at += classes) {
-    let largest = Number.NEGATIVE_INFINITY;
-    for (let k = 0; k < classes; k++) largest = Math.max(largest, logits[at + k]!);
-    let sum = 0;
-    for (let k = 0; k < classes; k++) {
-      out[at + k] = Math.exp(logits[at + k]! - largest);
-      sum += out[at + k]!;
-    }
-    for (let k = 0; k < classes; k++) out[at + k]! /= sum;
-  }
-  return out;
-}
 
 /**
  * Cross entropy of rendered logits against a class per pixel: mean over pixels of −weight·log softmax(logits)[target].
@@ -28,17 +13,8 @@ export function crossEntropy(
   weights: ArrayLike<number>,
   classes: number,
 ): Loss {
-  const p = softmaxRows(logits, classes);
-  const count = targets.length;
-  const gradient = new Float64Array(p.length);
-  let total = 0;
-  for (let u = 0; u < count; u++) {
-    const scale = weights[u]! / count;
-    total -= scale * Math.log(Math.max(p[u * classes + targets[u]!]!, Number.MIN_VALUE));
-    for (let k = 0; k < classes; k++) gradient[u * classes + k] = scale * p[u * classes + k]!;
-    gradient[u * classes + targets[u]!]! -= scale;
-  }
-  return { value: total, gradient };
+  const scaled = Float64Array.from(weights, (weight) => weight / targets.length);
+  return crossEntropyReference(logits, targets, scaled, classes);
 }
 
 /** Soft targets [count, classes] in place of classes. */

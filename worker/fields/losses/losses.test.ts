@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { softmaxRows } from '../../kernels/index.ts';
 import { checkGradients, seededRandom } from '../../kernels/testing/index.ts';
 import { associative, concentration, releasedConcentration } from './concentration.ts';
 import { dino } from './dino.ts';
@@ -11,7 +12,6 @@ import {
   segmentConsistency,
   segmentDistributions,
   softCrossEntropy,
-  softmaxRows,
 } from './logits.ts';
 
 const SEED = 411;
