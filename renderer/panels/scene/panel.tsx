@@ -66,6 +66,7 @@ export function ScenePanel() {
           frames={frames.value}
           bounds={capture.bounds}
           captureId={capture.id}
+          points={capture.points}
           splats={splats}
           adapter={adapter}
         />

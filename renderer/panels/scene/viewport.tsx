@@ -33,6 +33,8 @@ interface ViewportProps {
   frames: FrameColumns;
   bounds: Bounds;
   captureId: number;
+  /** Sparse points that the capture has. */
+  points: number;
   splats: { readonly id: number; readonly gaussians: number } | null;
   adapter: Adapter;
 }
@@ -42,7 +44,7 @@ const REACH_PX = 12;
 /** Distance after focusing, as a share of the one before: close enough to see why. */
 const FOCUS_CLOSER = 0.6;
 
-export function Viewport({ frames, bounds, captureId, splats, adapter }: ViewportProps) {
+export function Viewport({ frames, bounds, captureId, points, splats, adapter }: ViewportProps) {
   const studio = useStudio();
   const scene = useView((state) => state.scene);
   const metrics = useRecords((state) => state.metrics);
@@ -269,7 +271,7 @@ export function Viewport({ frames, bounds, captureId, splats, adapter }: Viewpor
         >
           <SharedCamera displayed={displayed} />
           {spark && scene.splats && splatsId !== null && <SparkSplats splatsId={splatsId} onReady={setSparkReady} />}
-          {(scene.points || splatsId === null) && <SparsePoints captureId={captureId} />}
+          {points > 0 && (scene.points || splatsId === null) && <SparsePoints captureId={captureId} />}
           {scene.cameras && (
             <Cameras frames={frames} bounds={bounds} metrics={metrics.status === 'ready' ? metrics.value : null} />
           )}
@@ -279,7 +281,7 @@ export function Viewport({ frames, bounds, captureId, splats, adapter }: Viewpor
       {point !== null && <PickedMark position={point.position} displayed={displayed} host={hostRef} />}
       <div className="scene-status" aria-live="off">
         {splats === null ? (
-          <span>Sparse points and cameras. Train to see the model.</span>
+          <span>{points > 0 ? 'Sparse points and cameras' : 'Cameras'}. Train to see the model.</span>
         ) : (
           <span className="tabular">
             {formatCount(splats.gaussians)} Gaussians ·{' '}

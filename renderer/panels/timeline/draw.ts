@@ -171,9 +171,10 @@ function drawLane(
     const state = Math.min(3, lanes.state[run]!);
     const height = STATE_HEIGHTS[state]!;
     if (height === 0) continue;
-    const x0 = Math.max(GUTTER_WIDTH, frameToX(view, from));
-    const x1 = frameToX(view, lanes.to[run]!);
-    const column = Math.floor(x1);
+    // On whole pixels: neighbouring runs must not show a seam.
+    const x0 = Math.max(GUTTER_WIDTH, Math.round(frameToX(view, from)));
+    const x1 = Math.round(frameToX(view, lanes.to[run]!));
+    const column = x1;
     if (column === pixel && x1 - x0 < 1 && height <= tallest) continue;
     tallest = column === pixel ? Math.max(tallest, height) : height;
     pixel = column;
