@@ -86,6 +86,8 @@ describe('a backup of an open project', () => {
       missing: [],
       damaged: [name],
     });
+    using copy = await openProject(target());
+    expect(await copy.artifacts.list()).toEqual([]);
     expect((await project.backup(`${target()}2`, { artifacts: false })).artifacts.damaged).toEqual([name]);
     rmSync(project.artifacts.path(name!));
     expect((await project.backup(`${target()}3`)).artifacts.missing).toEqual([name]);

@@ -435,6 +435,53 @@ describe.each(stores)('records in %s', (_name, open) => {
     expect(history.apply('Hide', last, { continues: id }).step.id).not.toBe(id);
   });
 
+  test("a track that a person assigned, and the mask that a person's observation uses, are safe from jobs", () => {
+    const store = open();
+    const history = populated(store);
+    const jobs = new JobRecords(store);
+    const mask: StudioRecord = {
+      ...{ type: 'mask', id: 1, captureId: 1, position: 1, width: 4, height: 3, rle: '0', artifact: null },
+      provenance: 'model',
+    };
+    jobs.write({ put: [mask] });
+    expect(jobs.write({ put: [{ ...mask, rle: '1' }] }).written).toBe(1);
+    const confirmed = seen(1, 1, { maskId: 1, provenance: 'human' });
+    history.apply('Confirm', { added: [], updated: [[seen(1, 1), confirmed]], removed: [] });
+    expect(jobs.write({ put: [mask], remove: ['mask:1'] }).reasons).toEqual([
+      { key: 'mask:1', reason: 'human' },
+      { key: 'mask:1', reason: 'human' },
+    ]);
+    expect(store.get('mask:1')).toMatchObject({ rle: '1' });
+    history.applyObjectEdit(1, { type: 'merge-objects', into: 1, ids: [2] });
+    const [, track] = store.tracks(1);
+    const report = jobs.write({
+      put: [{ ...track!, objectId: null, provenance: 'lifted' }, seen(2, 0, { state: 'absent', provenance: 'lifted' })],
+      remove: ['observation:2:1'],
+    });
+    expect(report).toMatchObject({ written: 0, removed: 0, skipped: 3 });
+    expect(jobs.writeObservations(1, batchOf([[2, 0]]), { provenance: 'lifted', replace: true }).reasons).toEqual([
+      { key: 'track:2', reason: 'human' },
+    ]);
+    expect(store.observationsOfTrack(2)).toHaveLength(3);
+    expect(store.get('track:2')).toEqual(track);
+  });
+
+  test('a mask moves to another frame together with its observation', () => {
+    const store = open();
+    const history = populated(store);
+    const mask = (position: number): StudioRecord => ({
+      ...{ type: 'mask', id: 1, captureId: 1, position, width: 4, height: 3, rle: '0', artifact: null },
+      provenance: 'human',
+    });
+    const used = (position: number) => seen(2, position, { maskId: 1, provenance: 'human' });
+    history.apply('Draw', { added: [mask(4), used(4)], updated: [], removed: [] });
+    const before = contents(store);
+    history.apply('Move', { added: [used(5)], updated: [[mask(4), mask(5)]], removed: [used(4)] });
+    expect(store.masksOfFrame(1, 5)).toEqual([mask(5)]);
+    expect(history.undo()?.skipped).toEqual([]);
+    expect(contents(store)).toEqual(before);
+  });
+
   test('a new run clears what earlier jobs left and nothing else', () => {
     const store = open();
     const history = populated(store);
