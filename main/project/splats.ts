@@ -3,6 +3,7 @@ import { z } from 'zod';
 import type { FrameQuality } from '../../contract/index.ts';
 import { type ArtifactName, parseArtifactName } from './artifacts.ts';
 import { parseRow } from './rows.ts';
+import { bumpRevision } from './sqlite-records.ts';
 
 const splatsRowSchema = z.object({
   id: z.number().int(),
@@ -54,6 +55,7 @@ export class SplatsTable {
          VALUES (@captureId, @jobId, @artifact, @gaussians, @shDegree, @createdAt)`,
       )
       .run({ ...row, createdAt: Date.now() });
+    bumpRevision(this.db);
     return parseRow(splatsRowSchema, this.db.prepare(`${SELECT} WHERE id = ?`).get(lastInsertRowid), 'splats');
   }
 
@@ -98,6 +100,7 @@ export class SplatsTable {
         put('psnr', frame.name, frame.psnr);
         put('ssim', frame.name, frame.ssim);
       }
+      bumpRevision(this.db);
     })();
   }
 
