@@ -48,7 +48,7 @@ export function logLineOf(event: OrderedEvent): { level: 'info' | 'warning'; tex
     case 'started':
       return {
         level: 'info',
-        text: `Started ${event.iteration > 0 ? `from iteration ${event.iteration} ` : ''}on ${event.backend}, ${event.device}; ${event.trainFrames} frames to train on, ${event.holdoutFrames} held out.`,
+        text: `Started ${event.iteration > 0 ? `from iteration ${event.iteration} ` : ''}on ${event.device.startsWith(event.backend) ? event.device : `${event.backend}, ${event.device}`}; ${event.trainFrames} frames to train on, ${event.holdoutFrames} held out.`,
       };
     case 'evaluation':
       return event.psnr === null || event.ssim === null
