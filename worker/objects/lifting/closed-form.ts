@@ -36,6 +36,8 @@ export const CLOSED_FORM_DEFAULTS: ClosedFormParameters = {
   foregroundShare: 0.5,
 };
 
+/** For association a Gaussian counts in the views where it is at least this much of a pixel; a vote counts every sight. */
+const LEAST_SIGHT_PX = 0.1;
 /** Pairs of segments with less overlap are not looked at. */
 const LEAST_PAIR_IOU = 0.02;
 
@@ -82,12 +84,17 @@ export async function closedFormLift(
       ? byLabel(evidence, parameters.leastViews)
       : associateSegments(evidence, parameters);
   const associated = performance.now();
-  let votes = voteOnGaussians(evidence, objectOfNode, countOf(objectOfNode));
+  const vote = () => voteOnGaussians(evidence, objectOfNode, countOf(objectOfNode));
+  let votes = vote();
   if (parameters.masks === 'inconsistent') {
     for (let round = 0; round < parameters.rounds; round++) {
       signal?.throwIfAborted();
-      objectOfNode = revise(evidence, votes, objectOfNode, parameters);
-      votes = voteOnGaussians(evidence, objectOfNode, votes.objects);
+      objectOfNode = supported(
+        revise(evidence, votes, objectOfNode, parameters),
+        evidence.views,
+        parameters.leastViews,
+      );
+      votes = vote();
     }
   }
   const ended = performance.now();
@@ -106,7 +113,7 @@ export async function closedFormLift(
 
 /** Groups of segments with support in enough views, numbered from 1 by their number of segments. */
 export function associateSegments(evidence: SegmentEvidence, parameters: ClosedFormParameters): Int32Array {
-  const overlap = segmentOverlap(evidence, LEAST_PAIR_IOU);
+  const overlap = segmentOverlap(evidence, LEAST_PAIR_IOU, LEAST_SIGHT_PX);
   const groups = agglomerate(evidence.nodes, evidence.views, overlap, {
     threshold: parameters.linkIou,
     mostConflicts: parameters.mostConflicts,
@@ -116,6 +123,16 @@ export function associateSegments(evidence: SegmentEvidence, parameters: ClosedF
   const least = Math.min(parameters.leastViews, evidence.views);
   // Groups are ordered by size, so those that count come first.
   return groups.map((group) => (sizes[group]! >= least ? group + 1 : 0));
+}
+
+/** Objects that lost their segments to others are none; the rest are numbered anew, by their number of segments. */
+function supported(objectOfNode: Int32Array, views: number, leastViews: number): Int32Array {
+  const sizes = new Map<number, number>();
+  for (const object of objectOfNode) if (object > 0) sizes.set(object, (sizes.get(object) ?? 0) + 1);
+  const kept = [...sizes].filter(([, size]) => size >= Math.min(leastViews, views));
+  kept.sort(([a, sizeA], [b, sizeB]) => sizeB - sizeA || a - b);
+  const numbers = new Map(kept.map(([object], i) => [object, i + 1]));
+  return objectOfNode.map((object) => numbers.get(object) ?? 0);
 }
 
 /** Consistent masks: objects are the ids that enough views have, in ascending order. */

@@ -1,5 +1,5 @@
 /** Overlap of segments of different views on the Gaussians that both views see. */
-import type { SegmentEvidence } from './evidence.ts';
+import type { SegmentEvidence, SparseRows } from './evidence.ts';
 
 /** What agglomeration adds up. */
 export interface SegmentOverlap {
@@ -16,12 +16,15 @@ export interface SegmentOverlap {
  * V_ui is how much of view u's image Gaussian i is (its column sum of W), f_ai = w_ai / V_ui the part of that inside segment
  * a of view u. min(V_ui, V_vi) is the visibility that both views have of i: what one of them does not see is no evidence for
  * or against a link. Pairs within one view are never listed.
+ * @param leastSight Gaussians that are less of a view's image (in pixels) are taken as not seen by it
  * @param leastIou pairs whose IoU on common Gaussians is below are not listed; their areas still count
  */
-export function segmentOverlap(evidence: SegmentEvidence, leastIou: number): SegmentOverlap {
-  const { nodes, views, byNode, byGaussian, visibility } = evidence;
+export function segmentOverlap(evidence: SegmentEvidence, leastIou: number, leastSight = 0): SegmentOverlap {
+  const { nodes, views, byNode, byGaussian } = evidence;
+  const visibility = atLeast(evidence.visibility, leastSight);
   const areaInView = new Float32Array(nodes.length * views);
   const shared = new Float64Array(nodes.length);
+  const viewOf = Int32Array.from(nodes, ({ view }) => view);
   const start = new Uint32Array(nodes.length + 1);
   const rows: { partners: Uint32Array; shared: Float32Array }[] = [];
   // All pairs first, because the IoU needs both areas.
@@ -45,10 +48,10 @@ export function segmentOverlap(evidence: SegmentEvidence, leastIou: number): Seg
         const mass = part * Math.min(own, total);
         area[seenBy]! += mass;
         if (seenBy === view) continue;
-        while (other < lastOther && nodes[byGaussian.ids[other]!]!.view < seenBy) other++;
+        while (other < lastOther && viewOf[byGaussian.ids[other]!]! < seenBy) other++;
         for (; other < lastOther; other++) {
           const b = byGaussian.ids[other]!;
-          if (nodes[b]!.view !== seenBy) break;
+          if (viewOf[b] !== seenBy) break;
           if (shared[b] === 0) touched.push(b);
           shared[b]! += (mass * byGaussian.weights[other]!) / total;
         }
@@ -77,4 +80,24 @@ export function segmentOverlap(evidence: SegmentEvidence, leastIou: number): Seg
     }
   }
   return { areaInView, start, partners, shared: mass };
+}
+
+/** The entries that weigh enough. */
+function atLeast({ start, ids, weights }: SparseRows, least: number): SparseRows {
+  if (least <= 0) return { start, ids, weights };
+  const kept = {
+    start: new Uint32Array(start.length),
+    ids: new Uint32Array(ids.length),
+    weights: new Float32Array(ids.length),
+  };
+  let at = 0;
+  for (let row = 0; row + 1 < start.length; row++) {
+    for (let k = start[row]!; k < start[row + 1]!; k++) {
+      if (weights[k]! < least) continue;
+      kept.ids[at] = ids[k]!;
+      kept.weights[at++] = weights[k]!;
+    }
+    kept.start[row + 1] = at;
+  }
+  return kept;
 }
