@@ -80,29 +80,14 @@ function TrainMenu() {
   );
 }
 
-function LiftMenu() {
-  const hasSplats = useSession((state) => (state.project?.currentSplatsId ?? null) !== null);
+function LiftButton() {
   const studio = useStudio();
-  const items = (): readonly MenuItem[] => [
-    {
-      id: 'lift',
-      label: hasSplats ? 'Lift instance masks into objects…' : 'Lifting needs a trained model',
-      disabled: !studio.handlers.has('lift.objects'),
-      run: () => studio.handlers.get('lift.objects')?.(),
-    },
-  ];
+  const hasSplats = useSession((state) => (state.project?.currentSplatsId ?? null) !== null);
+  const tooltip = useTooltip(hasSplats ? 'Turn instance masks into objects' : 'Lifting needs a trained model');
   return (
-    <Menu
-      label="Lifting"
-      items={items}
-      trigger={(props) => (
-        <button {...props} type="button" className="ui-button">
-          <Icon name="lift" />
-          Lift
-          <Icon name="chevron-down" size={12} />
-        </button>
-      )}
-    />
+    <Button {...tooltip} icon="lift" disabled={!hasSplats} onClick={() => runCommand(studio, 'lift.objects')}>
+      Lift
+    </Button>
   );
 }
 
@@ -184,7 +169,7 @@ export function TopBar() {
             Import
           </Button>
           <TrainMenu />
-          <LiftMenu />
+          <LiftButton />
           <search className="top-bar-search">
             <form
               className="top-bar-query"

@@ -112,6 +112,20 @@ export function Workspace() {
         }, SAVE_AFTER_MS);
       }),
     ];
+    studio.ui.setState({
+      dock: {
+        capture: () => JSON.parse(JSON.stringify(api.toJSON())),
+        apply(layout) {
+          try {
+            api.fromJSON(layout as Parameters<DockviewApi['fromJSON']>[0]);
+            return api.panels.length > 0;
+          } catch {
+            arrange(api);
+            return false;
+          }
+        },
+      },
+    });
     for (const { id, title } of panels)
       studio.handlers.set(`panel.${id}`, () => {
         const panel = api.getPanel(id);
@@ -133,7 +147,7 @@ export function Workspace() {
       if (saved.current !== null) clearTimeout(saved.current);
       for (const subscription of subscriptions) subscription.dispose();
       for (const { id } of panels) studio.handlers.delete(`panel.${id}`);
-      studio.ui.setState({ activePanel: null, openPanels: [] });
+      studio.ui.setState({ activePanel: null, openPanels: [], dock: null });
     };
   }, [api, studio]);
 

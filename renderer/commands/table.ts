@@ -186,7 +186,15 @@ export const commands: readonly Command[] = [
       run: (s) => s.showPanel(panel),
     }),
   ),
-  byPanel({ id: 'view.layout.reset', title: 'Reset layout', menu: 'View', group: true }),
+  command({
+    id: 'view.layouts',
+    title: 'Layouts…',
+    menu: 'View',
+    group: true,
+    enabled: hasProject,
+    run: (s) => s.openDialog({ kind: 'layouts' }),
+  }),
+  byPanel({ id: 'view.layout.reset', title: 'Reset layout', menu: 'View' }),
   byPanel({ id: 'view.panel.maximize', title: 'Maximise or restore panel', menu: 'View', keys: ['Shift+Space'] }),
   command({
     id: 'view.theme.dark',
@@ -419,7 +427,7 @@ export const commands: readonly Command[] = [
   }),
   command({
     id: 'train.evaluate',
-    title: 'Measure quality on every frame',
+    title: 'Measure quality on held-out frames',
     menu: 'Train',
     enabled: hasSplats,
     run: (s) => {
@@ -428,6 +436,15 @@ export const commands: readonly Command[] = [
       void s.attempt(() => s.transport.call('jobs.start', { spec: { kind: 'evaluate-splats', splatsId } }));
       s.showPanel('jobs');
     },
+  }),
+
+  command({
+    id: 'lift.objects',
+    title: 'Lift objects…',
+    menu: 'Train',
+    group: true,
+    enabled: hasSplats,
+    run: (s) => s.openDialog({ kind: 'lift' }),
   }),
 
   command({

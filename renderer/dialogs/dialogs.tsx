@@ -3,6 +3,8 @@ import { useInterface } from '../state/index.ts';
 import { AboutDialog } from './about.tsx';
 import { FileBrowser } from './file-browser.tsx';
 import { ImportDialog } from './import/index.ts';
+import { LayoutsDialog } from './layouts.tsx';
+import { LiftDialog } from './lift.tsx';
 import { Palette } from './palette.tsx';
 import { RelinkDialog } from './relink.tsx';
 import { ShortcutSheet } from './shortcuts.tsx';
@@ -23,6 +25,10 @@ function DialogOf({ dialog }: { dialog: DialogState }) {
       return <ImportDialog path={dialog.path} />;
     case 'train':
       return <TrainDialog />;
+    case 'lift':
+      return <LiftDialog />;
+    case 'layouts':
+      return <LayoutsDialog />;
     case 'relink':
       return <RelinkDialog captureId={dialog.captureId} />;
     default:

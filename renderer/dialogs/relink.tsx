@@ -28,7 +28,7 @@ export function RelinkDialog({ captureId }: { captureId: number }) {
     if (found === null) return;
     setBusy(true);
     const done = await studio.attempt(() =>
-      studio.transport.call('capture.relink', { captureId, folder: found.folder }),
+      studio.transport.call('capture.relink', { captureId, folder: found.folder, allowPartial: !found.check.complete }),
     );
     setBusy(false);
     if (done === undefined) return;
@@ -55,7 +55,7 @@ export function RelinkDialog({ captureId }: { captureId: number }) {
           </Button>
           {found !== null && (
             <Button variant="primary" disabled={busy || found.check.found === 0} onClick={() => void relink()}>
-              Use this folder
+              {found.check.complete ? 'Use this folder' : 'Use it anyway'}
             </Button>
           )}
         </>

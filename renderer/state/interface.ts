@@ -19,6 +19,8 @@ export type DialogState =
   | { readonly kind: 'shortcuts' }
   | { readonly kind: 'import'; readonly path: string }
   | { readonly kind: 'train' }
+  | { readonly kind: 'lift' }
+  | { readonly kind: 'layouts' }
   | { readonly kind: 'relink'; readonly captureId: number }
   | { readonly kind: 'about' }
   | { readonly kind: 'files'; readonly request: FileRequest; readonly settle: (path: string | null) => void };
@@ -36,6 +38,8 @@ export interface InterfaceState {
   readonly toasts: readonly Toast[];
   readonly activePanel: PanelId | null;
   readonly openPanels: readonly PanelId[];
+  /** The arrangement of panels, where there is one. `capture` gives JSON; `apply` says whether it could. */
+  readonly dock: { readonly capture: () => unknown; readonly apply: (layout: unknown) => boolean } | null;
   /** Text of the last query. */
   readonly query: string;
 }
@@ -46,6 +50,7 @@ export const initialInterface: InterfaceState = {
   activePanel: null,
   openPanels: [],
   query: '',
+  dock: null,
 };
 
 /** Toasts beyond this many push the oldest out. */

@@ -1,8 +1,9 @@
 /** Keeps the stores in step with the host: the one place that reads the event stream and refetches. */
+import type { JobView } from '../../contract/index.ts';
 import { readEvents } from '../transport/index.ts';
 import { failureOf, IDLE, LOADING, type Loadable, ready } from './loadable.ts';
 import { withExistingObjects, withFrameCount } from './selection.ts';
-import { applyEvent, applySnapshot, mergeCurve, mergeLog } from './session.ts';
+import { applyEvent, applySnapshot, isActive, mergeCurve, mergeLog } from './session.ts';
 import type { Studio } from './studio.ts';
 
 /** Pause before a failed fetch of the whole state is tried again. */
@@ -132,6 +133,7 @@ export function followHost(studio: Studio): () => void {
       },
       refetch: () => void refetch(),
       event(event) {
+        if (event.type === 'job-changed') tellEnd(studio, event.job);
         session.setState((state) => applyEvent(state, event), true);
         if (event.type === 'project-changed') syncRecords(false);
         if (event.type === 'records-changed') {
@@ -150,6 +152,14 @@ export function followHost(studio: Studio): () => void {
   // The first state does not wait for the event stream; the stream's own refetch follows and wins.
   void refetch();
   return () => controller.abort();
+}
+
+/** Says that a job has ended, unless the panel that shows it is being looked at or the user ended it. */
+function tellEnd(studio: Studio, job: JobView): void {
+  const before = studio.session.getState().jobs.find(({ id }) => id === job.id);
+  if (before === undefined || !isActive(before) || studio.ui.getState().activePanel === 'jobs') return;
+  if (job.state === 'finished') studio.toast('success', `${job.title}: done.`);
+  if (job.state === 'failed') studio.toastFailure(job.failure ?? { code: 'internal', message: `${job.title} failed.` });
 }
 
 /** Fetches a job's curve and log and joins them with what has arrived live. */

@@ -1,4 +1,4 @@
-import { type ReactNode, useEffect, useRef, useState } from 'react';
+import { type ReactNode, useEffect, useId, useRef, useState } from 'react';
 import { Icon } from './icons.tsx';
 import { visibleRows } from './window.ts';
 
@@ -35,6 +35,9 @@ interface TableProps<Row> {
   empty?: ReactNode;
 }
 
+/** Height of the heading row, pixels; it stays in sight and covers that much of the rows. */
+const HEAD_HEIGHT = 28;
+
 /** Rows of equal height, of which only those in sight are in the page: ten thousand are as fast as ten. */
 export function Table<Row>({
   label,
@@ -50,12 +53,13 @@ export function Table<Row>({
   rowHeight = 28,
   empty,
 }: TableProps<Row>) {
-  const body = useRef<HTMLDivElement>(null);
+  const grid = useRef<HTMLDivElement>(null);
   const [view, setView] = useState({ top: 0, height: 600 });
   const [cursor, setCursor] = useState(-1);
+  const id = useId();
 
   useEffect(() => {
-    const element = body.current;
+    const element = grid.current;
     if (element === null) return;
     const observer = new ResizeObserver(() => setView({ top: element.scrollTop, height: element.clientHeight }));
     observer.observe(element);
@@ -63,12 +67,12 @@ export function Table<Row>({
   }, []);
 
   function reveal(index: number) {
-    const element = body.current;
+    const element = grid.current;
     if (element === null || index < 0) return;
     const top = index * rowHeight;
+    const visible = element.clientHeight - HEAD_HEIGHT;
     if (top < element.scrollTop) element.scrollTop = top;
-    else if (top + rowHeight > element.scrollTop + element.clientHeight)
-      element.scrollTop = top + rowHeight - element.clientHeight;
+    else if (top + rowHeight > element.scrollTop + visible) element.scrollTop = top + rowHeight - visible;
   }
 
   // biome-ignore lint/correctness/useExhaustiveDependencies: scrolling follows the wish alone, not every rendering
@@ -76,17 +80,14 @@ export function Table<Row>({
     if (scrollTo !== null) reveal(scrollTo);
   }, [scrollTo, rowHeight]);
 
-  const { first, last } = visibleRows(view.top, view.height, rowHeight, rows.length);
+  const { first, last } = visibleRows(view.top, view.height - HEAD_HEIGHT, rowHeight, rows.length);
 
   function move(event: React.KeyboardEvent) {
-    const page = Math.max(1, Math.floor(view.height / rowHeight) - 1);
-    const at =
-      cursor < 0
-        ? Math.max(
-            0,
-            rows.findIndex((row) => isSelected?.(row) === true),
-          )
-        : cursor;
+    // Buttons of the heading have their own keys.
+    if (event.target !== event.currentTarget) return;
+    const page = Math.max(1, Math.floor((view.height - HEAD_HEIGHT) / rowHeight) - 1);
+    const selected = rows.findIndex((row) => isSelected?.(row) === true);
+    const at = cursor >= 0 ? Math.min(cursor, rows.length - 1) : selected;
     const targets: Record<string, number> = {
       ArrowDown: at + 1,
       ArrowUp: at - 1,
@@ -98,7 +99,8 @@ export function Table<Row>({
     const row = rows[at];
     if (event.key === 'Enter' && row !== undefined) {
       event.preventDefault();
-      (onOpen ?? ((opened: Row) => onSelect?.(opened, 'replace', at)))(row);
+      if (onOpen !== undefined) onOpen(row);
+      else onSelect?.(row, 'replace', at);
       return;
     }
     if (event.key === ' ' && row !== undefined && onSelect !== undefined) {
@@ -117,15 +119,27 @@ export function Table<Row>({
   }
 
   const style = { '--columns': columns.map(({ width }) => width).join(' ') } as React.CSSProperties;
+  const shown = cursor >= first && cursor < last ? cursor : -1;
   return (
     // biome-ignore lint/a11y/useSemanticElements: rows out of sight are not in the page, which a table element cannot express
-    <div className="ui-table" style={style} role="grid" aria-label={label} aria-rowcount={rows.length + 1}>
+    <div
+      ref={grid}
+      className="ui-table"
+      style={style}
+      role="grid"
+      tabIndex={0}
+      aria-label={label}
+      aria-rowcount={rows.length + 1}
+      {...(shown < 0 ? {} : { 'aria-activedescendant': `${id}-${shown}` })}
+      onKeyDown={move}
+      onScroll={(event) => setView({ top: event.currentTarget.scrollTop, height: event.currentTarget.clientHeight })}
+    >
       {/* biome-ignore lint/a11y/useSemanticElements: part of the grid above */}
-      {/* biome-ignore lint/a11y/useFocusableInteractive: the grid body has the focus */}
+      {/* biome-ignore lint/a11y/useFocusableInteractive: the grid has the focus */}
       <div className="ui-table-head" role="row" aria-rowindex={1}>
         {columns.map((column) => (
           // biome-ignore lint/a11y/useSemanticElements: part of the grid above
-          // biome-ignore lint/a11y/useFocusableInteractive: the grid body has the focus
+          // biome-ignore lint/a11y/useFocusableInteractive: the grid has the focus
           <div
             key={column.id}
             role="columnheader"
@@ -157,34 +171,24 @@ export function Table<Row>({
           </div>
         ))}
       </div>
-      {rows.length === 0 && empty !== undefined ? (
-        <div className="ui-table-body">{empty}</div>
+      {rows.length === 0 ? (
+        empty
       ) : (
         // biome-ignore lint/a11y/useSemanticElements: part of the grid above
-        <div
-          ref={body}
-          className="ui-table-body"
-          role="rowgroup"
-          // biome-ignore lint/a11y/noNoninteractiveTabindex: the grid is operated by arrow keys from here
-          tabIndex={0}
-          aria-label={label}
-          onKeyDown={move}
-          onScroll={(event) =>
-            setView({ top: event.currentTarget.scrollTop, height: event.currentTarget.clientHeight })
-          }
-        >
-          <div style={{ height: rows.length * rowHeight }} role="presentation" />
+        <div className="ui-table-body" role="rowgroup" style={{ height: rows.length * rowHeight }}>
           {rows.slice(first, last).map((row, offset) => {
             const index = first + offset;
             return (
               // biome-ignore lint/a11y/useSemanticElements: part of the grid above
-              // biome-ignore lint/a11y/useFocusableInteractive: the grid body has the focus
-              // biome-ignore lint/a11y/useKeyWithClickEvents: keys are handled by the grid body
+              // biome-ignore lint/a11y/useFocusableInteractive: the grid has the focus
+              // biome-ignore lint/a11y/useKeyWithClickEvents: keys are handled by the grid
               <div
                 key={rowKey(row, index)}
+                id={`${id}-${index}`}
                 role="row"
                 aria-rowindex={index + 2}
                 aria-selected={isSelected?.(row) ?? false}
+                data-cursor={index === cursor}
                 className="ui-table-row"
                 style={{ top: index * rowHeight, height: rowHeight }}
                 onClick={(event) => {
@@ -199,7 +203,7 @@ export function Table<Row>({
               >
                 {columns.map((column) => (
                   // biome-ignore lint/a11y/useSemanticElements: part of the grid above
-                  // biome-ignore lint/a11y/useFocusableInteractive: the grid body has the focus
+                  // biome-ignore lint/a11y/useFocusableInteractive: the grid has the focus
                   <div key={column.id} role="gridcell" data-align={column.align ?? 'left'}>
                     {column.cell(row, index)}
                   </div>

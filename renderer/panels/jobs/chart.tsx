@@ -13,6 +13,8 @@ interface ChartProps {
   /** Name of a token. */
   colour: string;
   logarithmic?: boolean;
+  /** What to expect where there is nothing to draw yet. */
+  none: string;
 }
 
 /** Of a logarithmic axis's many splits only 1, 2 and 5 times a power of ten. */
@@ -23,7 +25,7 @@ function roundOnly(_: UPlot, splits: number[]): (number | null)[] {
 }
 
 /** One live curve over the iterations. The newest value stands in the title; the cursors of all charts move together. */
-export function Chart({ title, field, points, format, tick, colour, logarithmic = false }: ChartProps) {
+export function Chart({ title, field, points, format, tick, colour, logarithmic = false, none }: ChartProps) {
   const box = useRef<HTMLDivElement>(null);
   const plot = useRef<UPlot | null>(null);
   const data = useRef(seriesOf(points, field));
@@ -32,8 +34,9 @@ export function Chart({ title, field, points, format, tick, colour, logarithmic 
   useEffect(() => {
     const element = box.current;
     if (element === null) return;
-    const token = (name: string) => getComputedStyle(element).getPropertyValue(name).trim();
-    const font = `11px ${getComputedStyle(element).fontFamily}`;
+    const token = (name: string) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+    // A panel that is not in sight is not in the page, where elements have no style: the body always is.
+    const font = `11px ${getComputedStyle(document.body).fontFamily}`;
     const axis = { stroke: () => token('--text-faint'), font, ticks: { show: false }, gap: 4 };
     const grid = { stroke: () => token('--line'), width: 1 };
     const chart = new UPlot(
@@ -49,7 +52,7 @@ export function Chart({ title, field, points, format, tick, colour, logarithmic 
             ...axis,
             grid: { show: false },
             size: 20,
-            space: 70,
+            space: 48,
             values: (_, values) => values.map((v) => v.toLocaleString('en-US')),
           },
           {
@@ -94,14 +97,18 @@ export function Chart({ title, field, points, format, tick, colour, logarithmic 
     plot.current?.setData(data.current);
   }, [points]);
 
-  const value = format(newest(points, field));
+  const last = newest(points, field);
+  const value = format(last);
   return (
     <figure className="chart tabular">
       <figcaption>
         <span>{title}</span>
         <strong>{value}</strong>
       </figcaption>
-      <div ref={box} className="chart-plot" role="img" aria-label={`${title} over the iterations, now ${value}`} />
+      <div className="chart-body">
+        {last === null && <p className="chart-none">{none}</p>}
+        <div ref={box} className="chart-plot" role="img" aria-label={`${title} over the iterations, now ${value}`} />
+      </div>
     </figure>
   );
 }

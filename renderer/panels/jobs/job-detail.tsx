@@ -78,6 +78,7 @@ export function JobDetail({ job }: { job: JobView }) {
   const [tab, setTab] = useState<'curves' | 'log'>(job.kind === 'train-splats' ? 'curves' : 'log');
   const state = stateOf(job);
   const trains = job.kind === 'train-splats';
+  const none = isActive(job) ? 'Not started' : 'Nothing was recorded';
 
   useEffect(() => void loadJob(studio, job.id), [studio, job.id]);
 
@@ -133,6 +134,7 @@ export function JobDetail({ job }: { job: JobView }) {
               <div className="job-charts">
                 <Chart
                   title="Loss"
+                  none={none}
                   field="loss"
                   points={points}
                   format={formatLoss}
@@ -142,6 +144,11 @@ export function JobDetail({ job }: { job: JobView }) {
                 />
                 <Chart
                   title="PSNR, held out"
+                  none={
+                    isActive(job)
+                      ? 'Measured on held-out frames every 1,000 iterations and at the end'
+                      : 'Was not measured'
+                  }
                   field="psnr"
                   points={points}
                   format={formatPsnr}
@@ -150,6 +157,7 @@ export function JobDetail({ job }: { job: JobView }) {
                 />
                 <Chart
                   title="Gaussians"
+                  none={none}
                   field="gaussians"
                   points={points}
                   format={formatCount}

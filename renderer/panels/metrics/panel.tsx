@@ -232,7 +232,7 @@ export function MetricsPanel() {
           title="Not measured yet"
           actions={
             <Button variant="primary" onClick={() => runCommand(studio, 'train.evaluate')}>
-              Measure every frame
+              Measure quality
             </Button>
           }
         >

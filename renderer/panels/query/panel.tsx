@@ -25,7 +25,7 @@ export function QueryPanel() {
           value={text}
           onChange={(event) => setText(event.target.value)}
         />
-        <Button variant="primary" icon="search" disabled>
+        <Button variant="primary" disabled>
           Find
         </Button>
       </form>
