@@ -183,14 +183,15 @@ export async function runTraining(
 
 /** The newest training of the capture, when it was interrupted. */
 function findInterrupted(project: Project, captureId: number): JobRow {
-  const job = project.jobs.list(TRAINING_KIND, captureId)[0];
+  // One that waits in a studio's queue is the studio's to run.
+  const job = project.jobs.list(TRAINING_KIND, captureId).find(({ state }) => state !== 'queued');
   if (job === undefined || job.checkpointDir === null || job.state === 'finished') {
     throw new LiftscopeError({
       code: 'bad-input',
       message:
         job === undefined
           ? 'There is no interrupted training to resume: nothing has been trained on this capture yet.'
-          : 'There is no interrupted training to resume: the last one has finished.',
+          : `There is no interrupted training to resume: the last one ${job.state === 'finished' ? 'has finished' : 'has no checkpoints any more'}.`,
       hint: 'Leave out --resume to start a new training.',
     });
   }
