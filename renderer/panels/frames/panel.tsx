@@ -1,9 +1,294 @@
-import { EmptyState } from '../../ui/index.ts';
+import './frames.css';
+import { useCallback, useEffect, useMemo, useRef, useState } from 'react';
+import { type Failure, type MaskSetSummary, OBJECT_MASKS } from '../../../contract/index.ts';
+import { commandById, formatChord, isMac, runCommand } from '../../commands/index.ts';
+import {
+  failureOf,
+  useCommandHandler,
+  useRecords,
+  useSelection,
+  useSession,
+  useStudio,
+  useView,
+  type ViewState,
+} from '../../state/index.ts';
+import {
+  Badge,
+  Button,
+  EmptyState,
+  ErrorState,
+  formatFixed,
+  formatPercent,
+  IconButton,
+  LoadingState,
+  objectColor,
+  Segments,
+  Select,
+  Slider,
+  Spinner,
+} from '../../ui/index.ts';
+import { Painter, type PainterStatus } from './painter.ts';
+
+type Base = ViewState['frames']['base'];
+
+const LAYERS: readonly { readonly value: Base; readonly label: string }[] = [
+  { value: 'photo', label: 'Photo' },
+  { value: 'render', label: 'Render' },
+  { value: 'residual', label: 'Residual' },
+  { value: 'depth', label: 'Depth' },
+];
+const NO_STATUS: PainterStatus = { scale: 1, loading: false, failure: null, depth: null, pointer: null };
+const UNTRAINED: Failure = {
+  code: 'not-found',
+  message: 'There is no model to draw this frame with.',
+  hint: 'Train splats first; the photo can be seen meanwhile.',
+};
 
 export function FramesPanel() {
+  const studio = useStudio();
+  const captureId = useSession((state) => state.project?.currentCaptureId ?? null);
+  const frames = useRecords((state) => state.frames);
+  if (captureId === null) {
+    return (
+      <div className="ui-panel">
+        <EmptyState
+          icon="image"
+          title="No photos yet"
+          actions={
+            <Button variant="primary" icon="import" onClick={() => runCommand(studio, 'capture.import')}>
+              Import a capture
+            </Button>
+          }
+        >
+          Import a posed capture (COLMAP, nerfstudio, instant-ngp, EPIC-Fields). Its photos are shown here, with
+          renders, depth and masks over them.
+        </EmptyState>
+      </div>
+    );
+  }
+  if (frames.status === 'error') return <ErrorState failure={frames.failure} />;
+  if (frames.status !== 'ready') return <LoadingState label="Loading frames" />;
+  return <FrameView captureId={captureId} />;
+}
+
+function FrameView({ captureId }: { captureId: number }) {
+  const studio = useStudio();
+  const splatsId = useSession((state) => state.project?.currentSplatsId ?? null);
+  const frames = useRecords((state) => state.frames);
+  const objects = useRecords((state) => state.objects);
+  const view = useView((state) => state.frames);
+  const observed = useSession((state) => (state.project?.observations ?? 0) > 0);
+  const sets = useMaskSets(captureId);
+  const [chosen, setChosen] = useState<string | null>(null);
+  const [status, setStatus] = useState(NO_STATUS);
+  const canvasRef = useRef<HTMLCanvasElement>(null);
+  const painterRef = useRef<Painter | null>(null);
+
+  const masks = chosen ?? (observed ? OBJECT_MASKS : (sets[0]?.name ?? null));
+  const colors = useMemo(() => {
+    const list = objects.status === 'ready' ? objects.value.objects : [];
+    return new Map(list.map(({ id, color, hidden }) => [id, hidden ? null : color]));
+  }, [objects]);
+  const revision = objects.status === 'ready' ? objects.value.revision : 0;
+
+  useEffect(() => {
+    const canvas = canvasRef.current;
+    if (canvas === null) return;
+    const painter = new Painter(canvas, studio, setStatus);
+    painterRef.current = painter;
+    return () => {
+      painterRef.current = null;
+      painter.dispose();
+    };
+  }, [studio]);
+  useEffect(() => {
+    if (frames.status !== 'ready') return;
+    const colorOf = (id: number): string | null =>
+      masks === OBJECT_MASKS ? (colors.get(id) ?? null) : objectColor(id - 1);
+    painterRef.current?.setSource({ frames: frames.value, splatsId, masks, revision, colorOf });
+  }, [frames, splatsId, masks, revision, colors]);
+
+  useCommandHandler(
+    'frames.fit',
+    useCallback(() => painterRef.current?.fit(), []),
+  );
+  useCommandHandler(
+    'frames.pixels',
+    useCallback(() => painterRef.current?.onePixelPerPixel(), []),
+  );
+
+  const needsModel =
+    splatsId === null && (view.base !== 'photo' || (view.compare !== 'off' && view.compareWith !== 'photo'));
+  const failure = needsModel ? UNTRAINED : status.failure === null ? null : failureOf(status.failure);
   return (
     <div className="ui-panel">
-      <EmptyState icon="image" title="Frames" />
+      <FramesToolbar hasModel={splatsId !== null} />
+      {view.instances && masks !== null && (
+        <div className="frames-masks">
+          <Select
+            label="Masks shown"
+            hideLabel
+            value={masks}
+            options={[
+              ...(observed ? [{ value: OBJECT_MASKS, label: 'Objects' }] : []),
+              ...sets.map(({ name, consistentIds }) => ({
+                value: name,
+                label: consistentIds ? name : `${name} (per frame)`,
+              })),
+            ]}
+            onChange={setChosen}
+          />
+          <Slider
+            label="Mask opacity"
+            hideLabel
+            value={view.instancesOpacity}
+            onChange={(instancesOpacity) => studio.setFramesView({ instancesOpacity })}
+          />
+        </div>
+      )}
+      <div className="frames-view">
+        <canvas ref={canvasRef} data-testid="frames-canvas" data-loading={status.loading} />
+        {failure !== null && (
+          <div className="frames-failure">
+            <ErrorState
+              failure={failure}
+              actions={
+                needsModel ? (
+                  <Button onClick={() => runCommand(studio, 'train.splats')}>Train splats…</Button>
+                ) : failure.code === 'not-found' ? (
+                  <Button onClick={() => studio.openDialog({ kind: 'relink', captureId })}>Find moved photos…</Button>
+                ) : undefined
+              }
+            />
+          </div>
+        )}
+        {view.base === 'depth' && status.depth !== null && failure === null && (
+          <div className="frames-depth tabular">
+            <span>{formatFixed(status.depth.near, 2)}</span>
+            <span className="frames-ramp" />
+            <span>{formatFixed(status.depth.far, 2)}</span>
+          </div>
+        )}
+        <span className="frames-busy" data-busy={status.loading}>
+          <Spinner label="Loading the image" />
+        </span>
+      </div>
+      <StatusLine status={status} />
+    </div>
+  );
+}
+
+function useMaskSets(captureId: number): readonly MaskSetSummary[] {
+  const studio = useStudio();
+  const revision = useSession((state) => state.project?.revision);
+  const [sets, setSets] = useState<readonly MaskSetSummary[]>([]);
+  // biome-ignore lint/correctness/useExhaustiveDependencies: a change of the project may have added a set
+  useEffect(() => {
+    const abort = new AbortController();
+    void studio
+      .attempt(() => studio.transport.call('masks.list', { captureId }, { signal: abort.signal }))
+      .then((answer) => {
+        if (answer !== undefined && !abort.signal.aborted) setSets(answer.sets);
+      });
+    return () => abort.abort();
+  }, [studio, captureId, revision]);
+  return sets;
+}
+
+function keysOf(id: string): { keys: string } {
+  return { keys: formatChord(commandById(id).keys[0] ?? '', isMac()) };
+}
+
+function FramesToolbar({ hasModel }: { hasModel: boolean }) {
+  const studio = useStudio();
+  const view = useView((state) => state.frames);
+  const layers = LAYERS.map((layer) => ({ ...layer, disabled: layer.value !== 'photo' && !hasModel }));
+  return (
+    <div className="ui-toolbar frames-toolbar" role="toolbar" aria-label="Frames">
+      <Segments label="Shown" value={view.base} options={layers} onChange={(base) => studio.setFramesView({ base })} />
+      <span className="ui-toolbar-rule" />
+      <IconButton
+        icon="blend"
+        label="Blend with another image"
+        {...keysOf('frames.compare')}
+        disabled={!hasModel}
+        pressed={view.compare === 'blend'}
+        onClick={() => studio.setFramesView({ compare: view.compare === 'blend' ? 'off' : 'blend' })}
+      />
+      <IconButton
+        icon="split"
+        label="Split with another image"
+        {...keysOf('frames.compare')}
+        disabled={!hasModel}
+        pressed={view.compare === 'split'}
+        onClick={() => studio.setFramesView({ compare: view.compare === 'split' ? 'off' : 'split' })}
+      />
+      {view.compare !== 'off' && (
+        <>
+          <div className="frames-with">
+            <Select<Base>
+              label="Compare with"
+              hideLabel
+              value={view.compareWith}
+              options={layers}
+              onChange={(compareWith) => studio.setFramesView({ compareWith })}
+            />
+          </div>
+          <div className="frames-slider">
+            <Slider
+              label={view.compare === 'blend' ? 'Blend' : 'Position of the split'}
+              hideLabel
+              hideValue
+              value={view.compare === 'blend' ? view.blend : view.split}
+              onChange={(value) => studio.setFramesView(view.compare === 'blend' ? { blend: value } : { split: value })}
+            />
+          </div>
+        </>
+      )}
+      <span className="ui-toolbar-gap" />
+      <IconButton
+        icon="layers"
+        label="Show masks"
+        {...keysOf('frames.instances')}
+        pressed={view.instances}
+        onClick={() => runCommand(studio, 'frames.instances')}
+      />
+      <IconButton icon="fit" label="Fit" {...keysOf('frames.fit')} onClick={() => runCommand(studio, 'frames.fit')} />
+      <IconButton
+        icon="zoom"
+        label="One to one"
+        {...keysOf('frames.pixels')}
+        onClick={() => runCommand(studio, 'frames.pixels')}
+      />
+    </div>
+  );
+}
+
+function StatusLine({ status }: { status: PainterStatus }) {
+  const frame = useSelection((state) => state.frame);
+  const frames = useRecords((state) => state.frames);
+  const metrics = useRecords((state) => state.metrics);
+  const name = frames.status === 'ready' ? frames.value.names[frame] : undefined;
+  const heldOut = frames.status === 'ready' && frames.value.holdout[frame] === 1;
+  const quality = metrics.status === 'ready' ? metrics.value.frames.find((one) => one.name === name) : undefined;
+  const { pointer } = status;
+  return (
+    <div className="frames-status">
+      <span className="frames-name" title={name}>
+        {name}
+      </span>
+      {heldOut && <Badge>held out</Badge>}
+      {quality !== undefined && (
+        <span className="tabular">
+          {formatFixed(quality.psnr, 2, 'dB')} · SSIM {formatFixed(quality.ssim, 3)}
+        </span>
+      )}
+      <span className="ui-toolbar-gap" />
+      <span className="frames-pointer tabular">
+        {pointer === null ? '' : `${pointer.x}, ${pointer.y}`}
+        {pointer === null || pointer.rgb === null ? '' : ` · ${pointer.rgb.join(' ')}`}
+      </span>
+      <span className="frames-zoom tabular">{formatPercent(status.scale)}</span>
     </div>
   );
 }
