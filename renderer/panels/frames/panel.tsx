@@ -123,8 +123,9 @@ function FrameView({ captureId }: { captureId: number }) {
   return (
     <div className="ui-panel">
       <FramesToolbar hasModel={splatsId !== null} />
+      {view.compare !== 'off' && <CompareRow hasModel={splatsId !== null} />}
       {view.instances && masks !== null && (
-        <div className="frames-masks">
+        <div className="frames-row">
           <Select
             label="Masks shown"
             hideLabel
@@ -202,10 +203,14 @@ function keysOf(id: string): { keys: string } {
 function FramesToolbar({ hasModel }: { hasModel: boolean }) {
   const studio = useStudio();
   const view = useView((state) => state.frames);
-  const layers = LAYERS.map((layer) => ({ ...layer, disabled: layer.value !== 'photo' && !hasModel }));
   return (
     <div className="ui-toolbar frames-toolbar" role="toolbar" aria-label="Frames">
-      <Segments label="Shown" value={view.base} options={layers} onChange={(base) => studio.setFramesView({ base })} />
+      <Segments
+        label="Shown"
+        value={view.base}
+        options={layersFor(hasModel)}
+        onChange={(base) => studio.setFramesView({ base })}
+      />
       <span className="ui-toolbar-rule" />
       <IconButton
         icon="blend"
@@ -223,28 +228,6 @@ function FramesToolbar({ hasModel }: { hasModel: boolean }) {
         pressed={view.compare === 'split'}
         onClick={() => studio.setFramesView({ compare: view.compare === 'split' ? 'off' : 'split' })}
       />
-      {view.compare !== 'off' && (
-        <>
-          <div className="frames-with">
-            <Select<Base>
-              label="Compare with"
-              hideLabel
-              value={view.compareWith}
-              options={layers}
-              onChange={(compareWith) => studio.setFramesView({ compareWith })}
-            />
-          </div>
-          <div className="frames-slider">
-            <Slider
-              label={view.compare === 'blend' ? 'Blend' : 'Position of the split'}
-              hideLabel
-              hideValue
-              value={view.compare === 'blend' ? view.blend : view.split}
-              onChange={(value) => studio.setFramesView(view.compare === 'blend' ? { blend: value } : { split: value })}
-            />
-          </div>
-        </>
-      )}
       <span className="ui-toolbar-gap" />
       <IconButton
         icon="layers"
@@ -253,18 +236,39 @@ function FramesToolbar({ hasModel }: { hasModel: boolean }) {
         pressed={view.instances}
         onClick={() => runCommand(studio, 'frames.instances')}
       />
-      <IconButton icon="fit" label="Fit" {...keysOf('frames.fit')} onClick={() => runCommand(studio, 'frames.fit')} />
-      <IconButton
-        icon="zoom"
-        label="One to one"
-        {...keysOf('frames.pixels')}
-        onClick={() => runCommand(studio, 'frames.pixels')}
+    </div>
+  );
+}
+
+function CompareRow({ hasModel }: { hasModel: boolean }) {
+  const studio = useStudio();
+  const view = useView((state) => state.frames);
+  const blend = view.compare === 'blend';
+  return (
+    <div className="frames-row">
+      <Select<Base>
+        label="Compare with"
+        hideLabel
+        value={view.compareWith}
+        options={layersFor(hasModel)}
+        onChange={(compareWith) => studio.setFramesView({ compareWith })}
+      />
+      <Slider
+        label={blend ? 'Blend' : 'Position of the split'}
+        hideLabel
+        value={blend ? view.blend : view.split}
+        onChange={(value) => studio.setFramesView(blend ? { blend: value } : { split: value })}
       />
     </div>
   );
 }
 
+function layersFor(hasModel: boolean) {
+  return LAYERS.map((layer) => ({ ...layer, disabled: layer.value !== 'photo' && !hasModel }));
+}
+
 function StatusLine({ status }: { status: PainterStatus }) {
+  const studio = useStudio();
   const frame = useSelection((state) => state.frame);
   const frames = useRecords((state) => state.frames);
   const metrics = useRecords((state) => state.metrics);
@@ -289,6 +293,20 @@ function StatusLine({ status }: { status: PainterStatus }) {
         {pointer === null || pointer.rgb === null ? '' : ` · ${pointer.rgb.join(' ')}`}
       </span>
       <span className="frames-zoom tabular">{formatPercent(status.scale)}</span>
+      <IconButton
+        icon="fit"
+        size="small"
+        label="Fit"
+        {...keysOf('frames.fit')}
+        onClick={() => runCommand(studio, 'frames.fit')}
+      />
+      <IconButton
+        icon="zoom"
+        size="small"
+        label="One to one"
+        {...keysOf('frames.pixels')}
+        onClick={() => runCommand(studio, 'frames.pixels')}
+      />
     </div>
   );
 }
