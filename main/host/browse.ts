@@ -38,7 +38,7 @@ export async function listFolder(confinement: Confinement, roots: readonly strin
     parent: parent !== folder && (await confinement.allows(parent)) ? parent : null,
     entries: entries
       .filter((entry) => entry !== undefined)
-      .sort((a, b) => Number(a.kind === 'file') - Number(b.kind === 'file')),
+      .sort((a, b) => Number(a.sizeBytes !== null) - Number(b.sizeBytes !== null)),
     truncated: names.length > shown.length,
   };
 }

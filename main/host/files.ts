@@ -51,37 +51,50 @@ export function isUnchanged(request: Request, etag: string): boolean {
 
 /** @throws LiftscopeError `not-found` */
 export async function fileResponse(request: Request, file: FileAnswer): Promise<Response> {
-  const handle = await openForReading(file.path);
-  let passedOn = false;
-  try {
-    const info = await handle.stat({ bigint: true });
-    if (!info.isFile()) throw missing(file.path);
-    const sizeBytes = Number(info.size);
-    const etag = file.etag ?? `"${info.size.toString(36)}-${info.mtimeNs.toString(36)}"`;
-    const headers: Record<string, string> = {
-      'content-type': file.type,
-      'cache-control': file.cacheControl,
-      'accept-ranges': 'bytes',
-      etag,
-      ...file.headers,
-    };
-    if (isUnchanged(request, etag)) return new Response(null, { status: 304, headers });
-    // A range of another version of the file would be glued to bytes that do not belong to it.
-    const ifRange = request.headers.get('if-range');
-    const wanted = ifRange === null || ifRange.trim() === etag ? request.headers.get('range') : null;
-    const range = parseRange(wanted, sizeBytes);
-    if (range === 'refused') {
-      const failure: Failure = { code: 'bad-input', message: `The range is not one within ${sizeBytes} bytes.` };
-      return Response.json(failure, { status: 416, headers: { 'content-range': `bytes */${sizeBytes}` } });
-    }
-    const { first, last } = range ?? { first: 0, last: sizeBytes - 1 };
-    headers['content-length'] = String(last - first + 1);
-    if (range !== undefined) headers['content-range'] = `bytes ${first}-${last}/${sizeBytes}`;
-    passedOn = true;
-    return new Response(streamOf(handle, first, last), { status: range === undefined ? 200 : 206, headers });
-  } finally {
-    if (!passedOn) await handle.close();
+  const version = await versionOf(file.path);
+  const { sizeBytes } = version;
+  const etag = file.etag ?? version.etag;
+  const headers: Record<string, string> = {
+    'content-type': file.type,
+    'cache-control': file.cacheControl,
+    'accept-ranges': 'bytes',
+    etag,
+    ...file.headers,
+  };
+  if (isUnchanged(request, etag)) return new Response(null, { status: 304, headers });
+  // A range of another version of the file would be glued to bytes that do not belong to it.
+  const ifRange = request.headers.get('if-range');
+  const wanted = ifRange === null || ifRange.trim() === etag ? request.headers.get('range') : null;
+  const range = parseRange(wanted, sizeBytes);
+  if (range === 'refused') {
+    const failure: Failure = { code: 'bad-input', message: `The range is not one within ${sizeBytes} bytes.` };
+    return Response.json(failure, { status: 416, headers: { 'content-range': `bytes */${sizeBytes}` } });
   }
+  const { first, last } = range ?? { first: 0, last: sizeBytes - 1 };
+  headers['content-length'] = String(last - first + 1);
+  if (range !== undefined) headers['content-range'] = `bytes ${first}-${last}/${sizeBytes}`;
+  const body = streamOf(file.path, version, first, last);
+  return new Response(body, { status: range === undefined ? 200 : 206, headers });
+}
+
+interface FileVersion {
+  readonly sizeBytes: number;
+  readonly etag: string;
+}
+
+async function versionOf(path: string): Promise<FileVersion> {
+  const handle = await openForReading(path);
+  try {
+    return await versionOfHandle(handle, path);
+  } finally {
+    await handle.close();
+  }
+}
+
+async function versionOfHandle(handle: FileHandle, path: string): Promise<FileVersion> {
+  const info = await handle.stat({ bigint: true });
+  if (!info.isFile()) throw missing(path);
+  return { sizeBytes: Number(info.size), etag: `"${info.size.toString(36)}-${info.mtimeNs.toString(36)}"` };
 }
 
 /** Bytes made here, with the same conditional requests as files. */
@@ -120,14 +133,22 @@ function missing(path: string, cause?: unknown): LiftscopeError {
   return new LiftscopeError({ code: 'not-found', message: `There is no file to read at ${path}.` }, { cause });
 }
 
-/** Reads as the other side takes; ends the file when it stops taking. */
-function streamOf(handle: FileHandle, first: number, last: number): ReadableStream<Uint8Array<ArrayBuffer>> {
+/**
+ * Reads as the other side takes, and ends the file when it stops taking. The file is opened by the first read: an answer that
+ * nobody reads holds nothing open.
+ */
+function streamOf(
+  path: string,
+  version: FileVersion,
+  first: number,
+  last: number,
+): ReadableStream<Uint8Array<ArrayBuffer>> {
   let at = first;
-  let ended = false;
+  let handle: FileHandle | undefined;
   const end = async (): Promise<void> => {
-    if (ended) return;
-    ended = true;
-    await handle.close();
+    const open = handle;
+    handle = undefined;
+    await open?.close();
   };
   return new ReadableStream(
     {
@@ -135,6 +156,7 @@ function streamOf(handle: FileHandle, first: number, last: number): ReadableStre
         try {
           const left = last - at + 1;
           if (left > 0) {
+            handle ??= await openSame(path, version);
             const chunk = new Uint8Array(Math.min(left, CHUNK_BYTES));
             const { bytesRead } = await handle.read(chunk, 0, chunk.length, at);
             // The file has become shorter: the length that was promised cannot be kept.
@@ -155,4 +177,17 @@ function streamOf(handle: FileHandle, first: number, last: number): ReadableStre
     },
     { highWaterMark: 0 },
   );
+}
+
+/** The version whose length was promised; another one ends the answer instead of completing it with the wrong bytes. */
+async function openSame(path: string, version: FileVersion): Promise<FileHandle> {
+  const handle = await openForReading(path);
+  try {
+    if ((await versionOfHandle(handle, path)).etag === version.etag) return handle;
+  } catch (error) {
+    await handle.close();
+    throw error;
+  }
+  await handle.close();
+  throw new Error('the file has changed');
 }

@@ -10,7 +10,7 @@ import {
   type ProjectState,
 } from '../../contract/index.ts';
 import { failureOf } from '../failures.ts';
-import { openProject, type Project, type SplatsRow } from '../project/index.ts';
+import { type CaptureOverview, openProject, type Project, type SplatsRow } from '../project/index.ts';
 import type { HostOptions } from './context.ts';
 import type { EventHub } from './events.ts';
 import type { HostParts, JobMessage, JobsPort } from './ports.ts';
@@ -33,6 +33,7 @@ export class Session {
   readonly key: string = randomUUID().slice(0, 8);
   private readonly events: EventHub;
   private queue: JobsPort | undefined;
+  private known: { readonly revision: number; readonly captures: readonly CaptureOverview[] } | undefined;
   private readonly frames = new Map<number, Promise<KnownFrames>>();
   private readonly missing = new Map<number, MissingImages>();
   private readonly quality = new Map<number, { psnr: number | null; ssim: number | null }>();
@@ -57,7 +58,7 @@ export class Session {
       },
       ...(options.nodePath !== undefined && { nodePath: options.nodePath }),
     });
-    for (const { id } of this.project.captures.list()) void this.lookForImages(id);
+    for (const { id } of this.captures()) void this.lookForImages(id);
     void this.countObservations();
   }
 
@@ -66,9 +67,16 @@ export class Session {
     throw new LiftscopeError({ code: 'internal', message: 'The queue is not open.' });
   }
 
+  /** Oldest first. Counting their frames goes through all of them, so it is done once for each revision. */
+  captures(): readonly CaptureOverview[] {
+    const { revision } = this.project.revision;
+    if (this.known?.revision !== revision) this.known = { revision, captures: this.project.captures.list() };
+    return this.known.captures;
+  }
+
   state(): ProjectState {
     const { project } = this;
-    const captures = project.captures.list();
+    const captures = this.captures();
     const splats = project.splats.list();
     const { captureId, splatsId } = this.selection();
     const { revision, savedAt } = project.revision;
@@ -91,7 +99,7 @@ export class Session {
 
   /** Which capture and model the panels show: what was chosen, as far as it is there, else the newest. */
   selection(): Selection {
-    const captures = this.project.captures.list().map((capture) => capture.id);
+    const captures = this.captures().map((capture) => capture.id);
     const splats = this.project.splats.list();
     const chosen = this.project.settings.get(SELECTION, selectionSchema);
     const captureId = captures.find((id) => id === chosen?.captureId) ?? captures.at(-1) ?? null;
@@ -130,8 +138,8 @@ export class Session {
   }
 
   /** @throws LiftscopeError `not-found` */
-  requireCapture(captureId: number): ReturnType<Project['captures']['list']>[number] {
-    const capture = this.project.captures.list().find(({ id }) => id === captureId);
+  requireCapture(captureId: number): CaptureOverview {
+    const capture = this.captures().find(({ id }) => id === captureId);
     if (capture !== undefined) return capture;
     throw new LiftscopeError({ code: 'not-found', message: `The project has no capture ${captureId}.` });
   }
@@ -254,7 +262,7 @@ export class Session {
   private stored(tables: readonly string[]): void {
     if (this.closed) return;
     if (tables.includes('captures')) {
-      const newest = this.project.captures.list().at(-1);
+      const newest = this.captures().at(-1);
       if (newest !== undefined) {
         this.project.settings.set(SELECTION, { captureId: newest.id, splatsId: null });
         void this.lookForImages(newest.id);

@@ -1,6 +1,6 @@
 /** Rows of the project as the page sees them. */
 import type { CaptureSummary, FrameMetrics, SplatsSummary } from '../../contract/index.ts';
-import type { Project, SplatsRow } from '../project/index.ts';
+import type { CaptureOverview, Project, SplatsRow } from '../project/index.ts';
 
 export interface MissingImages {
   readonly missing: readonly string[];
@@ -10,7 +10,6 @@ export interface MissingImages {
 /** Warnings that travel with every state; the counts go on. */
 const MAX_WARNINGS = 100;
 
-type CaptureOverview = ReturnType<Project['captures']['list']>[number];
 type MetricRow = ReturnType<Project['splats']['metrics']>[number];
 
 export function captureSummary(capture: CaptureOverview, images: MissingImages | undefined): CaptureSummary {

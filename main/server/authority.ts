@@ -26,35 +26,35 @@ export function refuse(request: Request, authority: Authority): Response | undef
   // A name that an attacker's server makes point here (DNS rebinding) arrives in Host as what it is.
   const hosts = [`127.0.0.1:${port}`, `localhost:${port}`];
   const host = request.headers.get('host') ?? '';
-  if (!hosts.includes(host.toLowerCase())) return refusal(403, 'This address is not served here.');
+  if (!hosts.includes(host.toLowerCase())) return refusal(request, 403, 'This address is not served here.');
 
   if (url.pathname === '/start') return start(request, url, authority, port);
 
   const cookie = cookieOf(request.headers.get('cookie'), cookieName(port));
   const bearer = /^Bearer +([A-Za-z0-9_-]+)$/i.exec(request.headers.get('authorization') ?? '')?.[1];
   if (!isToken(bearer, authority.token) && !isToken(cookie, authority.token)) {
-    return refusal(401, 'This needs the address that was printed when the studio was started.');
+    return refusal(request, 401, 'This needs the address that was printed when the studio was started.');
   }
   // The cookie is SameSite=Strict; these two hold where a browser has it sent all the same.
   const site = request.headers.get('sec-fetch-site');
   if (site !== null && site !== 'same-origin' && site !== 'none')
-    return refusal(403, 'Another site may not call this.');
+    return refusal(request, 403, 'Another site may not call this.');
   const origin = request.headers.get('origin');
   if (origin !== null && !hosts.some((name) => origin.toLowerCase() === `http://${name}`)) {
-    return refusal(403, 'Another site may not call this.');
+    return refusal(request, 403, 'Another site may not call this.');
   }
   if (request.method !== 'GET' && request.method !== 'HEAD' && request.method !== 'POST') {
-    return refusal(405, 'Only GET, HEAD and POST are answered.');
+    return refusal(request, 405, 'Only GET, HEAD and POST are answered.');
   }
   return undefined;
 }
 
 /** The printed address: puts the token into a cookie and out of the address bar. */
 function start(request: Request, url: URL, authority: Authority, port: number): Response {
-  if (request.method !== 'GET') return refusal(405, 'Only GET is answered.');
+  if (request.method !== 'GET') return refusal(request, 405, 'Only GET is answered.');
   const given = url.searchParams.getAll('token');
   if (given.length !== 1 || !isToken(given[0], authority.token))
-    return refusal(401, 'This address is not valid any more.');
+    return refusal(request, 401, 'This address is not valid any more.');
   return new Response(null, {
     status: 303,
     headers: {
@@ -80,11 +80,14 @@ function cookieOf(header: string | null, name: string): string | undefined {
   return undefined;
 }
 
-function refusal(status: number, message: string): Response {
-  const failure: Failure = {
-    code: 'usage',
-    message,
-    hint: 'Open the printed address again, or start the studio anew.',
-  };
-  return Response.json(failure, { status });
+function refusal(request: Request, status: number, message: string): Response {
+  const hint = 'Open the printed address again, or start the studio anew.';
+  if (!(request.headers.get('accept') ?? '').includes('text/html')) {
+    return Response.json({ code: 'usage', message, hint } satisfies Failure, { status });
+  }
+  // A person typed the address, or kept it from an earlier start.
+  const page = `<!doctype html><html lang="en"><meta charset="utf-8"><meta name="color-scheme" content="dark light">
+<title>Liftscope</title><body style="font: 16px/1.5 system-ui, sans-serif; max-width: 40em; margin: 20vh auto; padding: 0 1em">
+<h1 style="font-size: 1.25em">Liftscope</h1><p>${message}</p><p>${hint}</p></body></html>`;
+  return new Response(page, { status, headers: { 'content-type': 'text/html; charset=utf-8' } });
 }

@@ -25,14 +25,11 @@ export async function serveHost(host: Host, options: ServeOptions = {}): Promise
   let port = 0;
   const authority = { token, port: () => port };
   const server = createAdaptorServer({
-    // Not by the connection: behind `ssh -L` the page sees another port than this one only if it was told to.
     fetch: async (request: Request) => {
       const refused = refuse(request, authority);
       return refused === undefined ? host.handle(request) : secured(refused);
     },
   }) as Server;
-  // A page may keep the event stream open for ever.
-  server.requestTimeout = 0;
   await new Promise<void>((resolve, reject) => {
     server.once('error', (error: NodeJS.ErrnoException) => {
       reject(

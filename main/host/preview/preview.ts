@@ -13,7 +13,7 @@ import { findSceneTruth, testSplitOf } from '../../jobs/index.ts';
 
 const MAX_SAMPLE_POINTS = 20_000;
 const SAMPLE_FRAMES = 6;
-const POINTS_PER_SAMPLE = 400;
+const POINTS_PER_SAMPLE = 250;
 const SAMPLE_MASKS = 8;
 /** Larger masks are not looked at: the preview must stay quick. */
 const MAX_MASK_PIXELS = 40_000_000;
