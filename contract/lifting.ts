@@ -76,7 +76,7 @@ export const liftingRequestSchema = computeOptionsSchema.extend({
 export type LiftingRequest = z.infer<typeof liftingRequestSchema>;
 
 /** One row of the objects table. */
-export const liftedObjectSchema = z.object({
+const liftedObjectSchema = z.object({
   /** From 1; 0 is background. */
   id: z.number().int().min(1),
   gaussians: count,
@@ -174,7 +174,7 @@ export const LIFT_MAGIC = 'LSLIFT01';
 export const LIFT_LIMITS = { headerBytes: 1 << 26, values: 2 ** 31 } as const;
 const LIFT_ALIGNMENT_BYTES = 64;
 
-export const liftReadoutSchema = z.discriminatedUnion('kind', [
+const liftReadoutSchema = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('votes') }),
   z.object({ kind: z.literal('embedding'), dimensions: z.number().int().min(1).max(4096), unitLength: z.boolean() }),
   z.object({ kind: z.literal('logits') }),

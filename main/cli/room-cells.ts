@@ -44,7 +44,7 @@ export interface Room {
 }
 
 /** Of a cell's document; changes of what a cell computes raise it, so that older ones are not taken for new. */
-const CELL_FORMAT = 2;
+const CELL_FORMAT = 3;
 /** A cell may cluster or train wide fields for minutes between two looks at its messages. */
 const CELL_SILENCE_MS = 30 * 60_000;
 const VIEWS_AT_25 = 60;

@@ -28,6 +28,8 @@ const argumentsSchema = z.strictObject({
   threshold: z.number().min(-1).max(1).default(0.7),
 });
 
+/** Where two objects mix, a cosine of 0.7 is a share of one half; lengths add up where vectors would not. */
+const SPLAT_SHARE = 0.5;
 /** An object is scored in the views that show it on at least this share of the image. */
 const VISIBLE_SHARE = 1e-3;
 const TIMED_VIEWS = 12;
@@ -72,19 +74,23 @@ export const run: Benchmark = async (request, { signal, emit }) => {
         frames.filter(({ role }) => role === 'holdout'),
       );
       const results = await clickAll(field, trainViews, heldViews, threshold, signal);
-      const times = await timeCold(field, heldViews, threshold);
-      const one = summary(results.map(({ one: scores }) => scores));
-      const three = summary(results.map(({ three: scores }) => scores));
+      const orders = {} as Record<Order, z.core.util.JSONType>;
+      for (const order of ['rendered', 'splatted'] as const) {
+        const times = await timeCold(field, heldViews, threshold, order);
+        orders[order] = {
+          one: summary(results.map((result) => result[order].one)),
+          three: summary(results.map((result) => result[order].three)),
+          cold: { medianMs: median(times), worstMs: Math.max(...times), width: TIMED_WIDTH, height: TIMED_HEIGHT },
+        };
+      }
       return {
         recipe: name,
         noise,
         seed: request.seed,
         parameters: { ...outcome.parameters, threshold },
         objects: results.length,
-        masks: results.reduce((sum, { one: scores }) => sum + scores.length, 0),
-        one,
-        three,
-        cold: { medianMs: median(times), worstMs: Math.max(...times), width: TIMED_WIDTH, height: TIMED_HEIGHT },
+        masks: results.reduce((sum, { rendered }) => sum + rendered.one.length, 0),
+        ...orders,
         gaussians: opened.splats.count,
         seconds,
         peakMemoryBytes: process.resourceUsage().maxRSS * 1024,
@@ -118,12 +124,18 @@ async function truthsOf(truth: SceneTruth, frames: Awaited<ReturnType<typeof rea
 /** Renders unit-comparable features of any view, with the foreground share as the last channel. */
 class ClickableField {
   readonly dimensions: number;
+  readonly #features: Float32Array;
+  readonly #foreground: Float32Array;
   readonly #opened: OpenedSplats;
   readonly #buffer: DeviceBuffer;
   readonly #foregroundShare: number;
+  readonly #answer: DeviceBuffer;
 
   constructor(opened: OpenedSplats, features: Float32Array, foreground: Float32Array, foregroundShare: number) {
     this.#opened = opened;
+    this.#features = features;
+    this.#foreground = foreground;
+    this.#answer = opened.backend.createBuffer('click answer', 12 * foreground.length);
     this.#foregroundShare = foregroundShare;
     this.dimensions = features.length / foreground.length;
     const channels = this.dimensions + 1;
@@ -152,10 +164,55 @@ class ClickableField {
     return mask.map((value, i) => value & isForeground[i]!);
   }
 
+  /**
+   * The other order: every Gaussian is compared once, [N, 3] = {cosine · length, length, foreground share}, for one direction. The
+   * first is linear in the feature, so its rendering is exact; the rendered length is an upper bound.
+   */
+  comparedGaussians(direction: Float32Array): Float32Array {
+    const { dimensions } = this;
+    const compared = new Float32Array(3 * this.#foreground.length);
+    for (let i = 0; i < this.#foreground.length; i++) {
+      let [dot, squared] = [0, 0];
+      for (let d = 0; d < dimensions; d++) {
+        const value = this.#features[i * dimensions + d]!;
+        dot += value * direction[d]!;
+        squared += value * value;
+      }
+      compared.set([dot, Math.sqrt(squared), this.#foreground[i]!], 3 * i);
+    }
+    return compared;
+  }
+
+  async maskOfGaussians(view: PinholeView, { positives, negatives }: ClickQuery): Promise<Uint8Array> {
+    const { backend, reader } = this.#opened;
+    const pixels = view.widthPixels * view.heightPixels;
+    const best = new Float32Array(pixels);
+    const mask = new Uint8Array(pixels);
+    for (const [index, direction] of [...positives, ...negatives].entries()) {
+      backend.write(this.#answer, this.comparedGaussians(direction));
+      const { features, alpha } = await reader.render(view, this.#answer, 3);
+      for (let i = 0; i < pixels; i++) {
+        const dot = features[i]!;
+        if (index >= positives.length) {
+          if (dot >= best[i]!) mask[i] = 0;
+          continue;
+        }
+        best[i] = Math.max(best[i]!, dot);
+        const isForeground = features[2 * pixels + i]! > this.#foregroundShare * alpha[i]!;
+        if (isForeground && dot > 0 && dot >= SPLAT_SHARE * features[pixels + i]!) mask[i] = 1;
+      }
+    }
+    return mask;
+  }
+
   dispose(): void {
     this.#opened.backend.destroyBuffer(this.#buffer);
+    this.#opened.backend.destroyBuffer(this.#answer);
   }
 }
+
+/** `rendered`: features are rendered, then compared (published). `splatted`: Gaussians are compared, then rendered (ours). */
+type Order = 'rendered' | 'splatted';
 
 interface Score {
   readonly iou: number;
@@ -168,26 +225,33 @@ async function clickAll(
   heldViews: readonly TrueView[],
   threshold: number,
   signal: AbortSignal,
-): Promise<{ one: Score[]; three: Score[] }[]> {
+): Promise<Record<Order, { one: Score[]; three: Score[] }>[]> {
   const rendered: Awaited<ReturnType<ClickableField['render']>>[] = [];
   for (const { view } of heldViews) rendered.push(await field.render(view));
   const ids = new Set(heldViews.flatMap(({ areas }) => [...areas.keys()]));
-  const results = [];
+  const results: Record<Order, { one: Score[]; three: Score[] }>[] = [];
   for (const id of [...ids].sort((a, b) => a - b)) {
     signal.throwIfAborted();
     // The training view that shows most of it is where a person would click.
     const clicked = trainViews.reduce((a, b) => ((b.areas.get(id) ?? 0) > (a.areas.get(id) ?? 0) ? b : a));
     if ((clicked.areas.get(id) ?? 0) === 0) continue;
     const queries = clickThrice(field, await field.render(clicked.view), clicked, id, threshold);
-    const scores = (query: ClickQuery) =>
-      heldViews.flatMap(({ view, instance, areas }, index) => {
-        if ((areas.get(id) ?? 0) < VISIBLE_SHARE * instance.length) return [];
+    const scores = async (query: ClickQuery, order: Order): Promise<Score[]> => {
+      const found: Score[] = [];
+      for (const [index, { view, instance, areas }] of heldViews.entries()) {
+        if ((areas.get(id) ?? 0) < VISIBLE_SHARE * instance.length) continue;
         const target = Uint8Array.from(instance, (value) => (value === id ? 1 : 0));
-        const found = field.mask(rendered[index]!, query);
+        const mask =
+          order === 'rendered' ? field.mask(rendered[index]!, query) : await field.maskOfGaussians(view, query);
         const size = [view.heightPixels, view.widthPixels] as const;
-        return [{ iou: maskIoU(found, target), boundaryIou: boundaryIoU(found, target, ...size) }];
-      });
-    results.push({ one: scores(queries[0]!), three: scores(queries[2]!) });
+        found.push({ iou: maskIoU(mask, target), boundaryIou: boundaryIoU(mask, target, ...size) });
+      }
+      return found;
+    };
+    const of = async (order: Order) => {
+      return { one: await scores(queries[0]!, order), three: await scores(queries[2]!, order) };
+    };
+    results.push({ rendered: await of('rendered'), splatted: await of('splatted') });
   }
   return results;
 }
@@ -227,7 +291,12 @@ function clickThrice(
 }
 
 /** A view that has not been looked at, from nothing rendered to a mask, at 320x240. */
-async function timeCold(field: ClickableField, views: readonly TrueView[], threshold: number): Promise<number[]> {
+async function timeCold(
+  field: ClickableField,
+  views: readonly TrueView[],
+  threshold: number,
+  order: Order,
+): Promise<number[]> {
   const times: number[] = [];
   const direction = new Float32Array(field.dimensions).fill(1 / Math.sqrt(field.dimensions));
   const query = { positives: [direction], negatives: [], threshold };
@@ -244,7 +313,8 @@ async function timeCold(field: ClickableField, views: readonly TrueView[], thres
       cy: TIMED_HEIGHT / 2,
     };
     const began = performance.now();
-    field.mask(await field.render(large), query);
+    if (order === 'rendered') field.mask(await field.render(large), query);
+    else await field.maskOfGaussians(large, query);
     // The first one grows the working memory.
     if (i > 0) times.push(performance.now() - began);
   }
