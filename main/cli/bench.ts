@@ -1,3 +1,4 @@
+import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import { type BenchmarkResult, LiftscopeError, type OrderedEvent, workerBenchmarks } from '../../contract/index.ts';
 import { addComputeOptions, type ComputeFlags, type Invocation, present, showEvent } from './common.ts';
@@ -12,7 +13,7 @@ interface BenchFlags extends ComputeFlags {
   readonly set?: readonly string[];
 }
 
-const NAMES = ['splat-fox', 'view', ...workerBenchmarks].sort();
+const NAMES = ['splat-fox', 'studio', 'view', ...workerBenchmarks].sort();
 
 /** A benchmark may compute for minutes between two looks at its messages. */
 const BENCHMARK_SILENCE_MS = 20 * 60_000;
@@ -38,9 +39,11 @@ export function addBenchmarks(verb: (usage: string, description: string) => Comm
         ? await runHere(options, invocation)
         : name === 'view'
           ? await runView(options, invocation)
-          : isOnRooms(name) && !isCell(options)
-            ? await runOnRooms(name, options, invocation)
-            : await runInWorker(name, options, invocation);
+          : name === 'studio'
+            ? await runStudio(options, invocation)
+            : isOnRooms(name) && !isCell(options)
+              ? await runOnRooms(name, options, invocation)
+              : await runInWorker(name, options, invocation);
     const { machine, version } = await import('./machine.ts');
     const { targets, ...figures } = document;
     const wallSeconds = (performance.now() - startedAt) / 1000;
@@ -78,6 +81,16 @@ export function addBenchmarks(verb: (usage: string, description: string) => Comm
       note: (text) => out.note(text),
     });
     return { targets };
+  }
+
+  async function runStudio(options: BenchFlags, { output: out }: Invocation): Promise<BenchmarkResult> {
+    const { benchStudio } = await import('./studio-bench.ts');
+    const captures = options.capture ?? process.env.LIFTSCOPE_CAPTURES ?? '../shared/captures';
+    return benchStudio({
+      ...present({ quick: options.quick, seed: options.seed }),
+      captures: resolve(captures),
+      note: (text) => out.note(text),
+    });
   }
 
   async function runOnRooms(

@@ -68,6 +68,8 @@ export class Painter {
   /** Last decoded image of each side: it stays until the next one is there, so that stepping does not flicker. */
   private readonly shown: { a?: LoadedImage; b?: LoadedImage } = {};
   private overlay: Overlay | undefined;
+  /** Frame that side a shows. */
+  private shownFrame: number | undefined;
   private wanted = '';
   private status: PainterStatus = { scale: 1, loading: false, failure: null, depth: null, pointer: null };
   private requested = 0;
@@ -224,6 +226,7 @@ export class Painter {
       const image = ready ?? (await this.cache.load(url));
       if (this.wanted !== key) return;
       this.shown[side] = image;
+      if (side === 'a') this.shownFrame = this.studio.selection.getState().frame;
       const near = Number(image.headers.get('x-depth-near'));
       const far = Number(image.headers.get('x-depth-far'));
       if (side === 'a') this.tell({ depth: image.headers.has('x-depth-near') ? { near, far } : null });
@@ -307,6 +310,8 @@ export class Painter {
     context.imageSmoothingQuality = 'high';
     const settings = this.studio.view.getState().frames;
     this.drawSides(context, image, settings);
+    // For tests and measurements: which frame is on the screen.
+    this.canvas.dataset.shown = this.shown.a === undefined ? '' : String(this.shownFrame);
     if (scale >= GRID_FROM) drawGrid(context, view, panel, image, scale);
     if (settings.instances) this.drawOverlay(context, image, settings, scale);
     if (settings.compare === 'split' && this.shown.b !== undefined) {

@@ -168,6 +168,9 @@ class Painter {
     const { frame, objects, hoveredObject } = this.studio.selection.getState();
     context.setTransform(devicePixelRatio, 0, 0, devicePixelRatio, 0, 0);
     const selected = new Set(objects);
+    // For tests and measurements: what is on the screen.
+    this.canvas.dataset.observations = String(this.records.lanes?.observations ?? 0);
+    this.canvas.dataset.frame = String(frame);
     drawTimeline(context, size, this.view, { ...this.records, frame, selected, hovered: hoveredObject }, this.colors);
   }
 
