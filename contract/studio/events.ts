@@ -11,7 +11,7 @@ import { projectStateSchema } from './project.ts';
 
 const count = z.int().min(0);
 
-export const studioEventSchema = z.discriminatedUnion('type', [
+const studioEventSchema = z.discriminatedUnion('type', [
   /** Another project, or none. */
   z.object({ type: z.literal('project-changed'), project: projectStateSchema.nullable() }),
   /** Records changed: objects, tracks, observations or masks of the named tables must be fetched again. */
@@ -26,7 +26,7 @@ export const studioEventSchema = z.discriminatedUnion('type', [
 ]);
 export type StudioEvent = z.infer<typeof studioEventSchema>;
 
-export const studioSnapshotSchema = z.discriminatedUnion('type', [
+const studioSnapshotSchema = z.discriminatedUnion('type', [
   /** Progress between state changes, at most a few times a second. */
   z.object({ type: z.literal('job-progress'), job: jobViewSchema }),
   /** A newer preview image of a job: `routes.preview(jobId, preview)`. */

@@ -61,6 +61,8 @@ export const objectEditSchema = z.discriminatedUnion('type', [
       .partial()
       .refine((change) => Object.keys(change).length > 0, { error: 'nothing to change' }),
   }),
+  /** Shows these and hides every other object of the capture. */
+  z.object({ type: z.literal('isolate-objects'), ids: z.array(count).min(1).max(10_000) }),
   z.object({ type: z.literal('create-object'), name: text.min(1), className: text.default('') }),
   z.object({ type: z.literal('merge-objects'), into: count, ids: z.array(count).min(1).max(10_000) }),
   z.object({ type: z.literal('delete-objects'), ids: z.array(count).min(1).max(10_000) }),

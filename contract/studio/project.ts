@@ -9,7 +9,7 @@ const timeMs = z.number();
 /** A path on this machine as the user chose it; the host confines what it may lead to. */
 export const pathSchema = fileText(maxPathLength);
 
-export const captureSummarySchema = z.object({
+const captureSummarySchema = z.object({
   id: count,
   name: z.string(),
   sourcePath: z.string(),
@@ -28,7 +28,7 @@ export const captureSummarySchema = z.object({
 });
 export type CaptureSummary = z.infer<typeof captureSummarySchema>;
 
-export const splatsSummarySchema = z.object({
+const splatsSummarySchema = z.object({
   id: count,
   captureId: count.nullable(),
   jobId: count.nullable(),

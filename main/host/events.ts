@@ -6,10 +6,10 @@ import { randomUUID } from 'node:crypto';
 import type { StudioEvent, StudioMessage, StudioSnapshot } from '../../contract/index.ts';
 
 /** Ordered events kept for readers that come back or are slow. */
-export const EVENT_RING = 4096;
+const EVENT_RING = 4096;
 /** Keys of the snapshot lane; beyond it the one that has been silent longest is forgotten. */
-export const SNAPSHOT_KEYS = 1024;
-export const PING_MS = 5000;
+const SNAPSHOT_KEYS = 1024;
+const PING_MS = 5000;
 /** Messages per chunk: one slow consumer must not make the host build a string of the whole ring. */
 const MESSAGES_PER_CHUNK = 256;
 

@@ -25,7 +25,7 @@ import type { HostParts, JobsOptions, JobsPort, ViewsPort } from './ports.ts';
 const FRAME = { width: 32, height: 24 };
 
 /** Jobs that only ever wait, and what the test makes them say. */
-export class FakeJobs implements JobsPort {
+class FakeJobs implements JobsPort {
   readonly options: JobsOptions;
   readonly jobs: JobView[] = [];
   closed = false;
@@ -105,7 +105,7 @@ export class FakeJobs implements JobsPort {
 }
 
 /** Draws one byte, and remembers what it was asked for. */
-export class FakeViews implements ViewsPort {
+class FakeViews implements ViewsPort {
   readonly calls: { call: unknown; streamId: string | undefined }[] = [];
   supersede = false;
 
