@@ -82,7 +82,7 @@ export class EditHistory {
     });
   }
 
-  /** One edit of the object list, with its label; the records it touches become a person's. */
+  /** One edit of the object list, with its label; the records it decides about become a person's. */
   applyObjectEdit(captureId: number, edit: ObjectEdit): EditResult {
     const { label, diff } = objectEditDiff(this.store, captureId, edit);
     return this.apply(label, diff);

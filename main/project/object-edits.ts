@@ -32,11 +32,21 @@ export function objectEditDiff(
             ...given,
             ...(color !== undefined && { colour: color }),
             ...(className !== undefined && { className: className === '' ? null : className }),
-            provenance: 'human',
+            // What is shown or locked says nothing about what the object is: it stays whose it was.
+            ...(decides(edit.change) && { provenance: 'human' as const }),
           },
         ]);
       }
-      return { label: `Change ${named(diff.updated.length, () => objectOf(edit.ids[0]!).name)}`, diff };
+      return { label: `${verb(edit.change)} ${named(diff.updated.length, () => objectOf(edit.ids[0]!).name)}`, diff };
+    }
+    case 'isolate-objects': {
+      const shown = new Set(edit.ids);
+      for (const id of shown) objectOf(id);
+      for (const before of store.objects(captureId)) {
+        const hidden = !shown.has(before.id);
+        if (before.hidden !== hidden) diff.updated.push([before, { ...before, hidden }]);
+      }
+      return { label: `Show only ${named(shown.size, () => objectOf(edit.ids[0]!).name)}`, diff };
     }
     case 'create-object': {
       const id = store.transaction(() => store.nextIds('object', 1));
@@ -73,6 +83,22 @@ export function objectEditDiff(
     default:
       return edit satisfies never;
   }
+}
+
+type ObjectChange = Extract<ObjectEdit, { type: 'update-objects' }>['change'];
+
+function decides({ name, className, color }: ObjectChange): boolean {
+  return name !== undefined || className !== undefined || color !== undefined;
+}
+
+/** What a change of one thing is called; of several: Change. */
+function verb(change: ObjectChange): string {
+  const [only, ...more] = Object.entries(change).filter(([, value]) => value !== undefined);
+  if (only === undefined || more.length > 0) return 'Change';
+  const [field, value] = only;
+  if (field === 'hidden') return value === true ? 'Hide' : 'Show';
+  if (field === 'locked') return value === true ? 'Lock' : 'Unlock';
+  return { name: 'Rename', className: 'Classify', color: 'Colour' }[field] ?? 'Change';
 }
 
 function named(count: number, name: () => string): string {

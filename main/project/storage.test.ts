@@ -461,6 +461,27 @@ describe.each(stores)('records in %s', (_name, open) => {
     expect(contents(store)).toEqual(before);
   });
 
+  test("what is shown and locked can change without making an object a person's", () => {
+    const store = open();
+    const history = populated(store);
+    const before = contents(store);
+    const looks = () => store.objects(1).map(({ hidden, provenance }) => [hidden, provenance]);
+    const own = looks().map(([, provenance]) => provenance);
+    const hide = history.applyObjectEdit(1, { type: 'update-objects', ids: [1], change: { hidden: true } });
+    expect(hide.step.label).toBe('Hide one');
+    // One step, though one object appears and the other vanishes.
+    expect(history.applyObjectEdit(1, { type: 'isolate-objects', ids: [1] }).step.label).toBe('Show only one');
+    expect(looks()).toEqual([
+      [false, own[0]],
+      [true, own[1]],
+    ]);
+    expect(() => history.applyObjectEdit(1, { type: 'isolate-objects', ids: [9] })).toThrow(/no object 9/);
+    const renamed = history.applyObjectEdit(1, { type: 'update-objects', ids: [1], change: { name: 'jug' } });
+    expect([renamed.step.label, looks()[0]]).toEqual(['Rename one', [false, 'human']]);
+    for (let i = 0; i < 3; i++) history.undo();
+    expect(contents(store)).toEqual(before);
+  });
+
   test('a job never overwrites what a person made or locked', () => {
     const store = open();
     const history = populated(store);

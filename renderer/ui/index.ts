@@ -23,7 +23,7 @@ export {
 } from './format.ts';
 export { Icon, type IconName } from './icons.tsx';
 export { Menu, type MenuItem, type MenuTriggerProps } from './menu.tsx';
-export { errorColor, OBJECT_COLORS, objectColor } from './palette.ts';
+export { errorColor, objectColor } from './palette.ts';
 export { type Column, type Sorting, Table } from './table.tsx';
 export { TooltipLayer, useTooltip } from './tooltip.tsx';
 export { visibleRows } from './window.ts';

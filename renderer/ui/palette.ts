@@ -1,23 +1,8 @@
-/**
- * Categorical colours that stay apart with the common colour-vision deficiencies: Okabe & Ito, "Color Universal Design" (2008), with
- * black left out (it vanishes on a dark canvas) and two tints added from Tol's muted scheme.
- */
-export const OBJECT_COLORS = [
-  '#e69f00',
-  '#56b4e9',
-  '#009e73',
-  '#f0e442',
-  '#0072b2',
-  '#d55e00',
-  '#cc79a7',
-  '#88ccee',
-  '#ddcc77',
-  '#aa4499',
-] as const;
+import { OBJECT_PALETTE } from '../../contract/index.ts';
 
-/** Colour of the n-th thing of a kind; repeats after ten. */
+/** Colour of the n-th thing of a kind, from the palette that the host uses too; repeats. */
 export function objectColor(index: number): string {
-  return OBJECT_COLORS[((index % OBJECT_COLORS.length) + OBJECT_COLORS.length) % OBJECT_COLORS.length] as string;
+  return OBJECT_PALETTE[((index % OBJECT_PALETTE.length) + OBJECT_PALETTE.length) % OBJECT_PALETTE.length] as string;
 }
 
 /** Sequential scale for errors, from calm to loud; perceptually ordered and readable without hue (viridis-like end points). */

@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
+import { OBJECT_PALETTE } from '../../contract/index.ts';
 import { formatAgo, formatBytes, formatCount, formatDuration, formatFixed, formatShort, plural } from './format.ts';
-import { errorColor, OBJECT_COLORS, objectColor } from './palette.ts';
+import { errorColor, objectColor } from './palette.ts';
 import { visibleRows } from './window.ts';
 
 const css = readFileSync(new URL('./theme.css', import.meta.url), 'utf8');
@@ -80,8 +81,8 @@ describe.each([
 
 describe('colours of objects', () => {
   it('are distinct and repeat', () => {
-    expect(new Set(OBJECT_COLORS).size).toBe(OBJECT_COLORS.length);
-    expect(objectColor(OBJECT_COLORS.length + 1)).toBe(OBJECT_COLORS[1]);
+    expect(new Set(OBJECT_PALETTE).size).toBe(OBJECT_PALETTE.length);
+    expect(objectColor(OBJECT_PALETTE.length + 1)).toBe(OBJECT_PALETTE[1]);
     expect(objectColor(-1)).toMatch(/^#/);
   });
 
