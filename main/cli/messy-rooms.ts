@@ -141,6 +141,7 @@ export async function benchMessyRooms(
       }
     }
   }
+  const stability = await measureStability(cells, rooms[0]!, variants);
   const cost = await measureCost(
     cells,
     rooms.filter(({ seed }) => seed === seeds[0]),
@@ -158,6 +159,8 @@ export async function benchMessyRooms(
     }),
     rows: rowsOf(entries, sizes, variants),
     cost,
+    stability: stability?.rows ?? null,
+    stabilityRemark: stability?.remark ?? null,
     rates: Object.fromEntries(chosenRates),
     failures,
     targets: targetsOf(entries, sizes, cost),
@@ -283,6 +286,25 @@ async function measureCost(cells: RoomCells, rooms: readonly Room[], variants: r
     }
   }
   return costs;
+}
+
+const stabilitySchema = z.object({
+  rows: z.array(
+    z.object({
+      checkpoint: z.number(),
+      loss: z.string(),
+      relativeVariance: z.number().nullable(),
+      meanNorm: z.number(),
+      varianceOverMean: z.number().nullable(),
+    }),
+  ),
+  remark: z.string(),
+});
+
+/** Without a target until it is measured; on the smallest room, when both losses are among the variants. */
+async function measureStability(cells: RoomCells, room: Room, variants: readonly Variant[]) {
+  if (![SLOW_FAST, 'vanilla'].every((name) => variants.some((variant) => variant.name === name))) return undefined;
+  return cells.cell('messy-rooms', room, { mode: 'stability' }, stabilitySchema);
 }
 
 const MISSING: Pick<BenchmarkTarget, 'value' | 'met'> = { value: null, met: false };

@@ -17,7 +17,9 @@ const argumentsSchema = z.strictObject({
   /** Folder of the generated room. */
   capture: z.string().min(1),
   splats: z.string().min(1),
-  recipe: liftingRecipeSchema,
+  /** `stability`: no lift; the noise of the gradients of slow-fast and vanilla at the same checkpoints. */
+  mode: z.enum(['lift', 'stability']).default('lift'),
+  recipe: liftingRecipeSchema.default('closed-form'),
   noise: noisePresetSchema.default('default'),
   parameters: z.record(z.string(), z.json()).default({}),
   clustering: clusteringParametersSchema.partial().default({}),
@@ -28,10 +30,19 @@ export const run: Benchmark = async (request, { signal, emit }) => {
   if (!parsed.success) {
     throw new LiftscopeError({ code: 'bad-input', message: `bench messy-rooms: ${z.prettifyError(parsed.error)}` });
   }
-  const { capture, splats: splatsPath, recipe: name, noise, parameters, clustering } = parsed.data;
+  const { capture, splats: splatsPath, mode, recipe: name, noise, parameters, clustering } = parsed.data;
   const { frames, masks, objects } = await readSceneFrames(capture, noise, request.seed);
   const training = frames.filter(({ role }) => role === 'train').map((frame) => masks.get(frame.name)!);
   const held = frames.filter(({ role }) => role === 'holdout');
+  if (mode === 'stability') {
+    return withSplats(splatsPath, request, async (opened) => {
+      const { measureStability } = await import('./messy-rooms-stability.ts');
+      const stability = await measureStability(opened, training, request.seed, signal, (stage, done, total) =>
+        emit({ type: 'work', stage: `stability: ${stage}`, done, total }),
+      );
+      return { ...stability, rows: stability.rows.map((row) => ({ ...row })), seed: request.seed, targets: [] };
+    });
+  }
   return withSplats(splatsPath, request, async (opened) => {
     const recipe = await recipeNamed(name);
     const began = performance.now();
