@@ -5,6 +5,8 @@ import { visibleRows } from './window.ts';
 export interface Column<Row> {
   readonly id: string;
   readonly title: string;
+  /** The title is for screen readers alone: a column of icons. */
+  readonly hideTitle?: boolean;
   /** CSS grid track: `60px`, `1fr`. */
   readonly width: string;
   readonly align?: 'left' | 'right';
@@ -27,12 +29,18 @@ interface TableProps<Row> {
   /** Click, Enter and arrow keys; `mode` from Shift and Ctrl/Cmd. */
   onSelect?: (row: Row, mode: 'replace' | 'toggle' | 'range', index: number) => void;
   onOpen?: (row: Row) => void;
+  /** The row under the pointer; null when it leaves. */
+  onHover?: (row: Row | null) => void;
+  /** Under the pointer here or elsewhere. */
+  isHovered?: (row: Row) => boolean;
   sorting?: Sorting;
   onSort?: (sorting: Sorting) => void;
-  /** Keeps this row in sight whenever it changes. */
+  /** Brings this row into sight, and the keyboard to it, whenever it changes. */
   scrollTo?: number | null;
   rowHeight?: number;
   empty?: ReactNode;
+  /** Takes the keyboard when it appears: for a dialog that is about this table. */
+  focusOnMount?: boolean;
 }
 
 /** Height of the heading row, pixels; it stays in sight and covers that much of the rows. */
@@ -47,15 +55,20 @@ export function Table<Row>({
   isSelected,
   onSelect,
   onOpen,
+  onHover,
+  isHovered,
   sorting,
   onSort,
   scrollTo = null,
   rowHeight = 28,
   empty,
+  focusOnMount = false,
 }: TableProps<Row>) {
   const grid = useRef<HTMLDivElement>(null);
   const [view, setView] = useState({ top: 0, height: 600 });
-  const [cursor, setCursor] = useState(-1);
+  /** By key: sorting and filtering move the row, and the cursor with it. */
+  const [cursorKey, setCursorKey] = useState<string | number | null>(null);
+  const cursor = cursorKey === null ? -1 : rows.findIndex((row, index) => rowKey(row, index) === cursorKey);
   const id = useId();
 
   useEffect(() => {
@@ -63,8 +76,9 @@ export function Table<Row>({
     if (element === null) return;
     const observer = new ResizeObserver(() => setView({ top: element.scrollTop, height: element.clientHeight }));
     observer.observe(element);
+    if (focusOnMount) element.focus({ preventScroll: true });
     return () => observer.disconnect();
-  }, []);
+  }, [focusOnMount]);
 
   function reveal(index: number) {
     const element = grid.current;
@@ -75,9 +89,16 @@ export function Table<Row>({
     else if (top + rowHeight > element.scrollTop + visible) element.scrollTop = top + rowHeight - visible;
   }
 
+  function setCursor(index: number) {
+    const row = rows[index];
+    setCursorKey(row === undefined ? null : rowKey(row, index));
+  }
+
   // biome-ignore lint/correctness/useExhaustiveDependencies: scrolling follows the wish alone, not every rendering
   useEffect(() => {
-    if (scrollTo !== null) reveal(scrollTo);
+    if (scrollTo === null) return;
+    reveal(scrollTo);
+    setCursor(scrollTo);
   }, [scrollTo, rowHeight]);
 
   const { first, last } = visibleRows(view.top, view.height - HEAD_HEIGHT, rowHeight, rows.length);
@@ -87,7 +108,7 @@ export function Table<Row>({
     if (event.target !== event.currentTarget) return;
     const page = Math.max(1, Math.floor((view.height - HEAD_HEIGHT) / rowHeight) - 1);
     const selected = rows.findIndex((row) => isSelected?.(row) === true);
-    const at = cursor >= 0 ? Math.min(cursor, rows.length - 1) : selected;
+    const at = cursor >= 0 ? cursor : selected;
     const targets: Record<string, number> = {
       ArrowDown: at + 1,
       ArrowUp: at - 1,
@@ -158,13 +179,15 @@ export function Table<Row>({
                   })
                 }
               >
-                {column.title}
+                {column.hideTitle === true ? <span className="visually-hidden">{column.title}</span> : column.title}
                 {sorting?.column === column.id && (
                   <span style={{ transform: sorting.descending ? 'rotate(180deg)' : 'none' }}>
                     <Icon name="arrow-up" size={12} />
                   </span>
                 )}
               </button>
+            ) : column.hideTitle === true ? (
+              <span className="visually-hidden">{column.title}</span>
             ) : (
               column.title
             )}
@@ -175,7 +198,12 @@ export function Table<Row>({
         empty
       ) : (
         // biome-ignore lint/a11y/useSemanticElements: part of the grid above
-        <div className="ui-table-body" role="rowgroup" style={{ height: rows.length * rowHeight }}>
+        <div
+          className="ui-table-body"
+          role="rowgroup"
+          style={{ height: rows.length * rowHeight }}
+          onPointerLeave={() => onHover?.(null)}
+        >
           {rows.slice(first, last).map((row, offset) => {
             const index = first + offset;
             return (
@@ -189,6 +217,8 @@ export function Table<Row>({
                 aria-rowindex={index + 2}
                 aria-selected={isSelected?.(row) ?? false}
                 data-cursor={index === cursor}
+                data-hovered={isHovered?.(row) ?? false}
+                onPointerEnter={() => onHover?.(row)}
                 className="ui-table-row"
                 style={{ top: index * rowHeight, height: rowHeight }}
                 onClick={(event) => {
