@@ -73,5 +73,9 @@ export async function builtPage(onNote: (text: string) => void): Promise<string>
     child.once('exit', resolve);
   });
   if (code === 0) return page;
+  if (existsSync(join(page, 'index.html'))) {
+    onNote('Building the page failed; the reason is above. The page of the last build is served.');
+    return page;
+  }
   throw new LiftscopeError({ code: 'internal', message: 'Building the page failed; the reason is above.' });
 }
