@@ -1,1 +1,3 @@
+export { firstAfter, type Lanes, stateAt, UNKNOWN } from './observations.ts';
 export { TimelinePanel } from './panel.tsx';
+export { useLanes } from './use-lanes.ts';

@@ -1,11 +1,12 @@
 import './timeline.css';
-import { useEffect, useMemo, useState } from 'react';
-import { type Failure, OBSERVATION_STATES, routes } from '../../../contract/index.ts';
+import { useMemo } from 'react';
+import { OBSERVATION_STATES } from '../../../contract/index.ts';
 import { commandById, formatChord, isMac, runCommand } from '../../commands/index.ts';
-import { failureOf, useRecords, useSelection, useSession, useStudio } from '../../state/index.ts';
+import { useRecords, useSelection, useSession, useStudio } from '../../state/index.ts';
 import { Button, EmptyState, ErrorState, formatCount, IconButton, LoadingState, Note, plural } from '../../ui/index.ts';
 import { TimelineCanvas } from './canvas.tsx';
-import { type Lanes, parseLanes } from './observations.ts';
+import type { Lanes } from './observations.ts';
+import { useLanes } from './use-lanes.ts';
 
 export function TimelinePanel() {
   const studio = useStudio();
@@ -13,7 +14,7 @@ export function TimelinePanel() {
   const frames = useRecords((state) => state.frames);
   const metrics = useRecords((state) => state.metrics);
   const objects = useRecords((state) => state.objects);
-  const { lanes, failure } = useLanes(captureId);
+  const { lanes, failure } = useLanes();
 
   const holdout = frames.status === 'ready' ? frames.value.holdout : undefined;
   const error = useMemo(() => {
@@ -70,33 +71,6 @@ export function TimelinePanel() {
       )}
     </div>
   );
-}
-
-/** The observations of the capture, fetched again when records change. */
-function useLanes(captureId: number | null): { lanes: Lanes | null; failure: Failure | null } {
-  const studio = useStudio();
-  const revision = useRecords((state) => (state.objects.status === 'ready' ? state.objects.value.revision : null));
-  const some = useSession((state) => (state.project?.observations ?? 0) > 0);
-  const [lanes, setLanes] = useState<Lanes | null>(null);
-  const [failure, setFailure] = useState<Failure | null>(null);
-  useEffect(() => {
-    setFailure(null);
-    if (captureId === null || revision === null || !some) {
-      setLanes(null);
-      return;
-    }
-    const abort = new AbortController();
-    const load = async (): Promise<void> => {
-      const response = await studio.transport.fetch(routes.observations(captureId, revision), { signal: abort.signal });
-      const file = await response.arrayBuffer();
-      if (!abort.signal.aborted) setLanes(parseLanes(file));
-    };
-    load().catch((error: unknown) => {
-      if (!abort.signal.aborted) setFailure(failureOf(error));
-    });
-    return () => abort.abort();
-  }, [studio, captureId, revision, some]);
-  return { lanes, failure };
 }
 
 function TimelineToolbar({ lanes, objects }: { lanes: Lanes | null; objects: number }) {
