@@ -1,5 +1,5 @@
 /** The stability figures of `bench messy-rooms`: noise of the gradients of two losses at the same checkpoints of one training. */
-import { gradientNoise, instancePixels, trainField, WeightCache } from '../fields/index.ts';
+import { type FieldLoss, gradientNoise, instancePixels, trainField, WeightCache } from '../fields/index.ts';
 import type { OpenedSplats } from '../lifting/index.ts';
 import type { NamedSegments } from '../objects/index.ts';
 import { FIELD_RECIPES } from '../recipes/index.ts';
@@ -27,8 +27,10 @@ export async function measureStability(
   onProgress: (stage: string, done: number, total: number) => void,
 ): Promise<{ rows: StabilityRow[]; remark: string; minibatches: number }> {
   const { parameters } = FIELD_RECIPES['contrastive-lift'];
-  const vanilla = FIELD_RECIPES.vanilla.parameters.loss;
-  if (vanilla.kind !== 'vanilla') throw new Error(`the recipe vanilla has the loss ${vanilla.kind}`);
+  const losses = [
+    ['slow-fast', pairLoss(parameters.loss)],
+    ['vanilla', pairLoss(FIELD_RECIPES.vanilla.parameters.loss)],
+  ] as const;
   const views = frames.map(({ view }) => view);
   const cache = await WeightCache.extract(backend, model, views, { pixels: instancePixels(frames), signal });
   try {
@@ -39,10 +41,7 @@ export async function measureStability(
     });
     const rows: StabilityRow[] = [];
     for (const { step, features } of snapshots) {
-      for (const [name, loss] of [
-        ['slow-fast', parameters.loss],
-        ['vanilla', vanilla],
-      ] as const) {
+      for (const [name, loss] of losses) {
         onProgress('gradients', rows.length, snapshots.length * 2);
         const { batchPixels } = parameters;
         const shared = { backend, cache, frames, features, dimensions, batchPixels, seed, signal };
@@ -66,4 +65,9 @@ export async function measureStability(
   } finally {
     cache.dispose();
   }
+}
+
+function pairLoss(loss: FieldLoss): Extract<FieldLoss, { kind: 'slow-fast' | 'vanilla' }> {
+  if (loss.kind === 'slow-fast' || loss.kind === 'vanilla') return loss;
+  throw new Error(`a recipe of pairs has the loss ${loss.kind}`);
 }
