@@ -13,7 +13,7 @@ export const graphSegmentationSchema = z.strictObject({
     .enum(['parts', 'nested'])
     .default('parts')
     .describe('parts: one segment per pixel; nested: every stable region, wholes and their parts'),
-  minArea: share.default(0.004).describe('smallest segment, as a share of the image'),
+  minArea: share.default(0.003).describe('smallest segment, as a share of the image'),
   maxArea: share.default(0.5).describe('largest segment, as a share of the image'),
   minStability: z
     .number()

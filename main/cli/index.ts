@@ -7,6 +7,7 @@ import { EXIT_CODE_HELP, EXIT_OK, exitCodeOf } from './exit-codes.ts';
 import { toFailure } from './failures.ts';
 import { watchInterrupts } from './interrupts.ts';
 import { addLift, formatLiftQuality } from './lift.ts';
+import { addMasks, addSegment } from './masks.ts';
 import { formatBytes, formatDuration, formatQuality, formatTruth, Output, type Streams } from './output.ts';
 import { addTrainingParameters, givenTrainingParameters } from './parameters.ts';
 import { addScene } from './scene.ts';
@@ -217,6 +218,8 @@ function buildProgram(invocation: Invocation, streams: Streams): Command {
 
   addStudio(verb, invocation);
   addLift(verb, invocation);
+  addSegment(verb, invocation);
+  addMasks(verb, invocation);
   addScene(verb, invocation);
   addDemo(verb, invocation);
   addBenchmarks(verb, invocation);

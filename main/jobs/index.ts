@@ -21,6 +21,7 @@ export { type RenderOptions, renderProject } from './render.ts';
 export { type RunJobOptions, type RunningJob, runJob, startJob } from './run-job.ts';
 export { generateScene, type SceneOptions } from './scene.ts';
 export { findSceneTruth, testSplitOf } from './scene-truth.ts';
+export { type SegmentOptions, type SegmentOutcome, segmentProject } from './segment.ts';
 export { type TrainOptions, type TrainOutcome, trainProject } from './train.ts';
 export {
   type ViewCallOptions,

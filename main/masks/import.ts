@@ -32,19 +32,23 @@ export interface ImportMasksOptions {
   readonly pngFolder?: string | undefined;
   readonly frames: readonly MaskFrame[];
   /**
-   * Called once for each frame that has masks, in the order of the source, with the classes of all frames. Only one frame's
+   * Called once for each frame that has masks, in the order of the source. Only one frame's
    * segments are in memory at a time where the format allows it: not with COCO instances and MOTS text.
    */
-  readonly write: (frame: FrameMasks, classes: readonly MaskClass[]) => Promise<void>;
+  readonly write: (frame: FrameMasks, source: MaskSource) => Promise<void>;
   readonly signal?: AbortSignal | undefined;
   readonly onProgress?: ((done: number, total: number) => void) | undefined;
 }
 
-export interface ImportedMasks {
-  readonly format: MaskFormat;
+/** What is known of all frames before the first one is handed over. */
+export interface MaskSource {
   readonly classes: readonly MaskClass[];
   /** Tracks have ids that mean the same in all frames; other formats do not promise it. */
   readonly consistentIds: boolean;
+}
+
+export interface ImportedMasks extends MaskSource {
+  readonly format: MaskFormat;
   readonly report: MaskImportReport;
 }
 
@@ -58,7 +62,7 @@ export async function importMasks(path: string, options: ImportMasksOptions): Pr
   const matcher = new FrameMatcher(frames);
   const mots = format === 'mots-txt' || format === 'mots-png';
   const classes: MaskClass[] = mots ? [...MOTS_CLASSES] : [];
-  const sink = new MaskSink(matcher, (frame) => write(frame, classes));
+  const sink = new MaskSink(matcher, (frame) => write(frame, { classes, consistentIds: mots }));
   const job: ImportJob = { matcher, sink, classes, signal, onProgress };
   const wantsFolder = format === 'id-png' || format === 'mots-png';
   if (!(await (wantsFolder ? isDirectory(path) : isRegularFile(path)))) {

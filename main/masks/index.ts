@@ -9,4 +9,10 @@ export {
 } from './import.ts';
 export { MasksFile, writeMasksFile } from './masks-file.ts';
 export type { MaskFrame } from './match.ts';
-export type { MaskImportReport, MaskNote } from './report.ts';
+export {
+  exportProjectMasks,
+  type ImportIntoProjectMasksOptions,
+  importProjectMasks,
+  type ProjectMasksImport,
+} from './project-masks.ts';
+export type { MaskImportReport, MaskNote, NameList } from './report.ts';

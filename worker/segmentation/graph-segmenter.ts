@@ -39,21 +39,21 @@ export interface GraphSegmentation {
 
 /** Longer image side for which the pixel-based settings hold; larger images scale them. */
 const REFERENCE_SIDE_PX = 236;
-const SMOOTHING_PX = 0.7;
+const SMOOTHING_PX = 0.5;
 /** Light and shadow change L on one surface. */
 const CHANNELS: readonly [number, number, number] = [0.6, 1.2, 1.2];
-const FINE_SCALE = 25;
-const FINE_MIN_PX = 12;
+const FINE_SCALE = 10;
+const FINE_MIN_PX = 6;
 /** Depth is compared this far on either side of a border: the outlines of splats are that soft. */
 const JUMP_REACH_PX = 2;
 /** Lab units that a jump of one unit of log depth is worth, and the jump beyond which more is no more different. */
-const JUMP_UNITS = 300;
+const JUMP_UNITS = 400;
 const MAX_JUMP = 0.15;
 /**
  * Distances that count in the selection, Lab units. Without depth things of one colour are told apart by little, and a
  * segment too many is mended by lifting while two things in one segment are not: the range begins lower.
  */
-const DISTANCES = { colour: [3.5, 16], depth: [4.5, 20] } as const;
+const DISTANCES = { colour: [4.5, 18], depth: [5.5, 22] } as const;
 
 /** @param depth [H, W] expected depth from the splats in the same view; absent: colour alone */
 export function segmentByGraph(
@@ -83,7 +83,7 @@ export function segmentByGraph(
       border: blur,
       jump: JUMP_UNITS * options.geometry,
       maxJump: MAX_JUMP,
-      sizePower: 0.25,
+      sizePower: 0.2,
     },
   );
   const [low, high] = jumps === undefined ? DISTANCES.colour : DISTANCES.depth;
