@@ -1,6 +1,7 @@
 /** @public door of worker/fields */
 export { instancePixels, type LiftFrame, sampledPixels } from './frames.ts';
 export type { FieldLoss, FieldParameters, FieldShape, Readout } from './parameters.ts';
+export { type GradientNoise, type GradientNoiseOptions, gradientNoise } from './stability.ts';
 export {
   type FieldProgress,
   type FieldReport,

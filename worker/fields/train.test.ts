@@ -5,6 +5,7 @@ import { FIELD_RECIPES } from '../recipes/index.ts';
 import { BatchSampler, partOf } from './batches.ts';
 import { drawWithoutRepetition, fieldRandom, instancePixels, normals, sampledPixels } from './frames.ts';
 import type { FieldParameters } from './parameters.ts';
+import { gradientNoise } from './stability.ts';
 import { type TinyWorld, tinyWorld } from './testing.ts';
 import { type TrainFieldOptions, trainField } from './train.ts';
 import { WeightCache } from './weight-cache.ts';
@@ -14,7 +15,8 @@ let backend: WasmBackend;
 let world: TinyWorld;
 let cache: WeightCache;
 beforeAll(async () => {
-  backend = await WasmBackend.create({ threads: 2 });
+  // One thread: the batches are tiny, and a thousand dispatches would wait for a second thread a thousand times.
+  backend = await WasmBackend.create({ threads: 1 });
   world = await tinyWorld(backend);
   cache = await WeightCache.extract(backend, world.model, world.views, { pixels: instancePixels(world.frames) });
 });
@@ -22,7 +24,7 @@ afterAll(() => backend.dispose());
 
 type Options = Omit<Partial<TrainFieldOptions>, 'parameters'>;
 const small = (recipe: FieldParameters, changes: Partial<FieldParameters> = {}): FieldParameters => ({
-  ...{ ...recipe, steps: 150, batchPixels: 200 },
+  ...{ ...recipe, steps: 120, batchPixels: 160 },
   ...changes,
 });
 const train = (parameters: FieldParameters, options: Options = {}) =>
@@ -133,21 +135,21 @@ test.each(['logits', 'probabilities'] as const)(
 );
 
 test('same seed, same bits on one and two threads; another seed differs', async () => {
-  const parameters = small(FIELD_RECIPES['contrastive-lift'].parameters, { steps: 20 });
-  const two = await train(parameters);
-  expect((await train(parameters)).features).toEqual(two.features);
-  expect((await train(parameters, { seed: SEED + 1 })).features).not.toEqual(two.features);
-  const single = await WasmBackend.create({ threads: 1 });
-  const own = await tinyWorld(single);
-  const weights = await WeightCache.extract(single, own.model, own.views, { pixels: instancePixels(own.frames) });
+  const parameters = small(FIELD_RECIPES['contrastive-lift'].parameters, { steps: 10 });
+  const one = await train(parameters);
+  expect((await train(parameters)).features).toEqual(one.features);
+  expect((await train(parameters, { seed: SEED + 1 })).features).not.toEqual(one.features);
+  const double = await WasmBackend.create({ threads: 2 });
+  const own = await tinyWorld(double);
+  const weights = await WeightCache.extract(double, own.model, own.views, { pixels: instancePixels(own.frames) });
   for (const name of ['contrastive-lift', 'contrastive-lift-network'] as const) {
-    const recipe = small(FIELD_RECIPES[name].parameters, { steps: name === 'contrastive-lift' ? 20 : 2 });
+    const recipe = small(FIELD_RECIPES[name].parameters, { steps: name === 'contrastive-lift' ? 10 : 2 });
     const expected = await train(recipe);
-    const options = { backend: single, cache: weights, frames: own.frames };
+    const options = { backend: double, cache: weights, frames: own.frames };
     expect((await train(recipe, options)).features).toEqual(expected.features);
     expect(expected.features.every(Number.isFinite)).toBe(true);
   }
-  await single.dispose();
+  await double.dispose();
 });
 
 test('a training can be stopped, tells progress and leaves no memory behind', async () => {
@@ -162,6 +164,27 @@ test('a training can be stopped, tells progress and leaves no memory behind', as
   expect(told.at(-1)).toBe(5);
   // Working memory of the pair losses stays with the backend.
   expect(backend.memory.usedBytes - before).toBeLessThan(100_000);
+});
+
+test('snapshots, and the noise of the gradients at them', async () => {
+  const { parameters } = FIELD_RECIPES['contrastive-lift'];
+  const { snapshots, features } = await train(small(parameters, { steps: 12 }), { snapshotsAt: [3, 12] });
+  expect(snapshots.map(({ step }) => step)).toEqual([3, 12]);
+  expect(snapshots[1]!.features).toEqual(features);
+  expect(snapshots[0]!.features).not.toEqual(features);
+  const shared = { backend, cache, frames: world.frames, features, dimensions: 3, batchPixels: 120, seed: 2 };
+  const slowFast = { kind: 'slow-fast', gamma: 1, similarity: 'squared', concentration: 0 } as const;
+  const vanilla = { kind: 'vanilla', gamma: 1, concentration: 0 } as const;
+  const few = await gradientNoise({ ...shared, loss: slowFast, batches: 16 });
+  const many = await gradientNoise({ ...shared, loss: slowFast, batches: 48 });
+  expect(few.relativeVariance).toBeGreaterThan(0);
+  // Unbiased: more batches measure the same variance, only better.
+  expect(
+    Math.abs(Math.log((few.relativeVariance * few.meanNorm ** 2) / (many.relativeVariance * many.meanNorm ** 2))),
+  ).toBeLessThan(0.7);
+  // The vanilla gradients of a batch sum to zero: a variance over a mean that is rounding.
+  const other = await gradientNoise({ ...shared, loss: vanilla, batches: 16 });
+  expect(Math.abs(other.varianceOverMean)).toBeGreaterThan(100 * Math.abs(few.varianceOverMean));
 });
 
 test('what makes no sense is named', async () => {

@@ -33,6 +33,8 @@ export interface TrainFieldOptions {
   readonly seed: number;
   /** [N, dimensions] to start a table from, in place of random features. */
   readonly warmStart?: Float32Array;
+  /** Steps after which the features are kept beside the result. */
+  readonly snapshotsAt?: readonly number[];
   readonly signal?: AbortSignal;
   readonly onProgress?: (progress: FieldProgress) => void;
 }
@@ -69,6 +71,8 @@ export interface TrainedField {
   /** [N, dimensions] of the (fast) field at every Gaussian. */
   readonly features: Float32Array;
   readonly readout: Readout;
+  /** [N, dimensions] at the steps asked for. */
+  readonly snapshots: readonly { readonly step: number; readonly features: Float32Array }[];
   readonly report: FieldReport;
 }
 
@@ -139,12 +143,14 @@ class FieldTraining {
     const started = performance.now();
     const losses: FieldReport['losses'][number][] = [];
     const every = Math.max(1, Math.floor(steps / REPORTED_LOSSES));
+    const snapshots: { step: number; features: Float32Array }[] = [];
     let lastTurn = started;
     let lastProgress = started;
     for (let step = 1; step <= steps; step++) {
       if (signal?.aborted) throw cancelled();
       const { value, terms } = await this.#step(step);
       if (step % every === 0 || step === 1) losses.push({ step, loss: value, terms });
+      if (this.#options.snapshotsAt?.includes(step)) snapshots.push({ step, features: await this.#field.features() });
       const now = performance.now();
       if (now - lastProgress > PROGRESS_MS || step === steps) {
         lastProgress = now;
@@ -158,7 +164,7 @@ class FieldTraining {
     }
     const features = await this.#field.features();
     return {
-      ...{ gaussians: cache.gaussians, dimensions: parameters.dimensions, features },
+      ...{ gaussians: cache.gaussians, dimensions: parameters.dimensions, features, snapshots },
       readout: readoutOf(parameters.loss),
       report: {
         ...{ parameters, seed, losses },
