@@ -1,9 +1,19 @@
 /** Recipes that train a feature field on cached blending weights: methods 2.1 to 2.3 and the linear assignment. */
 import { z } from 'zod';
 import { LiftscopeError } from '../../contract/index.ts';
-import { instancePixels, type TrainedField, trainField, WeightCache } from '../fields/index.ts';
+import {
+  type FieldParameters,
+  instancePixels,
+  sampledPixels,
+  type TrainedField,
+  trainField,
+  WeightCache,
+} from '../fields/index.ts';
 import { panopticQuality } from '../metrics/index.ts';
 import {
+  CLOSED_FORM_DEFAULTS,
+  closedFormLift,
+  decideGaussians,
   embeddingToObjects,
   gatherEvidence,
   InstanceRenderer,
@@ -21,18 +31,30 @@ const FOREGROUND_SHARE = 0.5;
 /** A slot of the linear assignment that wins in fewer training views is no object. */
 const LEAST_VIEWS = 3;
 
-/** Parameters of the field with `maxContributors`, of the cache, beside them. 0 keeps all. */
-const CACHE_DEFAULTS = { maxContributors: 0 };
+/** What a recipe takes beside the parameters of its field. */
+const DEFAULTS = {
+  /** Of the weight cache; 0 keeps all. */
+  maxContributors: 0,
+  /** Foreground by the closed-form vote, or by a trained semantic field (`trained`). */
+  semantics: 'vote',
+  semanticSteps: 1000,
+  /** `closed-form`: a table starts from the objects of the closed-form lift. */
+  warmStart: 'none',
+};
 
 export async function liftByField(name: TrainedRecipe, input: LiftInput): Promise<LiftOutcome> {
   const { backend, model, splats, frames, seed, signal, onProgress } = input;
-  const { maxContributors, ...parameters } = merged(
+  const { maxContributors, semantics, semanticSteps, warmStart, ...parameters } = merged(
     name,
-    { ...FIELD_RECIPES[name].parameters, ...CACHE_DEFAULTS },
+    { ...FIELD_RECIPES[name].parameters, ...DEFAULTS },
     input.parameters,
   );
+  requireChoice(name, 'semantics', semantics, ['vote', 'trained']);
+  requireChoice(name, 'warmStart', warmStart, ['none', 'closed-form']);
   const began = performance.now();
-  const foreground = await foregroundByVote(input);
+  const foreground =
+    semantics === 'trained' ? await foregroundByField(input, semanticSteps) : await foregroundByVote(input);
+  const start = warmStart === 'closed-form' ? await closedFormStart(input, parameters) : undefined;
   const voted = performance.now();
   const cache = await WeightCache.extract(
     backend,
@@ -55,6 +77,7 @@ export async function liftByField(name: TrainedRecipe, input: LiftInput): Promis
       means: splats.means,
       parameters,
       seed,
+      ...(start && { warmStart: start }),
       ...(signal && { signal }),
       onProgress: ({ step, steps }) => onProgress?.('field', step, steps),
     });
@@ -69,7 +92,11 @@ export async function liftByField(name: TrainedRecipe, input: LiftInput): Promis
   const seconds = (from: number, to: number) => (to - from) / 1000;
   return {
     lifted,
-    parameters: json({ ...parameters, maxContributors, clustering: input.clustering, semantics: 'vote' }),
+    parameters: json({
+      ...parameters,
+      ...{ maxContributors, semantics, warmStart, clustering: input.clustering },
+      ...(semantics === 'trained' && { semanticSteps }),
+    }),
     report: { ...report, field: json(field.report) },
     seconds: {
       foreground: seconds(began, voted),
@@ -87,6 +114,90 @@ async function foregroundByVote({ reader, splats, frames, signal, onProgress }: 
     onProgress?.('foreground', done, total),
   );
   return voteOnGaussians(evidence, new Int32Array(evidence.nodes.length), 0).foreground;
+}
+
+/** Pixels of each view that the semantic field is trained on. */
+const SEMANTIC_PIXELS = 4096;
+/** Methods 2.1: cross entropy, and from 70 % of the schedule on segment consistency with the argmax of the segment's mean. */
+const SEMANTIC: Omit<FieldParameters, 'steps'> = {
+  ...{ dimensions: 2, batchPixels: 2048, rate: 5e-2, finalRate: 5e-3, slowDecay: 0.9 },
+  field: { kind: 'table', sigma: 0.01 },
+  loss: {
+    ...{ kind: 'semantic', rendering: 'logits', consistency: 1 },
+    ...{ consistencyTarget: 'argmax', consistencyFrom: 0.7 },
+  },
+};
+
+/**
+ * A trained two-class field. A pixel is foreground where the rendered difference of its logits is above 0; scaled into [0, 1]
+ * around one half that is the same question, because rendering is linear.
+ */
+async function foregroundByField(input: LiftInput, steps: number): Promise<Float32Array> {
+  const { backend, model, splats, frames, seed, signal, onProgress } = input;
+  const cache = await WeightCache.extract(
+    backend,
+    model,
+    frames.map(({ view }) => view),
+    { pixels: sampledPixels(frames, SEMANTIC_PIXELS, seed), ...(signal && { signal }) },
+  );
+  try {
+    const { features } = await trainField({
+      ...{ backend, cache, frames, means: splats.means, parameters: { ...SEMANTIC, steps }, seed },
+      ...(signal && { signal }),
+      onProgress: (progress) => onProgress?.('semantic field', progress.step, progress.steps),
+    });
+    const differences = Float32Array.from({ length: splats.count }, (_, i) => features[2 * i + 1]! - features[2 * i]!);
+    const largest = differences.reduce((most, value) => Math.max(most, Math.abs(value)), 0) || 1;
+    return differences.map((value) => 0.5 + value / (2 * largest));
+  } finally {
+    cache.dispose();
+  }
+}
+
+/** Distance of neighbouring objects in a warm start: at 2, exp(-d²) has all but vanished. */
+const START_SPACING = 2;
+
+/** Objects of the closed-form lift on a cubic lattice in random order, with the table's own noise; the rest noise alone. */
+async function closedFormStart(
+  { reader, splats, frames, seed, signal }: LiftInput,
+  { field, dimensions }: FieldParameters,
+): Promise<Float32Array> {
+  const parameters = { ...CLOSED_FORM_DEFAULTS, masks: 'inconsistent' } as const;
+  const { votes } = await closedFormLift(reader, splats.count, frames, parameters, signal);
+  const { objectOfGaussian } = decideGaussians(votes);
+  const side = Math.ceil((votes.objects + 1) ** (1 / dimensions));
+  const random = seededUniform(seed);
+  const order = Array.from({ length: votes.objects + 1 }, (_, object) => object)
+    .map((object) => ({ object, key: random() }))
+    .sort((a, b) => a.key - b.key)
+    .map(({ object }) => object);
+  const sigma = field.kind === 'table' ? field.sigma : 0;
+  return Float32Array.from({ length: splats.count * dimensions }, (_, at) => {
+    const place = order[objectOfGaussian[Math.floor(at / dimensions)]!]!;
+    const step = Math.floor(place / side ** (at % dimensions)) % side;
+    const noise = Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random());
+    return START_SPACING * (step - (side - 1) / 2) + sigma * noise;
+  });
+}
+
+/** Mulberry32: only order and noise of a warm start depend on it. */
+function seededUniform(seed: number): () => number {
+  let state = seed >>> 0;
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let z = Math.imul(state ^ (state >>> 15), state | 1);
+    z ^= z + Math.imul(z ^ (z >>> 7), z | 61);
+    return ((z ^ (z >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
+
+function requireChoice(recipe: string, name: string, value: string, known: readonly string[]): void {
+  if (known.includes(value)) return;
+  throw new LiftscopeError({
+    code: 'bad-input',
+    message: `Recipe ${recipe}: ${name} is "${value}".`,
+    hint: `It may be ${known.join(' or ')}.`,
+  });
 }
 
 async function fromEmbedding(input: LiftInput, field: TrainedField, foreground: Float32Array) {
