@@ -16,7 +16,7 @@ export interface DinoInputs {
 }
 
 /** [count, outputs] = features [count, dimensions] times projectionᵀ. */
-export function projected(
+function projected(
   features: ArrayLike<number>,
   projection: ArrayLike<number>,
   dimensions: number,
@@ -46,22 +46,32 @@ export function dino(
   const outputs = centre.length;
   const count = fast.length / dimensions;
   const slowOutputs = projected(slow, slowProjection, dimensions, outputs);
-  const q = softmaxRows(
-    slowOutputs.map((value, i) => (value - centre[i % outputs]!) / slowTemperature),
-    outputs,
-  );
-  const p = softmaxRows(
-    projected(fast, fastProjection, dimensions, outputs).map((value) => value / fastTemperature),
-    outputs,
-  );
-  const gradient = new Float64Array(fast.length);
-  const projectionGradient = new Float64Array(outputs * dimensions);
-  let total = 0;
+  const centred = Float64Array.from(slowOutputs);
   for (let u = 0; u < count; u++) {
     for (let k = 0; k < outputs; k++) {
-      const at = u * outputs + k;
-      total -= q[at]! * Math.log(Math.max(p[at]!, Number.MIN_VALUE));
-      const change = (p[at]! - q[at]!) / (fastTemperature * count);
+      centred[u * outputs + k] = (centred[u * outputs + k]! - centre[k]!) / slowTemperature;
+    }
+  }
+  const q = softmaxRows(centred, outputs);
+  const logits = projected(fast, fastProjection, dimensions, outputs);
+  const gradient = new Float64Array(fast.length);
+  const projectionGradient = new Float64Array(outputs * dimensions);
+  const p = new Float64Array(outputs);
+  let total = 0;
+  for (let u = 0; u < count; u++) {
+    const at = u * outputs;
+    let largest = Number.NEGATIVE_INFINITY;
+    for (let k = 0; k < outputs; k++) largest = Math.max(largest, logits[at + k]! / fastTemperature);
+    let sum = 0;
+    for (let k = 0; k < outputs; k++) {
+      p[k] = Math.exp(logits[at + k]! / fastTemperature - largest);
+      sum += p[k]!;
+    }
+    // −Σ q log p with log p = logit − log Σ exp, and Σ q = 1.
+    total += largest + Math.log(sum);
+    for (let k = 0; k < outputs; k++) {
+      total -= (q[at + k]! * logits[at + k]!) / fastTemperature;
+      const change = (p[k]! / sum - q[at + k]!) / (fastTemperature * count);
       for (let d = 0; d < dimensions; d++) {
         gradient[u * dimensions + d]! += change * fastProjection[k * dimensions + d]!;
         projectionGradient[k * dimensions + d]! += change * fast[u * dimensions + d]!;

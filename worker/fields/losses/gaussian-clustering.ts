@@ -171,11 +171,9 @@ export function spatialRegulariser(
   };
   for (let a = 0; a < count; a++) {
     for (let b = 0; b < count; b++) {
-      const [x, y, z] = [0, 1, 2].map((axis) => positions[3 * a + axis]! - positions[3 * b + axis]!) as [
-        number,
-        number,
-        number,
-      ];
+      const x = positions[3 * a]! - positions[3 * b]!;
+      const y = positions[3 * a + 1]! - positions[3 * b + 1]!;
+      const z = positions[3 * a + 2]! - positions[3 * b + 2]!;
       distances[b] = x * x + y * y + z * z;
     }
     for (const b of extremes(distances, a, nearest, 1)) add(a, b, true);
