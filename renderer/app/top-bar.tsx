@@ -47,6 +47,21 @@ function CapturePicker() {
   );
 }
 
+/** Photos are not where import saw them: says so where the capture's name is, until they are found. */
+function MissingPhotos() {
+  const studio = useStudio();
+  const missing = useSession(
+    ({ project }) => project?.captures.find(({ id }) => id === project.currentCaptureId)?.missingCount ?? 0,
+  );
+  if (missing === 0) return null;
+  return (
+    <button type="button" className="top-bar-missing" onClick={() => runCommand(studio, 'capture.relink')}>
+      <Icon name="link" size={14} />
+      {plural(missing, 'photo')} missing
+    </button>
+  );
+}
+
 function TrainMenu() {
   const studio = useStudio();
   const project = useSession((state) => state.project);
@@ -164,6 +179,7 @@ export function TopBar() {
         <div className="top-bar">
           <h1 className="top-bar-project">{name}</h1>
           <CapturePicker />
+          <MissingPhotos />
           <span className="ui-toolbar-rule" />
           <Button {...importTip} icon="import" onClick={() => runCommand(studio, 'capture.import')}>
             Import

@@ -72,6 +72,8 @@ function arrange(api: DockviewApi): void {
 /** Settings key of the arrangement on this machine. */
 const LAYOUT_KEY = 'layout';
 const SAVE_AFTER_MS = 500;
+/** A change of the layout this soon after a click or a key is the user's. */
+const INPUT_MS = 1500;
 
 export function Workspace() {
   const studio = useStudio();
@@ -81,6 +83,14 @@ export function Workspace() {
   useEffect(() => {
     if (api === null) return;
     let live = true;
+    // Restoring and resizing the window round the sizes of panels. Saving that would move them a little with every start.
+    let inputAt = Number.NEGATIVE_INFINITY;
+    let restoredAt = performance.now();
+    const input = () => {
+      inputAt = performance.now();
+    };
+    window.addEventListener('pointerup', input, true);
+    window.addEventListener('keyup', input, true);
     void studio.transport
       .call('settings.get', { key: LAYOUT_KEY })
       .then(({ value }) => {
@@ -92,6 +102,7 @@ export function Workspace() {
           arrange(api);
         }
         if (api.panels.length === 0) arrange(api);
+        restoredAt = performance.now();
       })
       .catch(() => live && arrange(api));
     const note = () => {
@@ -104,6 +115,8 @@ export function Workspace() {
       api.onDidActivePanelChange(note),
       api.onDidLayoutChange(() => {
         note();
+        const now = performance.now();
+        if (now - inputAt > INPUT_MS || now - restoredAt < INPUT_MS) return;
         if (saved.current !== null) clearTimeout(saved.current);
         saved.current = setTimeout(() => {
           if (api.panels.length === 0) return;
@@ -144,6 +157,8 @@ export function Workspace() {
       });
     return () => {
       live = false;
+      window.removeEventListener('pointerup', input, true);
+      window.removeEventListener('keyup', input, true);
       if (saved.current !== null) clearTimeout(saved.current);
       for (const subscription of subscriptions) subscription.dispose();
       for (const { id } of panels) studio.handlers.delete(`panel.${id}`);

@@ -36,12 +36,14 @@ export async function openProject(studio: Studio, folder?: string): Promise<void
   await studio.attempt(() => studio.transport.call('project.open', { folder: chosen }));
 }
 
-export async function importCapture(studio: Studio): Promise<void> {
+/** `file`: a transforms.json or EPIC-Fields JSON, which a native dialog for folders would not show. */
+export async function importCapture(studio: Studio, choose: 'folder' | 'file' = 'folder'): Promise<void> {
   const path = await studio.choosePath({
     title: 'Import a capture',
     action: 'Look at it',
-    choose: 'folder',
-    kinds: ['capture', 'folder', 'file'],
+    choose,
+    kinds: choose === 'file' ? ['file'] : ['capture', 'folder', 'file'],
+    extensions: ['json'],
   });
   if (path !== null) studio.openDialog({ kind: 'import', path });
 }

@@ -25,7 +25,7 @@ export function commandForKey(studio: Studio, press: KeyPress, focus: FocusKind,
   return null;
 }
 
-export function focusKind(target: EventTarget | null): FocusKind {
+function focusKind(target: EventTarget | null): FocusKind {
   if (!(target instanceof HTMLElement)) return 'none';
   if (target.isContentEditable) return 'text';
   if (target instanceof HTMLTextAreaElement) return 'text';

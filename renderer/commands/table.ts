@@ -78,6 +78,13 @@ export const commands: readonly Command[] = [
     run: (s) => void importCapture(s),
   }),
   command({
+    id: 'capture.import-file',
+    title: 'Import capture from a JSON file…',
+    menu: 'File',
+    enabled: hasProject,
+    run: (s) => void importCapture(s, 'file'),
+  }),
+  command({
     id: 'splats.import',
     title: 'Open splats (PLY)…',
     menu: 'File',

@@ -147,6 +147,8 @@ export function FileBrowser({ request, settle }: { request: FileRequest; settle:
             <LoadingState label="Reading the folder" />
           ) : (
             <Table
+              key={here ?? ''}
+              focusOnMount={!naming}
               label="Files"
               rows={listing.value.entries}
               rowKey={(entry) => entry.path}

@@ -28,7 +28,7 @@ export const initialSelection: SelectionState = {
   subject: 'frame',
 };
 
-export function clampFrame(frame: number, frameCount: number): number {
+function clampFrame(frame: number, frameCount: number): number {
   return Math.max(0, Math.min(frameCount - 1, Number.isFinite(frame) ? Math.round(frame) : 0));
 }
 

@@ -66,6 +66,8 @@ export function Table<Row>({
 }: TableProps<Row>) {
   const grid = useRef<HTMLDivElement>(null);
   const [view, setView] = useState({ top: 0, height: 600 });
+  /** A panel that is not in sight has no height, and scrolling in it does nothing. */
+  const [measured, setMeasured] = useState(false);
   /** By key: sorting and filtering move the row, and the cursor with it. */
   const [cursorKey, setCursorKey] = useState<string | number | null>(null);
   const cursor = cursorKey === null ? -1 : rows.findIndex((row, index) => rowKey(row, index) === cursorKey);
@@ -74,7 +76,10 @@ export function Table<Row>({
   useEffect(() => {
     const element = grid.current;
     if (element === null) return;
-    const observer = new ResizeObserver(() => setView({ top: element.scrollTop, height: element.clientHeight }));
+    const observer = new ResizeObserver(() => {
+      setView({ top: element.scrollTop, height: element.clientHeight });
+      setMeasured(element.clientHeight > HEAD_HEIGHT);
+    });
     observer.observe(element);
     if (focusOnMount) element.focus({ preventScroll: true });
     return () => observer.disconnect();
@@ -96,10 +101,10 @@ export function Table<Row>({
 
   // biome-ignore lint/correctness/useExhaustiveDependencies: scrolling follows the wish alone, not every rendering
   useEffect(() => {
-    if (scrollTo === null) return;
+    if (scrollTo === null || !measured) return;
     reveal(scrollTo);
     setCursor(scrollTo);
-  }, [scrollTo, rowHeight]);
+  }, [scrollTo, rowHeight, measured]);
 
   const { first, last } = visibleRows(view.top, view.height - HEAD_HEIGHT, rowHeight, rows.length);
 

@@ -1,4 +1,4 @@
-import { useState } from 'react';
+import { useRef, useState } from 'react';
 import { type BackendChoice, defaultTrainingParameters } from '../../../contract/index.ts';
 import { useSession, useStudio } from '../../state/index.ts';
 import { Button, Dialog, Field, formatCount, formatShort, Note, plural, Select } from '../../ui/index.ts';
@@ -18,6 +18,62 @@ const BACKENDS: readonly { value: BackendChoice; label: string }[] = [
   { value: 'wasm', label: 'CPU (wasm)' },
   { value: 'webgpu', label: 'GPU (WebGPU)' },
 ];
+
+interface PresetsProps {
+  chosen: string | null;
+  onChoose: (texts: ParameterTexts) => void;
+}
+
+/** A radio group of cards: one stop for Tab, arrows move and choose. */
+function Presets({ chosen, onChoose }: PresetsProps) {
+  const group = useRef<HTMLDivElement>(null);
+  const at = presets.findIndex(({ id }) => id === chosen);
+
+  function choose(index: number) {
+    const preset = presets[(index + presets.length) % presets.length];
+    if (preset === undefined) return;
+    const { iterations, maxGaussians } = preset.parameters;
+    onChoose({ iterations: String(iterations), maxGaussians: String(maxGaussians) });
+  }
+
+  function move(event: React.KeyboardEvent) {
+    const by = ['ArrowRight', 'ArrowDown'].includes(event.key)
+      ? 1
+      : ['ArrowLeft', 'ArrowUp'].includes(event.key)
+        ? -1
+        : 0;
+    if (by === 0) return;
+    event.preventDefault();
+    const next = (Math.max(0, at) + by + presets.length) % presets.length;
+    choose(next);
+    group.current?.querySelectorAll('button')[next]?.focus();
+  }
+
+  return (
+    <div ref={group} className="presets" role="radiogroup" aria-label="Preset" onKeyDown={move}>
+      {presets.map(({ id, title, note, parameters: given }, index) => (
+        // biome-ignore lint/a11y/useSemanticElements: a card with three lines is no radio input
+        <button
+          key={id}
+          type="button"
+          role="radio"
+          aria-checked={index === at}
+          tabIndex={index === Math.max(0, at) ? 0 : -1}
+          className="preset"
+          onClick={() => choose(index)}
+        >
+          <strong>{title}</strong>
+          <span>
+            {formatCount(given.iterations ?? 0)} iterations
+            <br />
+            {formatShort(given.maxGaussians ?? 0)} Gaussians
+          </span>
+          <span>{note}</span>
+        </button>
+      ))}
+    </div>
+  );
+}
 
 export function TrainDialog() {
   const studio = useStudio();
@@ -79,33 +135,7 @@ export function TrainDialog() {
           void start();
         }}
       >
-        <div className="presets" role="radiogroup" aria-label="Preset">
-          {presets.map(({ id, title, note, parameters: given }) => (
-            // biome-ignore lint/a11y/useSemanticElements: a card with three lines is no radio input
-            <button
-              key={id}
-              type="button"
-              role="radio"
-              aria-checked={preset === id}
-              className="preset"
-              onClick={() =>
-                setTexts((before) => ({
-                  ...before,
-                  iterations: String(given.iterations),
-                  maxGaussians: String(given.maxGaussians),
-                }))
-              }
-            >
-              <strong>{title}</strong>
-              <span>
-                {formatCount(given.iterations ?? 0)} iterations
-                <br />
-                {formatShort(given.maxGaussians ?? 0)} Gaussians
-              </span>
-              <span>{note}</span>
-            </button>
-          ))}
-        </div>
+        <Presets chosen={preset} onChoose={(given) => setTexts((before) => ({ ...before, ...given }))} />
         <div className="form-grid">
           <Field
             label="Iterations"
