@@ -15,7 +15,7 @@ function Recent() {
             <Icon name="cube" size={20} />
             <span className="start-recent-text">
               <strong>{name}</strong>
-              <span>{exists ? folder : `${folder} is not there any more`}</span>
+              <span>{exists ? folder : `Not found: ${folder}`}</span>
             </span>
             <time dateTime={new Date(openedAt).toISOString()}>{formatAgo(openedAt, Date.now())}</time>
           </button>

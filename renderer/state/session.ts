@@ -15,6 +15,8 @@ type AppState = ProcedureOutput<'app.state'>;
 
 export interface SessionState {
   readonly connection: ConnectionState;
+  /** Why the connection is lost, where more is known than that nobody answers. */
+  readonly connectionProblem: Failure | null;
   /** Null until the host has answered for the first time. */
   readonly app: Omit<AppState, 'project' | 'jobs'> | null;
   /** Why the first answer did not come. */
@@ -31,6 +33,7 @@ export interface SessionState {
 
 export const initialSession: SessionState = {
   connection: 'connecting',
+  connectionProblem: null,
   app: null,
   failure: null,
   project: null,

@@ -127,8 +127,8 @@ export function followHost(studio: Studio): () => void {
   void readEvents(
     transport,
     {
-      connection(connection) {
-        session.setState({ connection });
+      connection(connection, connectionProblem) {
+        session.setState({ connection, connectionProblem });
         if (connection === 'live' && stale) void refetch();
       },
       refetch: () => void refetch(),

@@ -1,5 +1,5 @@
 import { describe, expect, it, vi } from 'vitest';
-import type { StudioMessage } from '../../contract/index.ts';
+import { LiftscopeError, type StudioMessage } from '../../contract/index.ts';
 import { type EventHandlers, readEvents } from './event-reader.ts';
 import type { EventPosition, Transport } from './transport.ts';
 
@@ -79,6 +79,27 @@ describe('event reader', () => {
     await run();
     expect(log.filter((entry) => entry === 'lost').length).toBeGreaterThanOrEqual(2);
     expect(log).toContain('live');
+  });
+
+  it('says why, where the host does', async () => {
+    const controller = new AbortController();
+    const problems: unknown[] = [];
+    // biome-ignore lint/correctness/useYield: it fails before the first message
+    const events = async function* () {
+      throw new LiftscopeError({ code: 'usage', message: 'no token' });
+    };
+    const handlers: EventHandlers = {
+      connection(state, problem) {
+        if (state !== 'lost') return;
+        problems.push(problem);
+        controller.abort();
+      },
+      refetch() {},
+      event() {},
+      snapshot() {},
+    };
+    await readEvents({ events } as unknown as Transport, handlers, controller.signal, { retryMs: 1 });
+    expect(problems).toEqual([{ code: 'usage', message: 'no token' }]);
   });
 
   it('takes a silent stream for dead', async () => {

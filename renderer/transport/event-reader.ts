@@ -1,10 +1,11 @@
-import type { StudioEvent, StudioSnapshot } from '../../contract/index.ts';
+import { type Failure, LiftscopeError, type StudioEvent, type StudioSnapshot } from '../../contract/index.ts';
 import type { EventPosition, Transport } from './transport.ts';
 
 export type ConnectionState = 'connecting' | 'live' | 'lost';
 
 export interface EventHandlers {
-  connection(state: ConnectionState): void;
+  /** `problem`: why it is lost, where more is known than that nobody answers. */
+  connection(state: ConnectionState, problem: Failure | null): void;
   /** The state on this side may be stale: fetch it anew. Called on the first connection and whenever events were missed. */
   refetch(): void;
   event(event: StudioEvent): void;
@@ -30,8 +31,9 @@ export async function readEvents(
 ): Promise<void> {
   let position = null as EventPosition | null;
   let pauseMs = retryMs;
-  handlers.connection('connecting');
+  handlers.connection('connecting', null);
   while (!signal.aborted) {
+    let problem: Failure | null = null;
     const connection = new AbortController();
     const stop = () => connection.abort();
     signal.addEventListener('abort', stop, { once: true });
@@ -48,11 +50,11 @@ export async function readEvents(
               handlers.refetch();
             }
             pauseMs = retryMs;
-            handlers.connection('live');
+            handlers.connection('live', null);
             break;
           case 'reset':
             position = { epoch: message.epoch, after: message.sequence };
-            handlers.connection('live');
+            handlers.connection('live', null);
             handlers.refetch();
             break;
           case 'event':
@@ -70,15 +72,16 @@ export async function readEvents(
             message satisfies never;
         }
       }
-    } catch {
+    } catch (error) {
       // Whatever broke it, the remedy is the same: say so and connect again.
+      if (error instanceof LiftscopeError && error.code !== 'not-responding') problem = error.toFailure();
     } finally {
       clearTimeout(silence);
       signal.removeEventListener('abort', stop);
       connection.abort();
     }
     if (signal.aborted) return;
-    handlers.connection('lost');
+    handlers.connection('lost', problem);
     await pause(pauseMs, signal);
     pauseMs = Math.min(maxRetryMs, pauseMs * 2);
   }
