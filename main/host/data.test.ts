@@ -3,7 +3,14 @@ import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import sharp from 'sharp';
 import { describe, expect, it } from 'vitest';
-import { encodeCounts, OBJECT_MASKS, OBSERVATIONS_MAGIC, routes, SUPERSEDED_STATUS } from '../../contract/index.ts';
+import {
+  encodeCounts,
+  MasksEncoder,
+  OBJECT_MASKS,
+  OBSERVATIONS_MAGIC,
+  routes,
+  SUPERSEDED_STATUS,
+} from '../../contract/index.ts';
 import { openProject } from '../project/index.ts';
 import { startHost, writeProject } from './testing.ts';
 import { ThumbnailCache } from './thumbnails.ts';
@@ -148,6 +155,23 @@ describe('other resources', () => {
           } as const,
         ],
       });
+      const info = {
+        name: 'teacher',
+        provenance: { kind: 'model', source: 'a model' },
+        consistentIds: false,
+        classes: [],
+      } as const;
+      const encoder = new MasksEncoder();
+      const file = Buffer.concat([
+        encoder.header({ ...info, classes: [] }),
+        encoder.frame({
+          ...{ frame: '1.png', width: 32, height: 24 },
+          segments: [{ id: 70_000, rle: encodeCounts([0, 1, 32 * 24 - 1]) }],
+        }),
+        encoder.finish(),
+      ]);
+      const artifact = await project.artifacts.put(file, 'masks');
+      project.maskSets.add({ captureId, info: { ...info, classes: [] }, artifact, frames: 1, jobId: null });
     }
     const { project } = await test.call('project.open', { folder });
     expect((await test.get(routes.points(captureId))).headers.get('content-length')).toBe('15');
@@ -173,7 +197,22 @@ describe('other resources', () => {
       [33, objectId],
       [34, objectId],
     ]);
-    expect((await test.call('masks.list', { captureId })).sets).toEqual([]);
+    expect((await test.call('masks.list', { captureId })).sets).toEqual([
+      { name: 'teacher', provenance: 'model', source: 'a model', frames: 1, consistentIds: false },
+    ]);
+    const first = async (frame: string) => {
+      const answer = await test.get(routes.masks(captureId, frame, 'teacher', project.revision));
+      return [
+        ...(
+          await sharp(Buffer.from(await answer.arrayBuffer()))
+            .raw()
+            .toBuffer()
+        ).subarray(0, 6),
+      ];
+    };
+    // 70,000 = 112 + 256 * 17 + 65,536; a frame that nobody looked at is empty.
+    expect(await first('frame-1')).toEqual([112, 17, 1, 0, 0, 0]);
+    expect(await first('frame-0')).toEqual([0, 0, 0, 0, 0, 0]);
     expect((await test.get(routes.masks(captureId, 'frame-1', 'none', 1))).status).toBe(404);
   });
 

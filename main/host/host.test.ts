@@ -2,9 +2,9 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { describe, expect, it } from 'vitest';
-import { MAX_BODY_BYTES, type ProcedureName, procedures, type StudioMessage } from '../../contract/index.ts';
+import { MAX_BODY_BYTES, type ProcedureName, procedures, routes, type StudioMessage } from '../../contract/index.ts';
 import { CONTENT_SECURITY_POLICY } from './http.ts';
-import { readMessages, startHost, writeProject } from './testing.ts';
+import { readMessages, startHost, writeCapture, writeProject } from './testing.ts';
 
 /** Events until `count` of them have come; snapshots and pings apart. */
 async function events(body: ReadableStream<Uint8Array> | null, count: number): Promise<StudioMessage[]> {
@@ -192,6 +192,41 @@ describe('objects and jobs', () => {
     await test.call('project.open', { folder: project });
     await test.call('edits.undo', {});
     expect((await test.call('objects.list', {})).objects[0]?.name).toBe('mug');
+  });
+
+  it('imports a capture through the queue and shows it', async () => {
+    await using test = await startHost({ jobs: 'real' });
+    await writeCapture(join(test.folder, 'capture'), 3);
+    const pose = (x: number) => [
+      [1, 0, 0, x],
+      [0, 1, 0, 0],
+      [0, 0, 1, 0],
+      [0, 0, 0, 1],
+    ];
+    const frames = [0, 1, 2].map((i) => ({ file_path: `images/${i}.png`, transform_matrix: pose(i) }));
+    const transforms = { fl_x: 30, fl_y: 30, cx: 16, cy: 12, w: 32, h: 24, frames };
+    await writeFile(join(test.folder, 'capture', 'transforms.json'), JSON.stringify(transforms));
+    const stream = await test.get('/api/events');
+    await test.call('project.create', { folder: join(test.folder, 'p.liftscope') });
+    const spec = { kind: 'import-capture', path: join(test.folder, 'capture'), holdout: '0' } as const;
+    const { job } = await test.call('jobs.start', { spec });
+    const order: string[] = [];
+    for await (const message of readMessages(stream.body)) {
+      if (message.lane !== 'event') continue;
+      const { event } = message;
+      if (event.type === 'project-changed' && (event.project?.captures.length ?? 0) > 0) order.push('capture');
+      if (event.type !== 'job-changed' || event.job.id !== job.id) continue;
+      expect(event.job.failure).toBeNull();
+      order.push(event.job.state);
+      if (event.job.state === 'finished') break;
+    }
+    // The capture is there before the job says so.
+    expect(order.slice(-2)).toEqual(['capture', 'finished']);
+    const { project } = await test.call('app.state', {});
+    expect(project).toMatchObject({ captures: [{ name: 'capture', frames: 3 }], currentCaptureId: 1 });
+    const { ids, names } = await test.call('capture.frames', { captureId: 1 });
+    expect(names).toEqual(['0.png', '1.png', '2.png']);
+    expect((await test.get(routes.photo(1, ids[2] ?? ''))).status).toBe(200);
   });
 
   it('passes jobs on, confines their paths, and sends what they say', async () => {

@@ -20,7 +20,7 @@ import {
 import { openProject } from '../project/index.ts';
 import type { HostOptions } from './context.ts';
 import { createHost, type Host } from './host.ts';
-import type { HostParts, JobsOptions, JobsPort, ViewsPort } from './ports.ts';
+import { type HostParts, type JobsOptions, type JobsPort, realParts, type ViewsPort } from './ports.ts';
 
 const FRAME = { width: 32, height: 24 };
 
@@ -154,14 +154,19 @@ export interface TestHost extends AsyncDisposable {
   failure<N extends ProcedureName>(name: N, input: unknown): Promise<Failure & { status: number }>;
 }
 
-export async function startHost(options: Partial<HostOptions> = {}): Promise<TestHost> {
+/** @param options `jobs: 'real'`: the queue itself, for jobs that need no worker */
+export async function startHost({
+  jobs: whichJobs,
+  ...options
+}: Partial<HostOptions> & { readonly jobs?: 'real' } = {}): Promise<TestHost> {
   const base = await realpath(await mkdtemp(join(tmpdir(), 'liftscope-host-')));
   const folder = join(base, 'root');
   await mkdir(folder);
   const views = new FakeViews();
   const opened: FakeJobs[] = [];
   const parts: HostParts = {
-    openJobs: (_project, jobOptions) => {
+    openJobs: (project, jobOptions) => {
+      if (whichJobs === 'real') return realParts.openJobs(project, jobOptions);
       const jobs = new FakeJobs(jobOptions);
       opened.push(jobs);
       return jobs;
