@@ -16,7 +16,7 @@ interface Entry {
 }
 
 /** Decoded photos of 1 megapixel take 4 MB: this holds about 60 of them. */
-export const MAX_BITMAP_BYTES = 256 * 2 ** 20;
+const MAX_BITMAP_BYTES = 256 * 2 ** 20;
 
 export class BitmapCache {
   private readonly fetch: (url: string, init: RequestInit) => Promise<Response>;

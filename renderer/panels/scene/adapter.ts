@@ -6,7 +6,7 @@ export interface Adapter {
 
 const SOFTWARE = /swiftshader|llvmpipe|softpipe|software|basic render|apple software/i;
 
-export function adapterOf(name: string): Adapter {
+function adapterOf(name: string): Adapter {
   return { name, software: name === '' || SOFTWARE.test(name) };
 }
 

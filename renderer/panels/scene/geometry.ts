@@ -164,7 +164,7 @@ function quaternionOf(rows: readonly [Vec3, Vec3, Vec3]): [number, number, numbe
   return [(m10 - m01) / s, (m02 + m20) / s, (m12 + m21) / s, s / 4];
 }
 
-export function focalOf(camera: CameraState, height: number): number {
+function focalOf(camera: CameraState, height: number): number {
   return height / 2 / Math.tan((camera.fovYDegrees * Math.PI) / 360);
 }
 

@@ -123,7 +123,7 @@ const LINEAR = Float32Array.from({ length: 256 }, (_, value) => {
 });
 
 /** Float32 [M, 3], then uint8 [M, 3]: the sparse points file. */
-export function parsePoints(file: ArrayBuffer): { positions: Float32Array; colors: Float32Array } {
+function parsePoints(file: ArrayBuffer): { positions: Float32Array; colors: Float32Array } {
   const count = Math.floor(file.byteLength / 15);
   const bytes = new Uint8Array(file, count * 12, count * 3);
   return {
