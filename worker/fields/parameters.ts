@@ -1,4 +1,6 @@
 /** What a field is, what it is trained with, and how long. Recipes give the values and say where they come from. */
+import { z } from 'zod';
+import { LiftscopeError } from '../../contract/index.ts';
 import type { Similarity } from '../kernels/index.ts';
 import type { ConsistencyTarget } from './losses/index.ts';
 
@@ -86,26 +88,71 @@ export function readoutOf({ kind }: FieldLoss): Readout {
   }
 }
 
-/** @throws RangeError naming the parameter that makes no sense. */
-export function requireParameters(parameters: FieldParameters): void {
-  const { dimensions, steps, batchPixels, rate, finalRate, slowDecay, field } = parameters;
-  const whole = { dimensions, steps, batchPixels };
-  for (const [name, value] of Object.entries(whole)) {
-    if (!Number.isInteger(value) || value < 1) throw new RangeError(`${name} must be a positive integer, not ${value}`);
-  }
-  for (const [name, value] of Object.entries({ rate, finalRate })) {
-    if (!(value > 0 && Number.isFinite(value))) throw new RangeError(`${name} must be above 0, not ${value}`);
-  }
-  if (!(slowDecay >= 0 && slowDecay < 1)) throw new RangeError(`slowDecay must lie in [0, 1), not ${slowDecay}`);
-  if (field.kind === 'table') {
-    if (!(field.sigma > 0)) throw new RangeError(`field.sigma must be above 0, not ${field.sigma}`);
-    return;
-  }
-  if (!Number.isInteger(field.layers) || field.layers < 2) throw new RangeError('field.layers must be at least 2');
-  if (!Number.isInteger(field.width) || field.width < 4 || field.width % 4 !== 0) {
-    throw new RangeError(`field.width must be a multiple of 4, not ${field.width}`);
-  }
-  if (!Number.isInteger(field.frequencies) || field.frequencies < 0) {
-    throw new RangeError(`field.frequencies must be 0 or more, not ${field.frequencies}`);
-  }
+const positive = z.number().positive().max(1e6);
+const count = z.number().int().min(1);
+const decay = z.number().min(0).lt(1);
+const weight = z.number().min(0).max(1e6);
+
+const fieldSchema = z.discriminatedUnion('kind', [
+  z.object({ kind: z.literal('table'), sigma: positive }),
+  z.object({
+    kind: z.literal('mlp'),
+    layers: count.min(2).max(32),
+    width: count.max(4096).multipleOf(4),
+    frequencies: z.number().int().min(0).max(32),
+  }),
+]);
+
+const lossSchema = z.discriminatedUnion('kind', [
+  z.object({
+    kind: z.literal('slow-fast'),
+    gamma: positive,
+    similarity: z.enum(['squared', 'released']),
+    concentration: weight,
+  }),
+  z.object({ kind: z.literal('vanilla'), gamma: positive, concentration: weight }),
+  z.object({ kind: z.literal('associative'), sigma: positive }),
+  z.object({ kind: z.literal('margin'), margin: positive }),
+  z.object({
+    kind: z.literal('dino'),
+    outputs: count.max(65_536),
+    fastTemperature: positive,
+    slowTemperature: positive,
+    centreDecay: decay,
+  }),
+  z.object({
+    kind: z.literal('gaussian-clustering'),
+    regulariserEvery: z.number().int().min(0),
+    regulariserGaussians: count.min(2).max(20_000),
+  }),
+  z.object({ kind: z.literal('linear-assignment') }),
+  z.object({
+    kind: z.literal('semantic'),
+    rendering: z.enum(['logits', 'probabilities']),
+    consistency: weight,
+    consistencyTarget: z.enum(['argmax', 'soft']),
+    consistencyFrom: z.number().min(0).max(1),
+  }),
+]);
+
+const parametersSchema = z.object({
+  field: fieldSchema,
+  dimensions: count.max(4096),
+  loss: lossSchema,
+  steps: count.max(10_000_000),
+  batchPixels: count.min(2).max(65_536),
+  rate: positive,
+  finalRate: positive,
+  slowDecay: decay,
+}) satisfies z.ZodType<FieldParameters>;
+
+/** What is known of the parameters, checked. @throws LiftscopeError 'bad-input' naming the parameter and what it may be. */
+export function checkedParameters(parameters: FieldParameters): FieldParameters {
+  const parsed = parametersSchema.safeParse(parameters);
+  if (parsed.success) return parsed.data;
+  throw new LiftscopeError({
+    code: 'bad-input',
+    message: `Field training: ${z.prettifyError(parsed.error)}`,
+    hint: 'Leave the parameter out to use the recipe’s own value.',
+  });
 }

@@ -193,8 +193,13 @@ test('what makes no sense is named', async () => {
   await expect(train(parameters, { frames: empty })).rejects.toThrow(/None of the 4 frames has an instance segment/);
   const cut = world.frames.map((frame) => ({ ...frame, segments: frame.segments.slice(1) }));
   await expect(train(parameters, { frames: cut })).rejects.toThrow(/frame 0 have 863 pixels; its camera sees 36x24/);
-  await expect(train({ ...parameters, steps: 0 })).rejects.toThrow(/steps must be a positive integer, not 0/);
-  await expect(train({ ...parameters, rate: Number.NaN })).rejects.toThrow(/rate must be above 0/);
+  await expect(train({ ...parameters, steps: 0 })).rejects.toMatchObject({
+    code: 'bad-input',
+    message: expect.stringMatching(/at steps/),
+  });
+  await expect(train({ ...parameters, rate: Number.NaN })).rejects.toThrow(/at rate/);
+  const unknown = { ...parameters, loss: { ...parameters.loss, kind: 'triplet' } } as unknown as FieldParameters;
+  await expect(train(unknown)).rejects.toThrow(/at loss.kind/);
   await expect(train(parameters, { warmStart: new Float32Array(3) })).rejects.toThrow(/warm start: 3 values/);
   await expect(train(parameters, { frames: world.frames.slice(1) })).rejects.toThrow(/3 frames for the weights of 4/);
 });

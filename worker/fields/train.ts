@@ -8,7 +8,7 @@ import { type FieldBatch, TableField, type TrainableField } from './field.ts';
 import { fieldRandom, type LiftFrame, normals, requireFrames } from './frames.ts';
 import { MlpField } from './mlp-field.ts';
 import { HostObjective, type Objective, PairObjective } from './objective.ts';
-import { type FieldParameters, type Readout, readoutOf, requireParameters } from './parameters.ts';
+import { checkedParameters, type FieldParameters, type Readout, readoutOf } from './parameters.ts';
 import { RegulariserStep } from './regulariser.ts';
 import { SemanticObjective } from './semantic-objective.ts';
 import { cancelled, type WeightCache } from './weight-cache.ts';
@@ -84,10 +84,10 @@ const REPORTED_LOSSES = 100;
 
 /**
  * The same seed and data give the same bits on any number of threads.
- * @throws LiftscopeError ('bad-input', 'cancelled'), RangeError for parameters, OutOfMemoryError.
+ * @throws LiftscopeError ('bad-input', 'cancelled'), OutOfMemoryError; RangeError for arrays that do not fit together.
  */
-export async function trainField(options: TrainFieldOptions): Promise<TrainedField> {
-  requireParameters(options.parameters);
+export async function trainField(given: TrainFieldOptions): Promise<TrainedField> {
+  const options = { ...given, parameters: checkedParameters(given.parameters) };
   requireFrames(options.frames);
   const { cache, frames, means } = options;
   if (cache.views.length !== frames.length) {
