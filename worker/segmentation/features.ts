@@ -63,7 +63,13 @@ export interface DepthJumps {
   readonly right: Float32Array;
   /** [H, W] between a pixel and the one below. */
   readonly down: Float32Array;
+  /** [H, W] the part of a jump that falls on the step between the two pixels itself, ≥ 0: where exactly the outline runs. */
+  readonly stepRight: Float32Array;
+  readonly stepDown: Float32Array;
 }
+
+/** Jumps below this share of the depth are noise as far as a single pixel is concerned. */
+const LEAST_STEP = 0.03;
 
 /**
  * By how much log depth jumps between neighbouring pixels, with its sign: the difference across `reachPx` on either side less
@@ -80,9 +86,18 @@ export function depthJumps(depth: Float32Array, width: number, height: number, r
   );
   const right = new Float32Array(depth.length).fill(Number.NaN);
   const down = new Float32Array(depth.length).fill(Number.NaN);
-  const along = (out: Float32Array, i: number, at: number, length: number, step: number): void => {
+  const stepRight = new Float32Array(depth.length);
+  const stepDown = new Float32Array(depth.length);
+  const along = (
+    out: Float32Array,
+    step: Float32Array,
+    i: number,
+    at: number,
+    length: number,
+    stride: number,
+  ): void => {
     const value = (offset: number): number =>
-      logDepth[i + (Math.min(length - 1, Math.max(0, at + offset)) - at) * step]!;
+      logDepth[i + (Math.min(length - 1, Math.max(0, at + offset)) - at) * stride]!;
     const [near, far] = [value(-reachPx), value(1 + reachPx)];
     const before = near - value(-2 * reachPx);
     const after = value(1 + 2 * reachPx) - far;
@@ -92,15 +107,16 @@ export function depthJumps(depth: Float32Array, width: number, height: number, r
     // A slope may explain a jump away, never turn it round.
     out[i] = Math.sign(jump) * Math.max(0, Math.abs(jump) - Math.abs(slope));
     if (Number.isNaN(slope)) out[i] = Number.isNaN(jump) ? Number.NaN : jump;
+    if (Math.abs(out[i]!) > LEAST_STEP) step[i] = Math.abs(logDepth[i + stride]! - logDepth[i]!) || 0;
   };
   for (let y = 0; y < height; y++) {
     for (let x = 0; x < width; x++) {
       const i = y * width + x;
-      if (x + 1 < width) along(right, i, x, width, 1);
-      if (y + 1 < height) along(down, i, y, height, width);
+      if (x + 1 < width) along(right, stepRight, i, x, width, 1);
+      if (y + 1 < height) along(down, stepDown, i, y, height, width);
     }
   }
-  return { right, down };
+  return { right, down, stepRight, stepDown };
 }
 
 /** Median of the known values among nine pixels `stepPx` apart; NaN where none of them is known. */

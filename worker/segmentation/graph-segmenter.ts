@@ -5,7 +5,7 @@
  */
 import type { GraphSegmentation as GraphSegmenterOptions } from '../../contract/index.ts';
 import type { PlanarImage } from '../images/index.ts';
-import { depthJumps, labOfImage, smoothed } from './features.ts';
+import { type DepthJumps, depthJumps, labOfImage, smoothed } from './features.ts';
 import { type MergeTree, mergeTree } from './merge-tree.ts';
 import {
   type Candidate,
@@ -71,7 +71,7 @@ export function segmentByGraph(
     depth === undefined || options.geometry === 0
       ? undefined
       : depthJumps(depth, width, height, Math.max(1, Math.round(JUMP_REACH_PX * factor)));
-  const fine = superpixels(width, height, colourDifference(lab, pixels), {
+  const fine = superpixels(width, height, pixelDifference(lab, width, height, jumps, JUMP_UNITS * options.geometry), {
     scale: FINE_SCALE * factor,
     minPixels: Math.round(FINE_MIN_PX * factor ** 2),
   });
@@ -101,14 +101,32 @@ export function segmentByGraph(
   return { ...result, segments: chosen.map((candidate) => wholeOf(tree, candidate, selection)) };
 }
 
-function colourDifference(lab: Float32Array, pixels: number): (a: number, b: number) => number {
+/** Of neighbours, a before b in reading order: colour, and the outline between them. */
+function pixelDifference(
+  lab: Float32Array,
+  width: number,
+  height: number,
+  jumps: DepthJumps | undefined,
+  stepUnits: number,
+): (a: number, b: number) => number {
+  const pixels = width * height;
   const [wl, wa, wb] = CHANNELS;
   return (a, b) => {
     const dl = (lab[a]! - lab[b]!) * wl;
     const da = (lab[pixels + a]! - lab[pixels + b]!) * wa;
     const db = (lab[2 * pixels + a]! - lab[2 * pixels + b]!) * wb;
-    return Math.sqrt(dl * dl + da * da + db * db);
+    const ds = jumps === undefined ? 0 : Math.min(MAX_JUMP, stepBetween(jumps, width, a, b)) * stepUnits;
+    return Math.sqrt(dl * dl + da * da + db * db + ds * ds);
   };
+}
+
+/** Diagonal neighbours are apart when both ways round the corner are. */
+function stepBetween({ stepRight, stepDown }: DepthJumps, width: number, a: number, b: number): number {
+  if (b === a + 1) return stepRight[a]!;
+  if (b === a + width) return stepDown[a]!;
+  return b > a + width
+    ? Math.min(Math.max(stepRight[a]!, stepDown[a + 1]!), Math.max(stepDown[a]!, stepRight[b - 1]!))
+    : Math.min(Math.max(stepRight[a - 1]!, stepDown[a - 1]!), Math.max(stepDown[a]!, stepRight[b]!));
 }
 
 const confidenceOf = (candidate: Candidate, { distances }: SelectionOptions): number =>
