@@ -224,19 +224,26 @@ export function largestContributors(host: HostWeights, keep: number): { weights:
   }
   const columns = new Uint32Array(rowStart[rowCount]!);
   const weights = new Float32Array(rowStart[rowCount]!);
+  const best = new Uint32Array(keep);
   let dropped = 0;
   for (let r = 0; r < rowCount; r++) {
-    const begin = host.rowStart[r]!;
-    const entries = Array.from({ length: host.rowStart[r + 1]! - begin }, (_, i) => begin + i);
-    const chosen = entries.length <= keep ? entries : entries.toSorted((a, b) => host.weights[b]! - host.weights[a]!);
-    const kept = chosen.slice(0, keep).sort((a, b) => a - b);
-    const total = entries.reduce((sum, e) => sum + host.weights[e]!, 0);
-    const sum = kept.reduce((partial, e) => partial + host.weights[e]!, 0);
+    const [begin, end] = [host.rowStart[r]!, host.rowStart[r + 1]!];
+    let [count, total, sum] = [0, 0, 0];
+    for (let e = begin; e < end; e++) {
+      const weight = host.weights[e]!;
+      total += weight;
+      if (count === keep && !(weight > host.weights[best[keep - 1]!]!)) continue;
+      let place = count < keep ? count++ : keep - 1;
+      for (; place > 0 && weight > host.weights[best[place - 1]!]!; place--) best[place] = best[place - 1]!;
+      best[place] = e;
+    }
+    const kept = best.subarray(0, count).sort();
+    for (const e of kept) sum += host.weights[e]!;
     if (sum > 0) dropped += 1 - sum / total;
-    kept.forEach((e, i) => {
-      columns[rowStart[r]! + i] = host.columns[e]!;
-      weights[rowStart[r]! + i] = (host.weights[e]! * total) / sum;
-    });
+    for (let i = 0; i < count; i++) {
+      columns[rowStart[r]! + i] = host.columns[kept[i]!]!;
+      weights[rowStart[r]! + i] = (host.weights[kept[i]!]! * total) / sum;
+    }
   }
   return { weights: { rowStart, columns, weights }, droppedShare: dropped / Math.max(1, rowCount) };
 }
