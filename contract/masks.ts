@@ -51,7 +51,7 @@ const maskClassSchema = z.strictObject({
 });
 export type MaskClass = z.infer<typeof maskClassSchema>;
 
-export const maskProvenanceSchema = z.strictObject({
+const maskProvenanceSchema = z.strictObject({
   /** `human`: drawn or corrected by a person; `model`: a 2D segmenter, built in, simulated or elsewhere; `lifted`: rendered from objects in 3D. */
   kind: z.enum(['human', 'model', 'lifted']),
   /** What made them: `graph segmenter`, `SAM tiny-colour`, `COCO panoptic masks.json`. */

@@ -7,7 +7,7 @@ import { inflate } from 'node:zlib';
 import { systemErrorText } from '../capture/index.ts';
 
 /** Why a PNG cannot be read as ids, in a sentence. */
-export class PngError extends Error {
+class PngError extends Error {
   override readonly name = 'PngError';
 }
 
@@ -23,7 +23,7 @@ export interface IdImage {
 }
 
 /** 67 megapixels: the ids alone take 268 MB. */
-export const maxIdPixels = 2 ** 26;
+const maxIdPixels = 2 ** 26;
 const inflateBounded = promisify<Uint8Array, { maxOutputLength: number }, Buffer>(inflate);
 
 /** Samples per pixel and allowed bit depths by colour type. */

@@ -7,7 +7,7 @@ const maxNotes = 1000;
 /** Most names kept in a list; its count goes on. */
 const maxNames = 1000;
 
-export const maskNoteCodeSchema = z.enum([
+const maskNoteCodeSchema = z.enum([
   /** A mask file, or an image of a JSON, that belongs to no frame of the capture; left out. */
   'mask-without-frame',
   /** A name that fits several frames; left out. */

@@ -5,7 +5,7 @@ import { manifestHeadSchema, modelFileSchema, readManifest } from '../onnx.ts';
 const triple = z.tuple([z.number(), z.number(), z.number()]);
 
 /** Interface of the decoder that Segment Anything's own ONNX export fixed (`scripts/export_onnx_model.py`). */
-export const DECODER_INPUTS = [
+const DECODER_INPUTS = [
   'image_embeddings',
   'point_coords',
   'point_labels',
@@ -13,7 +13,7 @@ export const DECODER_INPUTS = [
   'has_mask_input',
   'orig_im_size',
 ] as const;
-export const DECODER_OUTPUTS = ['masks', 'iou_predictions', 'low_res_masks'] as const;
+const DECODER_OUTPUTS = ['masks', 'iou_predictions', 'low_res_masks'] as const;
 
 const samManifestSchema = manifestHeadSchema.extend({
   kind: z.literal('sam'),
