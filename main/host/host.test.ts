@@ -1,4 +1,4 @@
-import { writeFile } from 'node:fs/promises';
+import { cp, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { describe, expect, it } from 'vitest';
@@ -86,11 +86,11 @@ describe('projects', () => {
   it('refuses a damaged and a newer project by name, and keeps the open one', async () => {
     await using test = await startHost();
     const { project } = await writeProject(test.folder);
-    await test.call('project.open', { folder: project });
     const damaged = join(test.folder, 'damaged.liftscope');
     const newer = join(test.folder, 'newer.liftscope');
-    await test.call('project.backup', { path: damaged });
-    await test.call('project.backup', { path: newer });
+    await cp(project, damaged, { recursive: true });
+    await cp(project, newer, { recursive: true });
+    await test.call('project.open', { folder: project });
     await writeFile(
       join(damaged, 'project.sqlite'),
       'SQLite format 3\0 and then nothing of the kind'.padEnd(8192, 'x'),
@@ -108,6 +108,11 @@ describe('projects', () => {
       message: expect.stringContaining('newer'),
     });
     expect(await test.failure('project.open', { folder: join(test.folder, 'none') })).toMatchObject({ status: 404 });
+    const backup = join(test.folder, 'backup.liftscope');
+    expect(await test.call('project.backup', { path: backup })).toMatchObject({ path: backup });
+    expect(await test.failure('project.backup', { path: '/etc/backup.liftscope' })).toMatchObject({
+      code: 'bad-input',
+    });
     expect((await test.call('app.state', {})).project?.folder).toBe(project);
   });
 
