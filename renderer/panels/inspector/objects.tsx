@@ -94,12 +94,12 @@ function SeveralObjects({ selected }: { selected: readonly ObjectView[] }) {
   const ids = selected.map(({ id }) => id);
   const [first] = selected;
   const className = selected.every((object) => object.className === first?.className) ? (first?.className ?? '') : null;
-  const color = selected.every((object) => object.color === first?.color) ? first?.color : undefined;
+  const colors = [...new Set(selected.map(({ color }) => color))];
   return (
     <>
       <div className="inspector-title">
         <ColourPicker
-          color={color ?? 'transparent'}
+          color={colors.length === 1 ? (colors[0] ?? '') : colors}
           of={`${selected.length} objects`}
           onPick={(next) => void changeObjects(studio, ids, { color: next })}
         />

@@ -2,8 +2,8 @@ import { useEffect, useId, useRef, useState } from 'react';
 import { OBJECT_PALETTE } from '../../../contract/index.ts';
 
 interface ColourPickerProps {
-  /** `#rrggbb`. */
-  color: string;
+  /** `#rrggbb`; several, where things of different colours are meant. */
+  color: string | readonly string[];
   /** What has this colour, for screen readers. */
   of: string;
   onPick: (color: string) => void;
@@ -13,6 +13,13 @@ interface ColourPickerProps {
 }
 
 const COLUMNS = 5;
+
+/** The first three of several colours side by side. */
+function stripes(colors: readonly string[]): string {
+  const shown = [...new Set(colors)].slice(0, 3);
+  const stops = shown.map((one, i) => `${one} ${(100 * i) / shown.length}% ${(100 * (i + 1)) / shown.length}%`);
+  return `linear-gradient(to right, ${stops.join(', ')})`;
+}
 
 /** A swatch that opens the palette. Its colours stay apart for colour-blind eyes, so there are no others to choose. */
 export function ColourPicker({ color, of, onPick, disabled = false, tabIndex = 0 }: ColourPickerProps) {
@@ -61,7 +68,7 @@ export function ColourPicker({ color, of, onPick, disabled = false, tabIndex = 0
         ref={button}
         type="button"
         className="objects-swatch"
-        style={{ background: color }}
+        style={{ background: typeof color === 'string' ? color : stripes(color) }}
         aria-label={`Colour of ${of}`}
         aria-haspopup="true"
         aria-expanded={open}
