@@ -93,7 +93,8 @@ function avalanche(value: number): number {
 export function drawWithoutRepetition(total: number, count: number, random: () => number): Uint32Array {
   const drawn = new Uint32Array(count);
   if (count * 4 > total) {
-    const all = Uint32Array.from({ length: total }, (_, i) => i);
+    const all = new Uint32Array(total);
+    for (let i = 0; i < total; i++) all[i] = i;
     for (let i = 0; i < count; i++) {
       const j = i + Math.floor(random() * (total - i));
       drawn[i] = all[j]!;

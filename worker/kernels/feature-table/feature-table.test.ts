@@ -136,6 +136,7 @@ describe.each([1, 2, 3])('wasm, %i thread(s)', (threads) => {
     { rowCount: 15, count: 16, channels: 3, softmax: false },
     { rowCount: 40, count: 17, channels: 3, softmax: false },
     { rowCount: 40, count: 100, channels: 24, softmax: false },
+    { rowCount: 40, count: 60, channels: 130, softmax: false },
     { rowCount: 60, count: 33, channels: 2, softmax: true },
     { rowCount: 60, count: 33, channels: 5, softmax: true },
   ])('six steps on $rowCount x $count, $channels channels, softmax $softmax', async (given) => {

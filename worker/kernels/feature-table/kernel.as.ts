@@ -4,6 +4,9 @@
 
 import { expx4, fma, horizontalSum, splat } from "../shared/math.as";
 
+/** Beyond it, gathering in passes of 64 bytes would fetch every row again and again. */
+const WIDE_ROW_BYTES: usize = 256;
+
 // @ts-ignore: decorator
 @inline
 function power(table: usize, last: i32, exponent: i32): f32 {
@@ -24,6 +27,18 @@ export function gather(
     const e1 = <usize>load<u32>(r, 4) << 2;
     const out = output + <usize>b * rowBytes;
     let c: usize = 0;
+    if (rowBytes > WIDE_ROW_BYTES) {
+      // A wide row is read front to back once; the sums stay in the cache. The order of additions is the same.
+      for (; c < rowBytes; c += 16) v128.store(out + c, splat(0.0));
+      for (let e = e0; e < e1; e += 4) {
+        const w = v128.load32_splat(weights + e);
+        const p = table + <usize>load<u32>(columns + e) * rowBytes;
+        for (let i: usize = 0; i < rowBytes; i += 16) {
+          v128.store(out + i, fma(w, v128.load(p + i), v128.load(out + i)));
+        }
+      }
+      continue;
+    }
     for (; c + 64 <= rowBytes; c += 64) {
       let a0 = splat(0.0);
       let a1 = a0;
