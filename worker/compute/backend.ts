@@ -3,6 +3,7 @@
  * everything above (trainer, fields, queries) sees only this file.
  */
 import type { WasmBackend } from './wasm/index.ts';
+import type { WebgpuBackend } from './webgpu/index.ts';
 
 export type BackendKind = 'wasm' | 'webgpu';
 
@@ -28,6 +29,8 @@ export interface MemoryUse {
 export interface Kernel<Args> {
   readonly name: string;
   readonly wasm: (backend: WasmBackend, args: Args) => void;
+  /** Records launches. A kernel without it is refused by name on that backend. */
+  readonly webgpu?: (backend: WebgpuBackend, args: Args) => void;
 }
 
 export interface Backend {
@@ -43,6 +46,8 @@ export interface Backend {
   read(buffer: DeviceBuffer, offsetBytes?: number, sizeBytes?: number): Promise<ArrayBuffer>;
   run<Args>(kernel: Kernel<Args>, args: Args): void;
   synchronise(): Promise<void>;
+  /** For loops that never read: waits while the device is too many calls of this behind the program. */
+  pace(): Promise<void>;
   dispose(): Promise<void>;
 }
 
@@ -50,10 +55,11 @@ export interface Backend {
 export class OutOfMemoryError extends Error {
   readonly code = 'out-of-memory';
   readonly requestedBytes: number;
-  constructor(label: string, requestedBytes: number, memory: MemoryUse) {
+  constructor(label: string, requestedBytes: number, memory: MemoryUse & { readonly note?: string }) {
     const mib = (bytes: number) => `${Math.ceil(bytes / 2 ** 20)} MiB`;
     super(
       `Not enough memory for ${label}: ${mib(requestedBytes)} asked, ${mib(memory.usedBytes)} of ${mib(memory.limitBytes)} in use. ` +
+        `${memory.note === undefined ? '' : `${memory.note} `}` +
         'Use fewer Gaussians or a smaller image scale, or raise the memory budget.',
     );
     this.name = 'OutOfMemoryError';
@@ -67,5 +73,14 @@ export class KernelError extends Error {
   constructor(kernel: string, cause: string) {
     super(`Kernel ${kernel} failed: ${cause}`);
     this.name = 'KernelError';
+  }
+}
+
+/** The device is gone (driver reset, unplugged, destroyed), and all that was on it. A new backend may work. */
+export class DeviceLostError extends Error {
+  readonly code = 'device-lost';
+  constructor(device: string, cause: string) {
+    super(`The GPU was lost (${device}): ${cause.trim() || 'no reason given'}`);
+    this.name = 'DeviceLostError';
   }
 }

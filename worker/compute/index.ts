@@ -3,6 +3,7 @@ export {
   type Backend,
   type BackendKind,
   type DeviceBuffer,
+  DeviceLostError,
   type Kernel,
   KernelError,
   type MemoryUse,
@@ -11,3 +12,13 @@ export {
 export { GrowingBuffers } from './growing.ts';
 export { createBackend } from './select.ts';
 export { WasmBackend, type WasmBackendOptions, WasmBuffer } from './wasm/index.ts';
+export {
+  type BufferSlice,
+  findAdapter,
+  itemProgram,
+  mayHaveHardware,
+  NoAdapterError,
+  program,
+  WebgpuBackend,
+  wgslFloat,
+} from './webgpu/index.ts';

@@ -1,5 +1,7 @@
 /** The backends that the conformance suite is run on. */
-import { type Backend, type BackendKind, createBackend } from '../index.ts';
+import { existsSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { type Backend, type BackendKind, createBackend, findAdapter } from '../index.ts';
 
 export interface BackendUnderTest {
   readonly name: BackendKind;
@@ -8,10 +10,23 @@ export interface BackendUnderTest {
   readonly unavailable: string | undefined;
 }
 
+// A software driver that was fetched for the tests alone is preferred to what the system has.
+const DRIVER = fileURLToPath(new URL('../../../build/vulkan/driver.json', import.meta.url));
+if (existsSync(DRIVER)) process.env.VK_DRIVER_FILES ??= DRIVER;
+
+async function whyNoWebgpu(): Promise<string | undefined> {
+  try {
+    await findAdapter({ allowSoftware: true });
+    return undefined;
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  }
+}
+
 /** A new kind of backend does not compile without a line here. */
 const TABLE: { readonly [Kind in BackendKind]: Omit<BackendUnderTest, 'name'> } = {
   wasm: { create: () => createBackend('wasm', { threads: 2 }), unavailable: undefined },
-  webgpu: { create: () => createBackend('webgpu'), unavailable: 'not part of this version' },
+  webgpu: { create: () => createBackend('webgpu', { allowSoftware: true }), unavailable: await whyNoWebgpu() },
 };
 
 export const BACKENDS: readonly BackendUnderTest[] = Object.entries(TABLE).map(([name, backend]) => ({

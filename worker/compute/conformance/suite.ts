@@ -52,6 +52,9 @@ export class JunkFilledBackend implements Backend {
   synchronise(): Promise<void> {
     return this.#inner.synchronise();
   }
+  pace(): Promise<void> {
+    return this.#inner.pace();
+  }
   dispose(): Promise<void> {
     return this.#inner.dispose();
   }

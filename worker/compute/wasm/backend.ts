@@ -140,6 +140,9 @@ export class WasmBackend implements Backend {
 
   async synchronise(): Promise<void> {}
 
+  /** Kernels end before `run` returns. */
+  async pace(): Promise<void> {}
+
   async dispose(): Promise<void> {
     this.#start(STOP, []);
     await Promise.all(this.#workers.map((worker) => worker.terminate()));

@@ -1,5 +1,6 @@
 import { type Backend, type DeviceBuffer, GrowingBuffers, type Kernel, type WasmBackend } from '../../compute/index.ts';
 import { TILE } from '../shared/index.ts';
+import { binTilesOnWebgpu } from './kernel.wgsl.ts';
 
 /** Bytes per instance record {Gaussian, slot}, and per thread's partial counts. */
 const INSTANCE_BYTES = 8;
@@ -15,13 +16,32 @@ export class TileLists extends GrowingBuffers {
   /** Of the last view. */
   tilesX = 0;
   tilesY = 0;
-  /** (tile, Gaussian) pairs of the last view. */
+  /** (tile, Gaussian) pairs of the last view. On a backend whose device runs behind the program: after {@link settle}. */
   instanceCount = 0;
+  /** Pairs that buffers with a row per pair need room for: `instanceCount`, or what the device may fill. */
+  instanceCapacity = 0;
   /** Gaussians that touch a tile of the last view. */
   visibleCount = 0;
 
+  #news: Promise<boolean> = Promise.resolve(true);
+
   constructor(backend: Backend) {
     super(backend, 'tile lists');
+  }
+
+  /**
+   * Waits until the counts of the last view are known. False: its lists did not fit and are empty; room has been made, and
+   * the view must be binned again. Training need not ask: a step without lists changes nothing.
+   */
+  settle(): Promise<boolean> {
+    return this.#news;
+  }
+
+  /** @param news what {@link settle} gives for the view that is being binned */
+  expect(news: Promise<boolean>): void {
+    this.#news = news;
+    // Whoever waits is told; a failure of the backend is also thrown by its next call.
+    news.catch(() => undefined);
   }
 
   get tileCount(): number {
@@ -80,6 +100,7 @@ export const binTiles: Kernel<BinArgs> = {
       maxKey = Math.max(maxKey, partial[at + 3]! >>> 0);
     }
     lists.instanceCount = instances;
+    lists.instanceCapacity = instances;
     lists.visibleCount = visible;
 
     let keys = lists.ensure('keys', count * 4);
@@ -110,6 +131,7 @@ export const binTiles: Kernel<BinArgs> = {
     backend.dispatch('binning.tilePrefix', tiles, counts, tileStart);
     backend.dispatch('binning.tileScatter', ...order, backend.address(list));
   },
+  webgpu: binTilesOnWebgpu,
 };
 
 interface SortPass {

@@ -1,6 +1,7 @@
 import type { Backend, DeviceBuffer, Kernel, WasmBackend } from '../../compute/index.ts';
 import { laneBlocks, laneBytes, PADDING, type PinholeView, packLanes, viewWorkspace } from '../shared/index.ts';
 import { type ShDegree, shCoefficientCount } from '../spherical-harmonics/index.ts';
+import { projectBackwardOnWebgpu, projectOnWebgpu } from './kernel.wgsl.ts';
 import type { GaussianParameters } from './reference.ts';
 
 /** One buffer per parameter of N Gaussians, each in lane blocks [ceil(N / 4)][K][4] float32. */
@@ -64,6 +65,7 @@ export const project: Kernel<ProjectArgs> = {
   wasm(backend, args) {
     backend.dispatch('projection.forward', ...sharedArguments(backend, args), backend.address(args.projected));
   },
+  webgpu: projectOnWebgpu,
 };
 
 export interface ProjectBackwardArgs extends ProjectArgs {
@@ -82,6 +84,7 @@ export const projectBackward: Kernel<ProjectBackwardArgs> = {
     const inputs = [backend.address(args.projected), backend.address(args.upstream)];
     backend.dispatch('projection.backward', ...shared, ...inputs, ...outputs);
   },
+  webgpu: projectBackwardOnWebgpu,
 };
 
 /**

@@ -1,0 +1,403 @@
+/** Projection and its backward pass in WGSL, one invocation per Gaussian; the definition is reference.ts. */
+import { itemProgram, type WebgpuBackend } from '../../compute/index.ts';
+import {
+  gaussianRanges,
+  LANES_WGSL,
+  LAYOUT_CONSTANTS,
+  PROJECTED_FLOATS,
+  SCREEN_GRADIENT_FLOATS,
+  VIEW_PARAMETERS,
+  viewParameters,
+  webgpuWorkspace,
+} from '../shared/index.ts';
+import { type ShDegree, shCoefficientCount, shWgsl } from '../spherical-harmonics/index.ts';
+import type { GaussianBuffers, ProjectArgs, ProjectBackwardArgs } from './projection.ts';
+
+/** Everything that forward and backward need from pose and shape; needs bindings means, quaternions and logScales. */
+export const GEOMETRY_WGSL = `
+${LANES_WGSL}
+struct Geometry {
+  /** In the camera; z is 1 and \`front\` false when it is not beyond the near plane. */
+  camera: vec3f,
+  inverse: f32,
+  front: bool,
+  slope: vec2f,
+  free: vec2<bool>,
+  quaternion: vec4f,
+  quaternionInverse: f32,
+  rotation: mat3x3f,
+  scales: vec3f,
+  /** Rows of T = J W and of M = T R S. */
+  t0: vec3f, t1: vec3f,
+  m0: vec3f, m1: vec3f,
+}
+fn poseX() -> vec3f { return vec3f(params.poseXx, params.poseXy, params.poseXz); }
+fn poseY() -> vec3f { return vec3f(params.poseYx, params.poseYy, params.poseYz); }
+fn poseZ() -> vec3f { return vec3f(params.poseZx, params.poseZy, params.poseZz); }
+fn meanOf(g: u32) -> vec3f {
+  return vec3f(means[laneIndex(g, 0u, 3u)], means[laneIndex(g, 1u, 3u)], means[laneIndex(g, 2u, 3u)]);
+}
+/** Columns of R(q) as a WGSL matrix; q is wxyz and of unit length. */
+fn rotationOf(q: vec4f) -> mat3x3f {
+  let w = q.x; let x = q.y; let y = q.z; let z = q.w;
+  return mat3x3f(
+    1.0 - 2.0 * (y * y + z * z), 2.0 * (x * y + w * z), 2.0 * (x * z - w * y),
+    2.0 * (x * y - w * z), 1.0 - 2.0 * (x * x + z * z), 2.0 * (y * z + w * x),
+    2.0 * (x * z + w * y), 2.0 * (y * z - w * x), 1.0 - 2.0 * (x * x + y * y),
+  );
+}
+fn rawQuaternion(g: u32) -> vec4f {
+  return vec4f(
+    quaternions[laneIndex(g, 0u, 4u)], quaternions[laneIndex(g, 1u, 4u)],
+    quaternions[laneIndex(g, 2u, 4u)], quaternions[laneIndex(g, 3u, 4u)],
+  );
+}
+fn scalesOf(g: u32) -> vec3f {
+  return exp(vec3f(logScales[laneIndex(g, 0u, 3u)], logScales[laneIndex(g, 1u, 3u)], logScales[laneIndex(g, 2u, 3u)]));
+}
+fn geometryOf(g: u32) -> Geometry {
+  var at: Geometry;
+  let mean = meanOf(g);
+  let depth = dot(poseZ(), mean) + params.poseZt;
+  at.front = isFinite(depth) && depth > params.near;
+  let z = select(1.0, depth, at.front);
+  at.camera = vec3f(dot(poseX(), mean) + params.poseXt, dot(poseY(), mean) + params.poseYt, z);
+  at.inverse = 1.0 / z;
+  let slope = at.camera.xy * at.inverse;
+  at.slope = clamp(slope, vec2f(params.minX, params.minY), vec2f(params.maxX, params.maxY));
+  at.free = at.slope == slope;
+  let raw = rawQuaternion(g);
+  at.quaternionInverse = 1.0 / sqrt(dot(raw, raw));
+  at.quaternion = raw * at.quaternionInverse;
+  at.rotation = rotationOf(at.quaternion);
+  at.scales = scalesOf(g);
+  at.t0 = params.fx * at.inverse * (poseX() - at.slope.x * poseZ());
+  at.t1 = params.fy * at.inverse * (poseY() - at.slope.y * poseZ());
+  at.m0 = (at.t0 * at.rotation) * at.scales;
+  at.m1 = (at.t1 * at.rotation) * at.scales;
+  return at;
+}
+`;
+
+const forwardPrograms = new Map<ShDegree, ReturnType<typeof forwardProgram>>();
+
+function forwardProgram(degree: ShDegree) {
+  return itemProgram({
+    name: 'project',
+    params: { ...VIEW_PARAMETERS, shStride: 'u32' },
+    buffers: {
+      ...({ means: 'read f32', quaternions: 'read f32', logScales: 'read f32' } as const),
+      ...({ logitOpacities: 'read f32', sh: 'read f32', projected: 'write f32' } as const),
+    },
+    constants: LAYOUT_CONSTANTS,
+    body: `${GEOMETRY_WGSL}${shWgsl(degree)}
+fn item(g: u32) {
+  let at = geometryOf(g);
+  let xx = dot(at.m0, at.m0) + LOW_PASS;
+  let yy = dot(at.m1, at.m1) + LOW_PASS;
+  let xy = dot(at.m0, at.m1);
+  // Cauchy-Binet: det M M^T is the squared cross product, free of the cancellation in xx yy - xy^2.
+  let area = cross(at.m0, at.m1);
+  let determinant = dot(area, area) + LOW_PASS * (xx + yy - LOW_PASS);
+  let x = params.fx * at.camera.x * at.inverse + params.cx;
+  let y = params.fy * at.camera.y * at.inverse + params.cy;
+  let box = ceil(BOX_SIGMAS * sqrt(vec2f(xx, yy)));
+  let opacity = 1.0 / (1.0 + exp(-logitOpacities[laneIndex(g, 0u, 1u)]));
+  let scaled = opacity / ALPHA_MIN;
+  let drawn = at.front && isFinite(opacity) && scaled >= 1.0
+    && isFinite(x) && isFinite(y) && isFinite(xx) && isFinite(yy) && isFinite(xy) && isFinite(determinant)
+    && x + box.x > 0.0 && x - box.x < params.width && y + box.y > 0.0 && y - box.y < params.height
+    && determinant > 0.0;
+  let row = g * PROJECTED_FLOATS;
+  if (!drawn) {
+    for (var k = 0u; k < PROJECTED_FLOATS; k++) { projected[row + k] = 0.0; }
+    projected[row + PROJECTED_extentX] = -1.0;
+    return;
+  }
+  let direction = viewDirection(meanOf(g));
+  let basis = shBasis(direction.unit);
+  var colour = vec3f(0.5);
+  for (var k = 0u; k < SH_COUNT; k++) {
+    let first = laneIndex(g, 3u * k, 3u * params.shStride);
+    colour += basis[k] * vec3f(sh[first], sh[first + 4u], sh[first + 8u]);
+  }
+  let lit = vec3f(litChannel(colour.x), litChannel(colour.y), litChannel(colour.z));
+  let inverse = 1.0 / determinant;
+  let cutoff = 2.0 * max(0.0, log(scaled));
+  projected[row + PROJECTED_x] = x;
+  projected[row + PROJECTED_y] = y;
+  projected[row + PROJECTED_conicA] = yy * inverse;
+  projected[row + PROJECTED_conicB] = -xy * inverse;
+  projected[row + PROJECTED_conicC] = xx * inverse;
+  projected[row + PROJECTED_opacity] = opacity;
+  projected[row + PROJECTED_red] = lit.x;
+  projected[row + PROJECTED_green] = lit.y;
+  projected[row + PROJECTED_blue] = lit.z;
+  projected[row + PROJECTED_depth] = at.camera.z;
+  projected[row + PROJECTED_extentX] = min(box.x, sqrt(cutoff * xx));
+  projected[row + PROJECTED_extentY] = min(box.y, sqrt(cutoff * yy));
+  projected[row + PROJECTED_cutoff] = cutoff;
+  projected[row + PROJECTED_conicDet] = inverse;
+  projected[row + 14u] = 0.0;
+  projected[row + 15u] = 0.0;
+}
+/** Without light below 0; a coefficient that is no number gives none either. */
+fn litChannel(value: f32) -> f32 {
+  return select(0.0, value, isFinite(value) && value > 0.0);
+}
+`,
+  });
+}
+
+/** One of a family of programs that differ in their degree, made when it is first wanted. */
+export function ofDegree<Made>(made: Map<ShDegree, Made>, degree: ShDegree, make: (degree: ShDegree) => Made): Made {
+  let known = made.get(degree);
+  if (known === undefined) {
+    known = make(degree);
+    made.set(degree, known);
+  }
+  return known;
+}
+
+export function projectOnWebgpu(backend: WebgpuBackend, args: ProjectArgs): void {
+  requireDegree(args);
+  const { parameters, count, shDegree, activeShDegree, view, projected } = args;
+  const shStride = shCoefficientCount(shDegree);
+  for (const { count: items, slice } of gaussianRanges(backend, count, Math.max(PROJECTED_FLOATS, 3 * shStride))) {
+    backend.launch(ofDegree(forwardPrograms, activeShDegree, forwardProgram), {
+      params: { ...viewParameters(view), shStride, items },
+      buffers: { ...parameterSlices(parameters, shStride, slice), projected: slice(projected, PROJECTED_FLOATS) },
+    });
+  }
+}
+
+type Slice = ReturnType<typeof gaussianRanges>[number]['slice'];
+
+export function parameterSlices(buffers: GaussianBuffers, shStride: number, slice: Slice) {
+  return {
+    means: slice(buffers.means, 3),
+    quaternions: slice(buffers.quaternions, 4),
+    logScales: slice(buffers.logScales, 3),
+    logitOpacities: slice(buffers.logitOpacities, 1),
+    sh: slice(buffers.sh, 3 * shStride),
+  };
+}
+
+export function requireDegree({ activeShDegree, shDegree }: Pick<ProjectArgs, 'activeShDegree' | 'shDegree'>): void {
+  if (activeShDegree <= shDegree) return;
+  throw new RangeError(`active SH degree ${activeShDegree} is above the stored ${shDegree}`);
+}
+
+/** Gradient of the mean through the colour: 4 floats per Gaussian, the last unused. */
+export const COLOUR_MEAN_FLOATS = 4;
+/** Gradients of the geometry per Gaussian: mean [3], logit opacity, quaternion [4], log scales [3], unused. */
+export const GEOMETRY_GRADIENT_FLOATS = 12;
+
+const shGradientPrograms = new Map<ShDegree, ReturnType<typeof shGradientProgram>>();
+
+function shGradientProgram(degree: ShDegree) {
+  return itemProgram({
+    name: 'projectBackward (colour)',
+    params: { ...VIEW_PARAMETERS, shStride: 'u32' },
+    buffers: {
+      ...({ means: 'read f32', sh: 'read f32', projected: 'read f32', upstream: 'read f32' } as const),
+      ...({ gradSh: 'write f32', colourMean: 'write vec4f' } as const),
+    },
+    constants: LAYOUT_CONSTANTS,
+    body: `${LANES_WGSL}${shWgsl(degree)}${SH_UPSTREAM_WGSL}
+fn item(g: u32) {
+  for (var k = 0u; k < 3u * params.shStride; k++) { gradSh[laneIndex(g, k, 3u * params.shStride)] = 0.0; }
+  colourMean[g] = vec4f(0.0);
+  // Padding lanes of the last block belong to nobody else.
+  if (g == params.items - 1u) {
+    for (var lane = g + 1u; lane % 4u != 0u; lane++) {
+      for (var k = 0u; k < 3u * params.shStride; k++) { gradSh[laneIndex(lane, k, 3u * params.shStride)] = 0.0; }
+    }
+  }
+  if (projected[g * PROJECTED_FLOATS + PROJECTED_extentX] < 0.0) { return; }
+  let up = colourUpstream(g);
+  let direction = viewDirection(meanOfLanes(g));
+  let basis = shBasis(direction.unit);
+  var dots: array<f32, SH_COUNT>;
+  for (var k = 0u; k < SH_COUNT; k++) {
+    let first = laneIndex(g, 3u * k, 3u * params.shStride);
+    dots[k] = dot(up, vec3f(sh[first], sh[first + 4u], sh[first + 8u]));
+    gradSh[first] = basis[k] * up.x;
+    gradSh[first + 4u] = basis[k] * up.y;
+    gradSh[first + 8u] = basis[k] * up.z;
+  }
+  colourMean[g] = vec4f(throughDirection(direction, &dots), 0.0);
+}
+`,
+  });
+}
+
+/** Upstream gradient of the colour where it was not clamped, and its way to the mean; needs means, upstream, projected. */
+export const SH_UPSTREAM_WGSL = `
+fn meanOfLanes(g: u32) -> vec3f {
+  return vec3f(means[laneIndex(g, 0u, 3u)], means[laneIndex(g, 1u, 3u)], means[laneIndex(g, 2u, 3u)]);
+}
+fn colourUpstream(g: u32) -> vec3f {
+  let row = g * PROJECTED_FLOATS;
+  let up = g * SCREEN_GRADIENT_FLOATS;
+  return vec3f(
+    select(0.0, upstream[up + SCREEN_GRADIENT_red], projected[row + PROJECTED_red] > 0.0),
+    select(0.0, upstream[up + SCREEN_GRADIENT_green], projected[row + PROJECTED_green] > 0.0),
+    select(0.0, upstream[up + SCREEN_GRADIENT_blue], projected[row + PROJECTED_blue] > 0.0),
+  );
+}
+fn throughDirection(direction: ViewDirection, dots: ptr<function, array<f32, SH_COUNT>>) -> vec3f {
+  let unit = shGradientOfDirection(direction.unit, dots);
+  // d(v / |v|)/dv = (I - d d^T) / |v|.
+  return (unit - dot(unit, direction.unit) * direction.unit) * direction.inverse;
+}
+`;
+
+const GEOMETRY_GRADIENT = itemProgram({
+  name: 'projectBackward (geometry)',
+  params: VIEW_PARAMETERS,
+  buffers: {
+    ...({ means: 'read f32', quaternions: 'read f32', logScales: 'read f32', projected: 'read f32' } as const),
+    ...({ upstream: 'read f32', colourMean: 'read vec4f', gradients: 'write vec4f' } as const),
+  },
+  constants: LAYOUT_CONSTANTS,
+  body: `${GEOMETRY_WGSL}
+fn item(g: u32) {
+  let row = g * PROJECTED_FLOATS;
+  if (projected[row + PROJECTED_extentX] < 0.0) {
+    for (var k = 0u; k < 3u; k++) { gradients[3u * g + k] = vec4f(0.0); }
+    return;
+  }
+  let at = geometryOf(g);
+  let up = g * SCREEN_GRADIENT_FLOATS;
+  let opacity = projected[row + PROJECTED_opacity];
+  let a = projected[row + PROJECTED_conicA];
+  let b = projected[row + PROJECTED_conicB];
+  let c = projected[row + PROJECTED_conicC];
+  let ga = upstream[up + SCREEN_GRADIENT_conicA];
+  let gb = 0.5 * upstream[up + SCREEN_GRADIENT_conicB];
+  let gc = upstream[up + SCREEN_GRADIENT_conicC];
+  // Twice dL/dSigma = -2 C G C.
+  let p = -2.0 * (a * ga + b * gb);
+  let q = -2.0 * (a * gb + b * gc);
+  let r = -2.0 * (b * ga + c * gb);
+  let s = -2.0 * (b * gb + c * gc);
+  let dxx = p * a + q * b;
+  let dxy = p * b + q * c;
+  let dyy = r * b + s * c;
+  // dM, then e = dM S: dL/dR = T^T e and dL/dT = e R^T. The scale gradient is the dot product of columns of dM and M.
+  let dm0 = dxx * at.m0 + dxy * at.m1;
+  let dm1 = dxy * at.m0 + dyy * at.m1;
+  let scaleGradient = dm0 * at.m0 + dm1 * at.m1;
+  let e0 = dm0 * at.scales;
+  let e1 = dm1 * at.scales;
+  let dt0 = at.rotation * e0;
+  let dt1 = at.rotation * e1;
+  let slopeX = dot(dt0, poseZ());
+  let slopeY = dot(dt1, poseZ());
+  let scaleX = params.fx * at.inverse;
+  let scaleY = params.fy * at.inverse;
+  let dScaleX = dot(dt0, poseX()) - at.slope.x * slopeX;
+  let dScaleY = dot(dt1, poseY()) - at.slope.y * slopeY;
+  let freeX = select(0.0, scaleX * slopeX, at.free.x);
+  let freeY = select(0.0, scaleY * slopeY, at.free.y);
+  let dx = (params.fx * upstream[up + SCREEN_GRADIENT_x] - freeX) * at.inverse;
+  let dy = (params.fy * upstream[up + SCREEN_GRADIENT_y] - freeY) * at.inverse;
+  let turned = dx * at.camera.x + dy * at.camera.y;
+  let stretched = dScaleX * scaleX + dScaleY * scaleY;
+  let dz = upstream[up + SCREEN_GRADIENT_depth] - (turned + stretched) * at.inverse;
+  let mean = colourMean[g].xyz + dx * poseX() + dy * poseY() + dz * poseZ();
+
+  // d[row][column] = dL/dR, T^T e.
+  let d0 = at.t0.x * e0 + at.t1.x * e1;
+  let d1 = at.t0.y * e0 + at.t1.y * e1;
+  let d2 = at.t0.z * e0 + at.t1.z * e1;
+  let w = at.quaternion.x; let x = at.quaternion.y; let y = at.quaternion.z; let z = at.quaternion.w;
+  let anti = vec3f(d2.y - d1.z, d0.z - d2.x, d1.x - d0.y);
+  let sym = vec3f(d1.z + d2.y, d0.z + d2.x, d0.y + d1.x);
+  let unit = 2.0 * vec4f(
+    x * anti.x + y * anti.y + z * anti.z,
+    w * anti.x + y * sym.z + z * sym.y - 2.0 * x * (d1.y + d2.z),
+    w * anti.y + x * sym.z + z * sym.x - 2.0 * y * (d0.x + d2.z),
+    w * anti.z + x * sym.y + y * sym.x - 2.0 * z * (d0.x + d1.y),
+  );
+  let quaternion = (unit - dot(unit, at.quaternion) * at.quaternion) * at.quaternionInverse;
+  let logit = upstream[up + SCREEN_GRADIENT_opacity] * (opacity - opacity * opacity);
+  gradients[3u * g] = vec4f(mean, logit);
+  gradients[3u * g + 1u] = quaternion;
+  gradients[3u * g + 2u] = vec4f(scaleGradient, 0.0);
+}
+`,
+});
+
+/** Gradients of the geometry [N, 12] (see GEOMETRY_GRADIENT_FLOATS) of one range; all buffers are slices of it. */
+export function launchGeometryGradient(
+  backend: WebgpuBackend,
+  args: Pick<ProjectArgs, 'view' | 'parameters' | 'projected'>,
+  range: ReturnType<typeof gaussianRanges>[number],
+  buffers: Readonly<Record<'upstream' | 'colourMean' | 'gradients', Parameters<Slice>[0]>>,
+): void {
+  const { slice, count: items } = range;
+  backend.launch(GEOMETRY_GRADIENT, {
+    params: { ...viewParameters(args.view), items },
+    buffers: {
+      means: slice(args.parameters.means, 3),
+      quaternions: slice(args.parameters.quaternions, 4),
+      logScales: slice(args.parameters.logScales, 3),
+      projected: slice(args.projected, PROJECTED_FLOATS),
+      upstream: slice(buffers.upstream, SCREEN_GRADIENT_FLOATS),
+      colourMean: slice(buffers.colourMean, COLOUR_MEAN_FLOATS),
+      gradients: slice(buffers.gradients, GEOMETRY_GRADIENT_FLOATS),
+    },
+  });
+}
+
+const SPREAD = itemProgram({
+  name: 'projectBackward (spread)',
+  params: { count: 'u32' },
+  buffers: {
+    ...({ gradients: 'read f32', means: 'write f32', quaternions: 'write f32' } as const),
+    ...({ logScales: 'write f32', logitOpacities: 'write f32' } as const),
+  },
+  body: `${LANES_WGSL}
+fn item(g: u32) {
+  let inside = g < params.count;
+  let row = g * ${GEOMETRY_GRADIENT_FLOATS}u;
+  for (var k = 0u; k < 3u; k++) { means[laneIndex(g, k, 3u)] = select(0.0, gradients[row + k], inside); }
+  logitOpacities[laneIndex(g, 0u, 1u)] = select(0.0, gradients[row + 3u], inside);
+  for (var k = 0u; k < 4u; k++) { quaternions[laneIndex(g, k, 4u)] = select(0.0, gradients[row + 4u + k], inside); }
+  for (var k = 0u; k < 3u; k++) { logScales[laneIndex(g, k, 3u)] = select(0.0, gradients[row + 8u + k], inside); }
+}
+`,
+});
+
+export function projectBackwardOnWebgpu(backend: WebgpuBackend, args: ProjectBackwardArgs): void {
+  requireDegree(args);
+  const { parameters, count, shDegree, activeShDegree, view, projected, upstream, gradients } = args;
+  const shStride = shCoefficientCount(shDegree);
+  const workspace = webgpuWorkspace(backend);
+  const colourMean = workspace.ensure('colour to mean', count * COLOUR_MEAN_FLOATS * 4);
+  const geometry = workspace.ensure('geometry gradients', count * GEOMETRY_GRADIENT_FLOATS * 4);
+  for (const range of gaussianRanges(backend, count, Math.max(PROJECTED_FLOATS, 3 * shStride))) {
+    const { slice, count: items } = range;
+    backend.launch(ofDegree(shGradientPrograms, activeShDegree, shGradientProgram), {
+      params: { ...viewParameters(view), shStride, items },
+      buffers: {
+        means: slice(parameters.means, 3),
+        sh: slice(parameters.sh, 3 * shStride),
+        projected: slice(projected, PROJECTED_FLOATS),
+        upstream: slice(upstream, SCREEN_GRADIENT_FLOATS),
+        gradSh: slice(gradients.sh, 3 * shStride),
+        colourMean: slice(colourMean, COLOUR_MEAN_FLOATS),
+      },
+    });
+    launchGeometryGradient(backend, { view, parameters, projected }, range, {
+      ...{ upstream, colourMean, gradients: geometry },
+    });
+    const { sh: _, ...outputs } = parameterSlices(gradients, shStride, slice);
+    backend.launch(SPREAD, {
+      params: { count: items, items: Math.ceil(items / 4) * 4 },
+      buffers: { gradients: slice(geometry, GEOMETRY_GRADIENT_FLOATS), ...outputs },
+    });
+  }
+}

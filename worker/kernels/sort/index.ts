@@ -1,0 +1,1 @@
+export { binStarts, type DeviceCount, prefixSums, radixSort } from './kernel.wgsl.ts';
