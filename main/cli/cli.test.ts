@@ -217,7 +217,7 @@ describe('from training to pictures', () => {
       seconds: result.seconds,
       iterationsPerSecond: result.iterationsPerSecond,
       gaussians: result.gaussians,
-      seed: 4,
+      seed: 1,
       backend: 'wasm',
     });
 
