@@ -129,7 +129,7 @@ export function Table<Row>({
       else onSelect?.(row, 'replace', at);
       return;
     }
-    if (event.key === ' ' && row !== undefined && onSelect !== undefined) {
+    if (event.key === ' ' && !event.shiftKey && row !== undefined && onSelect !== undefined) {
       event.preventDefault();
       onSelect(row, 'toggle', at);
       return;

@@ -23,8 +23,8 @@ import { FrameStrip } from './strip.tsx';
 const MAX_CHIPS = 40;
 
 const PROVENANCE: Record<ObjectView['provenance'], string> = {
-  human: 'Made or decided by a person',
-  model: 'Found by a model',
+  human: 'By a person',
+  model: 'By a model',
   lifted: 'Lifted from masks',
 };
 

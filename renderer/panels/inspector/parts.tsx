@@ -85,6 +85,15 @@ export function Fact({ name, children, copy }: FactProps) {
   );
 }
 
+/** A path, cut at its start where there is no room. */
+export function Path({ path }: { path: string }) {
+  return (
+    <span className="inspector-path selectable" title={path}>
+      <bdi dir="ltr">{path}</bdi>
+    </span>
+  );
+}
+
 interface TextBoxProps {
   label: string;
   value: string;

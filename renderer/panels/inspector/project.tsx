@@ -3,7 +3,7 @@ import { runCommand } from '../../commands/index.ts';
 import { useStudio } from '../../state/index.ts';
 import { Badge, Button, formatAgo, formatCount, formatFixed, IconButton, Note, plural } from '../../ui/index.ts';
 import { HistorySection } from './history.tsx';
-import { Fact, Section, useNow } from './parts.tsx';
+import { Fact, Path, Section, useNow } from './parts.tsx';
 
 export function ProjectInspector({ project }: { project: ProjectState }) {
   const studio = useStudio();
@@ -15,7 +15,7 @@ export function ProjectInspector({ project }: { project: ProjectState }) {
       </div>
       <dl className="inspector-facts">
         <Fact name="Folder" copy={project.folder}>
-          <span className="inspector-path selectable">{project.folder}</span>
+          <Path path={project.folder} />
         </Fact>
         <Fact name="Saved">{formatAgo(project.savedAt, now)}</Fact>
         <Fact name="Objects">{formatCount(project.objects)}</Fact>
@@ -106,7 +106,7 @@ function Capture({ capture, current, several, now }: CardProps & { capture: Capt
         </Fact>
         <Fact name="Points">{formatCount(capture.points)}</Fact>
         <Fact name="From" copy={capture.sourcePath}>
-          <span className="inspector-path selectable">{capture.sourcePath}</span>
+          <Path path={capture.sourcePath} />
         </Fact>
         <Fact name="Imported">{formatAgo(capture.importedAt, now)}</Fact>
       </dl>

@@ -32,6 +32,11 @@ function unlocked(studio: Studio, ids: readonly number[]): number[] {
   return free;
 }
 
+/** Whether an object may be changed; says so when it is locked. */
+export function isFree(studio: Studio, id: number): boolean {
+  return unlocked(studio, [id]).length > 0;
+}
+
 /** What differs from what is there already, for the objects that may change. */
 export async function changeObjects(studio: Studio, ids: readonly number[], change: Change): Promise<void> {
   const byId = new Map(listedObjects(studio).map((object) => [object.id, object]));
@@ -85,5 +90,5 @@ export async function deleteObjects(studio: Studio, ids: readonly number[]): Pro
 }
 
 function undoHint(): string {
-  return `${formatChord(commandById('edit.undo').keys[0] ?? '', isMac())} brings them back.`;
+  return `${formatChord(commandById('edit.undo').keys[0] ?? '', isMac())} takes it back.`;
 }

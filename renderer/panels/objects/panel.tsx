@@ -21,6 +21,7 @@ import {
   changeObjects,
   createObject,
   deleteObjects,
+  isFree,
   isolateObjects,
   mergeObjects,
   toggleHidden,
@@ -144,13 +145,22 @@ function ObjectList({ objects, hasSplats }: { objects: readonly ObjectView[]; ha
     },
     [studio],
   );
+  // What is selected comes back into sight with the rows around it.
+  // biome-ignore lint/correctness/useExhaustiveDependencies: runs when the search changes
+  useEffect(() => {
+    own.current = { ...own.current, objects: [] };
+  }, [search]);
   const refocus = useCallback(
     () => panel.current?.querySelector<HTMLElement>('[role="grid"]')?.focus({ preventScroll: true }),
     [panel],
   );
+  const edit = useCallback(
+    (next: Editing | null) => setEditing(next === null || isFree(studio, next.id) ? next : null),
+    [studio],
+  );
   const rename = useCallback(() => {
     const id = studio.selection.getState().objects.at(-1);
-    if (id === undefined) return;
+    if (id === undefined || !isFree(studio, id)) return;
     // The one to rename may be filtered out, or out of sight.
     setSearch((text) => (searchObjects(objects, text).some((object) => object.id === id) ? text : ''));
     setEditing({ id, field: 'name' });
@@ -188,10 +198,10 @@ function ObjectList({ objects, hasSplats }: { objects: readonly ObjectView[]; ha
 
   const columns = useMemo(
     () =>
-      objectColumns({ studio, editing, classes, edit: setEditing, refocus }).filter(
+      objectColumns({ studio, editing, classes, edit, refocus }).filter(
         ({ from, id }) => width >= from || (editing?.field === 'class' && id === 'class'),
       ),
-    [studio, editing, classes, refocus, width],
+    [studio, editing, classes, edit, refocus, width],
   );
 
   const none = selected.length === 0;
@@ -253,6 +263,7 @@ function ObjectList({ objects, hasSplats }: { objects: readonly ObjectView[]; ha
             autoComplete="off"
             spellCheck={false}
             value={search}
+            disabled={objects.length === 0}
             onChange={(event) => setSearch(event.target.value)}
             onKeyDown={(event) => {
               if (event.key === 'Escape' && search !== '') {
@@ -280,7 +291,7 @@ function ObjectList({ objects, hasSplats }: { objects: readonly ObjectView[]; ha
               className="ui-button"
               data-variant="quiet"
               data-icon-only=""
-              aria-label="More"
+              aria-label="More for objects"
             >
               <Icon name="more" />
             </button>
@@ -313,7 +324,7 @@ function ObjectList({ objects, hasSplats }: { objects: readonly ObjectView[]; ha
                 if (mode === 'range') select(rangeOfIds(rows, from, id), 'replace', from ?? id);
                 else select([id], mode, id);
               }}
-              onOpen={({ id }) => setEditing({ id, field: 'name' })}
+              onOpen={({ id }) => edit({ id, field: 'name' })}
               onHover={(object) => studio.hoverObject(object?.id ?? null)}
               isHovered={({ id }) => id === hovered}
               sorting={sorting}
