@@ -58,8 +58,12 @@ function reachable(entries: readonly string[]): Needs {
     const add = (specifier: string): void => {
       const target = join(dirname(path), specifier);
       if (!existsSync(target)) throw new Error(`${file} names ${specifier}, which does not exist`);
-      if (statSync(target).isFile()) queue.push(relative(ROOT, target).replaceAll('\\', '/'));
-      else for (const name of readdirSync(target)) queue.push(relative(ROOT, join(target, name)).replaceAll('\\', '/'));
+      const found = statSync(target).isFile() ? [target] : readdirSync(target).map((name) => join(target, name));
+      for (const one of found) {
+        const path = relative(ROOT, one).replaceAll('\\', '/');
+        // Of a folder that is named as a whole, its tests are not meant.
+        if (statSync(one).isFile() && (found.length === 1 || isStaged(path))) queue.push(path);
+      }
     };
     const imports =
       /(?:^|[\s;}])(?:import|export)\s+(?!type\s)(?:[^'";]*?\sfrom\s+)?['"]([^'"]+)['"]|import\(\s*['"]([^'"]+)['"]\s*\)/g;
