@@ -1,17 +1,29 @@
-import { defineConfig } from 'vitest/config';
+import { defineConfig, type ViteUserConfig } from 'vitest/config';
 
-const report = process.env.LIFTSCOPE_TEST_REPORT;
+const PROCESS_TESTS = '**/*.process.test.ts';
+const FOLDERS = '{contract,main,renderer,worker,native-models}';
 
-export default defineConfig({
-  test: {
-    include: ['architecture.test.ts', '{contract,main,renderer,worker,native-models}/**/*.test.{ts,tsx}'],
-    setupFiles: ['./vitest.setup.ts'],
-    globalSetup: ['worker/compute/wasm/build.ts'],
-    // Kernels block their thread in Atomics.wait; separate processes keep one suite's pool from starving another's.
-    pool: 'forks',
-    maxWorkers: 2,
-    testTimeout: 30_000,
-    reporters: report === undefined ? ['default'] : ['default', 'json'],
-    ...(report === undefined ? {} : { outputFile: { json: report } }),
-  },
-});
+/**
+ * Tests that start whole processes (the command line, workers, hosts that are killed) take most of the time: they are a suite of
+ * their own, `npm run test:process` (vitest.process.config.ts).
+ */
+export function suite(kind: 'unit' | 'process'): ViteUserConfig {
+  const processes = kind === 'process';
+  const report = process.env.LIFTSCOPE_TEST_REPORT?.replace(/\.json$/, processes ? '.process.json' : '.json');
+  return defineConfig({
+    test: {
+      include: processes ? [`${FOLDERS}/${PROCESS_TESTS}`] : ['architecture.test.ts', `${FOLDERS}/**/*.test.{ts,tsx}`],
+      exclude: processes ? [] : [PROCESS_TESTS],
+      setupFiles: ['./vitest.setup.ts'],
+      globalSetup: ['worker/compute/wasm/build.ts'],
+      // Kernels block their thread in Atomics.wait; separate processes keep one suite's pool from starving another's.
+      pool: 'forks',
+      maxWorkers: 2,
+      testTimeout: processes ? 120_000 : 30_000,
+      reporters: report === undefined ? ['default'] : ['default', 'json'],
+      ...(report === undefined ? {} : { outputFile: { json: report } }),
+    },
+  });
+}
+
+export default suite('unit');

@@ -1,6 +1,6 @@
 /**
- * Prints what was skipped, by name, and a last line "N passed, N failed" counted from Vitest's JSON report.
- * Usage: summary.ts REPORT STATUS. Every word of CI_MUST_NOT_SKIP must be part of the file name or title of a test that
+ * Prints what was skipped, by name, and a last line "N passed, N failed" counted from Vitest's JSON reports.
+ * Usage: summary.ts STATUS REPORT [REPORT...]; a report that is missing is a failure. Every word of CI_MUST_NOT_SKIP must be part of the file name or title of a test that
  * passed and of none that was skipped; otherwise it counts as a failure.
  */
 import { existsSync, readFileSync } from 'node:fs';
@@ -15,16 +15,18 @@ interface Report {
   }[];
 }
 
-const [reportPath, status] = process.argv.slice(2);
-const report: Report =
-  reportPath !== undefined && existsSync(reportPath)
-    ? JSON.parse(readFileSync(reportPath, 'utf8'))
-    : { testResults: [] };
+const [status, ...reportPaths] = process.argv.slice(2);
 let passed = 0;
 let failed = 0;
+const results = reportPaths.flatMap((path) => {
+  if (existsSync(path)) return (JSON.parse(readFileSync(path, 'utf8')) as Report).testResults;
+  failed++;
+  console.log(`there is no report at ${path}`);
+  return [];
+});
 const ran: string[] = [];
 const skipped: string[] = [];
-for (const file of report.testResults) {
+for (const file of results) {
   const path = relative(process.cwd(), file.name);
   // A file that does not load has no tests to count, and must not look like success.
   if (file.status === 'failed' && !file.assertionResults.some((test) => test.status === 'failed')) {
