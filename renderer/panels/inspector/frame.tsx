@@ -129,7 +129,9 @@ function QualitySection({ name }: { name: string }) {
             {formatFixed(quality.ssim, 4)}
           </Fact>
           <Fact name="Rank">
-            {quality.rank === 1 ? 'worst' : `${formatCount(quality.rank)}. worst`} of {formatCount(quality.of)}
+            {quality.rank === 1
+              ? `worst of ${formatCount(quality.of)}`
+              : `${formatCount(quality.rank)} of ${formatCount(quality.of)}, worst first`}
           </Fact>
         </dl>
       )}

@@ -49,7 +49,7 @@ export function InspectorPanel() {
 
   return (
     <div className="ui-panel">
-      <div className="ui-toolbar" role="toolbar" aria-label="Inspector">
+      <div className="ui-toolbar inspector-bar" role="toolbar" aria-label="Inspector">
         <Segments<Subject>
           label="Inspect"
           value={subject}

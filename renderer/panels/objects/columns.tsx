@@ -92,7 +92,7 @@ export function objectColumns({ studio, editing, classes, edit, refocus }: CellC
     {
       id: 'name',
       title: 'Name',
-      width: 'minmax(72px, 2fr)',
+      width: 'minmax(40px, 2fr)',
       sortable: true,
       from: 0,
       cell: (object) =>
@@ -198,7 +198,7 @@ export function objectColumns({ studio, editing, classes, edit, refocus }: CellC
       title: 'Locked',
       hideTitle: true,
       width: '20px',
-      from: 0,
+      from: 190,
       cell: (object) => (
         <RowToggle
           icon={object.locked ? 'lock' : 'unlock'}

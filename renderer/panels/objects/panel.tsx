@@ -206,7 +206,14 @@ function ObjectList({ objects, hasSplats }: { objects: readonly ObjectView[]; ha
 
   const none = selected.length === 0;
   const more = () => [
-    { id: 'rename', label: 'Rename', keys: keysOf('objects.rename'), disabled: none, run: rename },
+    {
+      id: 'rename',
+      label: 'Rename',
+      icon: 'edit' as const,
+      keys: keysOf('objects.rename'),
+      disabled: none,
+      run: rename,
+    },
     {
       id: 'merge',
       label: 'Merge selected',
