@@ -6,6 +6,7 @@
  */
 import { join } from 'node:path';
 import type { BrowserWindow } from 'electron';
+import { z } from 'zod';
 import type { Host, HostOptions } from '../host/index.ts';
 import { projectOf } from './arguments.ts';
 import type { Electron } from './electron.ts';
@@ -13,6 +14,8 @@ import { listenToPage } from './ipc.ts';
 import { applicationMenu } from './menu.ts';
 import { answerScheme, lockSession, PAGE_URL, privilegedSchemes } from './scheme.ts';
 import { keepWindowState, readWindowState } from './window-state.ts';
+
+const openedSchema = z.object({ project: z.object({ folder: z.string() }) });
 
 export interface DesktopOptions {
   readonly electron: Electron;
@@ -95,7 +98,7 @@ class Desktop {
     });
     const host = this.host;
     lockSession(electron.session.defaultSession, () => this.window?.webContents.id);
-    answerScheme(electron.protocol, (request) => host.handle(request));
+    answerScheme(electron.protocol, (request) => this.answer(host, request));
     listenToPage(electron, {
       window: () => this.window,
       grant: (path) => host.grant(path),
@@ -109,6 +112,16 @@ class Desktop {
     if (first !== undefined) await host.openProject(first).catch(() => (failed = first));
     this.createWindow();
     if (failed !== undefined) this.open(failed);
+  }
+
+  /** Projects that were opened appear among the system's recent documents too. */
+  private async answer(host: Host, request: Request): Promise<Response> {
+    const response = await host.handle(request);
+    if (response.ok && /\/api\/project\.(open|create)$/.test(request.url)) {
+      const opened = openedSchema.safeParse(await response.clone().json());
+      if (opened.success) this.electron.app.addRecentDocument(opened.data.project.folder);
+    }
+    return response;
   }
 
   private setMenu(commands: Parameters<typeof applicationMenu>[0]): void {

@@ -188,6 +188,7 @@ describe('once it is ready', () => {
     electron.state.savePath = chosen;
     expect(await handler('desktop:choose-save-path')(page(), 'Create a project', 'new.liftscope')).toBe(chosen);
     expect((await create(chosen)).status).toBe(200);
+    expect(electron.argumentsOf('app.addRecentDocument')).toEqual([chosen]);
     electron.state.chosen = [];
     expect(await handler('desktop:choose-folder')(page(), 'Open')).toBeNull();
   });

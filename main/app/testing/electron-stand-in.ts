@@ -44,6 +44,7 @@ class App extends EventEmitter {
   enableSandbox = record('app.enableSandbox', undefined);
   quit = record('app.quit', undefined);
   exit = record('app.exit', undefined);
+  addRecentDocument = record('app.addRecentDocument', undefined);
   requestSingleInstanceLock = (): boolean => record('app.requestSingleInstanceLock', state.lock)();
   whenReady = (): Promise<void> => record('app.whenReady', ready)();
   get isPackaged(): boolean {
