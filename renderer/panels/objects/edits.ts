@@ -7,7 +7,7 @@ import { isolation, newObjectName } from './rows.ts';
 
 type Change = Extract<ObjectEdit, { type: 'update-objects' }>['change'];
 
-export function listedObjects(studio: Studio): readonly ObjectView[] {
+function listedObjects(studio: Studio): readonly ObjectView[] {
   const { objects } = studio.records.getState();
   return objects.status === 'ready' ? objects.value.objects : [];
 }
