@@ -23,6 +23,8 @@ export class TileLists extends GrowingBuffers {
   /** Gaussians that touch a tile of the last view. */
   visibleCount = 0;
 
+  /** Bins the last view again, with the room that there is now. */
+  again: (() => void) | undefined;
   #news: Promise<boolean> = Promise.resolve(true);
 
   constructor(backend: Backend) {
@@ -131,7 +133,10 @@ export const binTiles: Kernel<BinArgs> = {
     backend.dispatch('binning.tilePrefix', tiles, counts, tileStart);
     backend.dispatch('binning.tileScatter', ...order, backend.address(list));
   },
-  webgpu: binTilesOnWebgpu,
+  webgpu(backend, args) {
+    args.lists.again = () => backend.run(binTiles, args);
+    binTilesOnWebgpu(backend, args);
+  },
 };
 
 interface SortPass {

@@ -1,5 +1,7 @@
 import { type Backend, type DeviceBuffer, GrowingBuffers, type Kernel, type WasmBackend } from '../../compute/index.ts';
 import type { TileLists } from '../binning/index.ts';
+import { blendBackwardOnWebgpu, blendChannelsBackwardOnWebgpu } from './backward.wgsl.ts';
+import { blendChannelsOnWebgpu, blendForwardOnWebgpu, reduceSlotsOnWebgpu } from './kernel.wgsl.ts';
 
 const PLANE_BYTES = 1024;
 /** Scratch per thread of the colour path, in planes (kernel.as.ts). */
@@ -13,6 +15,8 @@ const EXPECTED_BLOCKS = 6;
 export class BlendState extends GrowingBuffers {
   /** Chunks of 64 KiB that the stream of alphas may fill. */
   arenaChunks = 0;
+  /** The records of the last recording pass, and how to run it again. */
+  recorded: { readonly projected: DeviceBuffer; readonly again: () => void } | undefined;
 
   constructor(backend: Backend) {
     super(backend, 'blending');
@@ -51,6 +55,10 @@ export const blendForward: Kernel<BlendArgs> = {
       );
     });
   },
+  webgpu(backend, args) {
+    args.state.recorded = { projected: args.projected, again: () => backend.run(blendForward, args) };
+    blendForwardOnWebgpu(backend, args);
+  },
 };
 
 export interface BlendBackwardArgs extends View {
@@ -72,6 +80,7 @@ export const blendBackward: Kernel<BlendBackwardArgs> = {
       ...[backend.address(args.upstream), backend.address(finalTransmittance(args)), backend.address(args.slots)],
     );
   },
+  webgpu: blendBackwardOnWebgpu,
 };
 
 export interface BlendChannelsArgs extends View {
@@ -112,6 +121,10 @@ export const blendChannels: Kernel<BlendChannelsArgs> = {
       );
     });
   },
+  webgpu(backend, args) {
+    args.state.recorded = { projected: args.projected, again: () => backend.run(blendChannels, args) };
+    blendChannelsOnWebgpu(backend, args);
+  },
 };
 
 export interface BlendChannelsBackwardArgs extends View {
@@ -141,6 +154,7 @@ export const blendChannelsBackward: Kernel<BlendChannelsBackwardArgs> = {
       ),
     );
   },
+  webgpu: blendChannelsBackwardOnWebgpu,
 };
 
 export interface ReduceSlotsArgs {
@@ -172,7 +186,20 @@ export const reduceSlots: Kernel<ReduceSlotsArgs> = {
       ...[backend.address(args.gradients), backend.address(args.featureGradients)],
     );
   },
+  webgpu: reduceSlotsOnWebgpu,
 };
+
+/**
+ * To await between the forward pass of a view and a look at its results: where the device made its lists too short, the
+ * view has been binned and blended again when this resolves.
+ * @throws OutOfMemoryError when there is no room for the lists
+ */
+export async function completeView({ lists, state }: Pick<View, 'lists' | 'state'>): Promise<void> {
+  while (!(await lists.settle())) {
+    lists.again?.();
+    state.recorded?.again();
+  }
+}
 
 /** Addresses of the last recording pass that weight extraction walks. */
 export function recordedAddresses(backend: WasmBackend, view: Pick<View, 'lists' | 'state'>) {

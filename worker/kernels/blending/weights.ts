@@ -1,6 +1,7 @@
 import type { Backend, DeviceBuffer, Kernel } from '../../compute/index.ts';
 import type { TileLists } from '../binning/index.ts';
-import { type BlendState, recordedAddresses } from './blending.ts';
+import { type BlendState, completeView, recordedAddresses } from './blending.ts';
+import { countWeightsOnWebgpu, fillWeightsOnWebgpu } from './kernel.wgsl.ts';
 
 /**
  * Sparse matrix W [R, N] of alpha-blending weights: row r (a chosen pixel) has entries rowStart[r] … rowStart[r+1]-1,
@@ -35,6 +36,10 @@ const countWeights: Kernel<ExtractArgs & { readonly counts: DeviceBuffer }> = {
     const target = [backend.address(args.rowOfPixel), backend.address(args.counts)];
     backend.dispatch('blending.countWeights', tileStart, blended, launch(), ...frame, ...target);
   },
+  webgpu(backend, args) {
+    backend.clear(args.counts);
+    countWeightsOnWebgpu(backend, { ...args, projected: recordsOf(args) });
+  },
 };
 
 const fillWeights: Kernel<
@@ -57,7 +62,13 @@ const fillWeights: Kernel<
       ...target,
     );
   },
+  webgpu: (backend, args) => fillWeightsOnWebgpu(backend, { ...args, projected: recordsOf(args) }),
 };
+
+function recordsOf({ state }: ExtractArgs): DeviceBuffer {
+  if (state.recorded === undefined) throw new RangeError('blending weights: no view has been recorded');
+  return state.recorded.projected;
+}
 
 /**
  * W of chosen pixels of the view that `state` and `lists` were last recorded for.
@@ -77,6 +88,7 @@ export async function blendingWeights(
     if (rows[pixel] >= 0) throw new RangeError(`pixel ${pixel} was chosen twice`);
     rows[pixel] = row;
   }
+  await completeView(view);
   const buffers: DeviceBuffer[] = [];
   const create = (label: string, sizeBytes: number) => {
     const buffer = backend.createBuffer(`blending weights: ${label}`, sizeBytes);

@@ -12,6 +12,8 @@ import {
 } from '../../compute/index.ts';
 
 const THREADS = 256;
+/** Threads in segments of as many. */
+const SEGMENTS = 16;
 /** Consecutive elements of one thread per block. */
 const SCAN_WIDTH = 4;
 const SORT_WIDTH = 8;
@@ -41,21 +43,32 @@ fn chunkSize(count: u32) -> u32 {
 `;
 const COUNT_PARAMETERS = { most: 'u32', counted: 'u32', headerIndex: 'u32', chunks: 'u32' } as const;
 
-/** Exclusive sums of one value per thread; \`total\` is that of all. */
+/**
+ * Exclusive sums of one value per thread, and then the sum of all. Two levels of 16 in place of log2 steps: barriers are
+ * what costs, on hardware a little and in a software driver everything.
+ */
 const WORKGROUP_SCAN_WGSL = `
 var<workgroup> scanned: array<u32, ${THREADS}>;
+var<workgroup> segments: array<u32, ${SEGMENTS}>;
 fn exclusiveOfThreads(thread: u32, value: u32) -> u32 {
+  workgroupBarrier();
   scanned[thread] = value;
   workgroupBarrier();
-  for (var step = 1u; step < ${THREADS}u; step *= 2u) {
-    var sum = scanned[thread];
-    if (thread >= step) { sum += scanned[thread - step]; }
-    workgroupBarrier();
-    scanned[thread] = sum;
-    workgroupBarrier();
+  if (thread < ${SEGMENTS}u) {
+    var sum = 0u;
+    for (var i = 0u; i < ${SEGMENTS}u; i++) { sum += scanned[thread * ${SEGMENTS}u + i]; }
+    segments[thread] = sum;
   }
-  let before = scanned[thread] - value;
+  workgroupBarrier();
+  var before = 0u;
+  for (var i = 0u; i < thread / ${SEGMENTS}u; i++) { before += segments[i]; }
+  for (var i = thread - thread % ${SEGMENTS}u; i < thread; i++) { before += scanned[i]; }
   return before;
+}
+fn sumOfThreads() -> u32 {
+  var sum = 0u;
+  for (var i = 0u; i < ${SEGMENTS}u; i++) { sum += segments[i]; }
+  return sum;
 }
 `;
 
@@ -117,19 +130,16 @@ fn main(@builtin(local_invocation_index) thread: u32, @builtin(workgroup_id) gro
   var start = sums[group.x];
   for (var block = 0u; block < size; block += ${SCAN_BLOCK}u) {
     let first = begin + block + thread * ${SCAN_WIDTH}u;
-    var own: array<u32, ${SCAN_WIDTH}>;
+    let end = min(count, first + ${SCAN_WIDTH}u);
     var sum = 0u;
-    for (var k = 0u; k < ${SCAN_WIDTH}u; k++) {
-      if (first + k < count) { own[k] = values[first + k]; }
-      sum += own[k];
-    }
+    for (var i = first; i < end; i++) { sum += values[i]; }
     var at = start + exclusiveOfThreads(thread, sum);
-    for (var k = 0u; k < ${SCAN_WIDTH}u; k++) {
-      if (first + k < count) { values[first + k] = at; }
-      at += own[k];
+    for (var i = first; i < end; i++) {
+      let own = values[i];
+      values[i] = at;
+      at += own;
     }
-    start += scanned[${THREADS - 1}];
-    workgroupBarrier();
+    start += sumOfThreads();
   }
 }
 `,
@@ -185,9 +195,6 @@ fn main(@builtin(local_invocation_index) thread: u32, @builtin(workgroup_id) gro
 `,
 });
 
-/** Counts of two digits share a word: a block has fewer than 2^16 elements. */
-const WORDS = DIGITS / 2;
-
 const DIGIT_SCATTER = program({
   name: 'radix sort (scatter)',
   params: SORT_PARAMETERS,
@@ -196,9 +203,23 @@ const DIGIT_SCATTER = program({
     ...({ keysOut: 'write u32', valuesOut: 'write u32' } as const),
   },
   workgroup: THREADS,
+  // Counts of two digits share a word (a block has fewer than 2^16 elements), of eight digits a vector. No array is private
+  // to a thread: indexed registers are slow on hardware and slow to compile in software.
   body: `${chunksWgsl(SORT_BLOCK)}
+const LOW = vec4u(0u, 1u, 2u, 3u);
+const HIGH = vec4u(4u, 5u, 6u, 7u);
 var<workgroup> start: array<u32, ${DIGITS}>;
-var<workgroup> packed: array<array<u32, ${WORDS}>, ${THREADS}>;
+var<workgroup> packedLow: array<vec4u, ${THREADS}>;
+var<workgroup> packedHigh: array<vec4u, ${THREADS}>;
+var<workgroup> segmentLow: array<vec4u, ${SEGMENTS}>;
+var<workgroup> segmentHigh: array<vec4u, ${SEGMENTS}>;
+var<workgroup> totalLow: vec4u;
+var<workgroup> totalHigh: vec4u;
+fn ofDigit(low: vec4u, high: vec4u, digit: u32) -> u32 {
+  let word = vec4u(digit >> 1u);
+  let own = select(vec4u(0u), low, word == LOW) + select(vec4u(0u), high, word == HIGH);
+  return ((own.x + own.y + own.z + own.w) >> ((digit & 1u) * 16u)) & 0xffffu;
+}
 @compute @workgroup_size(${THREADS})
 fn main(@builtin(local_invocation_index) thread: u32, @builtin(workgroup_id) group: vec3u) {
   let count = elements();
@@ -209,38 +230,56 @@ fn main(@builtin(local_invocation_index) thread: u32, @builtin(workgroup_id) gro
     let first = begin + block + thread * ${SORT_WIDTH}u;
     let own = select(0u, min(${SORT_WIDTH}u, count - first), first < count);
     var digits = 0u;
-    var counts: array<u32, ${WORDS}>;
+    var low = vec4u(0u);
+    var high = vec4u(0u);
     for (var k = 0u; k < own; k++) {
       let digit = (keys[first + k] >> params.shift) & ${DIGITS - 1}u;
       digits |= digit << (k * ${DIGIT_BITS}u);
-      counts[digit >> 1u] += 1u << ((digit & 1u) * 16u);
+      let one = vec4u(1u << ((digit & 1u) * 16u));
+      low += select(vec4u(0u), one, vec4u(digit >> 1u) == LOW);
+      high += select(vec4u(0u), one, vec4u(digit >> 1u) == HIGH);
     }
-    // Inclusive sums over the threads, all digits at once.
-    var sums = counts;
-    packed[thread] = counts;
+    // Exclusive sums over the threads, all digits at once: first of each word within segments, then of the segments.
+    packedLow[thread] = low;
+    packedHigh[thread] = high;
     workgroupBarrier();
-    for (var step = 1u; step < ${THREADS}u; step *= 2u) {
-      if (thread >= step) {
-        for (var word = 0u; word < ${WORDS}u; word++) { sums[word] += packed[thread - step][word]; }
+    if (thread < ${SEGMENTS}u) {
+      var sumLow = vec4u(0u);
+      var sumHigh = vec4u(0u);
+      for (var i = thread * ${SEGMENTS}u; i < (thread + 1u) * ${SEGMENTS}u; i++) {
+        sumLow += packedLow[i];
+        sumHigh += packedHigh[i];
       }
-      workgroupBarrier();
-      packed[thread] = sums;
-      workgroupBarrier();
+      segmentLow[thread] = sumLow;
+      segmentHigh[thread] = sumHigh;
     }
-    var at: array<u32, ${DIGITS}>;
-    for (var digit = 0u; digit < ${DIGITS}u; digit++) {
-      let before = sums[digit >> 1u] - counts[digit >> 1u];
-      at[digit] = start[digit] + ((before >> ((digit & 1u) * 16u)) & 0xffffu);
+    workgroupBarrier();
+    var nextLow = vec4u(0u);
+    var nextHigh = vec4u(0u);
+    for (var i = 0u; i < thread / ${SEGMENTS}u; i++) {
+      nextLow += segmentLow[i];
+      nextHigh += segmentHigh[i];
+    }
+    for (var i = thread - thread % ${SEGMENTS}u; i < thread; i++) {
+      nextLow += packedLow[i];
+      nextHigh += packedHigh[i];
+    }
+    if (thread == ${THREADS - 1}u) {
+      totalLow = nextLow + low;
+      totalHigh = nextHigh + high;
     }
     for (var k = 0u; k < own; k++) {
       let digit = (digits >> (k * ${DIGIT_BITS}u)) & ${DIGITS - 1}u;
-      keysOut[at[digit]] = keys[first + k];
-      valuesOut[at[digit]] = values[first + k];
-      at[digit]++;
+      let at = start[digit] + ofDigit(nextLow, nextHigh, digit);
+      keysOut[at] = keys[first + k];
+      valuesOut[at] = values[first + k];
+      let one = vec4u(1u << ((digit & 1u) * 16u));
+      nextLow += select(vec4u(0u), one, vec4u(digit >> 1u) == LOW);
+      nextHigh += select(vec4u(0u), one, vec4u(digit >> 1u) == HIGH);
     }
     workgroupBarrier();
     if (thread < ${DIGITS}u) {
-      start[thread] += (packed[${THREADS - 1}][thread >> 1u] >> ((thread & 1u) * 16u)) & 0xffffu;
+      start[thread] += ofDigit(totalLow, totalHigh, thread);
     }
     workgroupBarrier();
   }

@@ -1,0 +1,244 @@
+/**
+ * Backward blending in WGSL without atomics. A chunk of Gaussians is walked back to front twice: by pixel, which leaves
+ * g = dL/dsigma and the weight of each (Gaussian, pixel) in workgroup memory, and by Gaussian, which sums them up. All
+ * moments of a slot follow from these two numbers, and a chunk costs four barriers however many Gaussians it has.
+ */
+import { program, type WebgpuBackend } from '../../compute/index.ts';
+import { LAYOUT_CONSTANTS, TILE } from '../shared/index.ts';
+import type { BlendBackwardArgs, BlendChannelsBackwardArgs } from './blending.ts';
+import {
+  CHANNEL_WGSL,
+  FRAME_PARAMETERS,
+  frameParameters,
+  GAUSSIAN_WGSL,
+  lastOfPixel,
+  PIXELS,
+  tilesOf,
+} from './kernel.wgsl.ts';
+
+/** Invocations that sum the pixels of one Gaussian. */
+const LANES = 16;
+
+/** Workgroup memory of a chunk: g and weight, upstream colours, partial sums, and room for the records. */
+const bytesOf = (chunk: number): number => chunk * PIXELS * 8 + PIXELS * 16 + chunk * LANES * 48 + chunk * 64 + 256;
+
+/** Gaussians of a chunk: as many as the adapter's workgroup memory holds, up to one per row of lanes. */
+function chunkFor({ limits }: WebgpuBackend): number {
+  return [16, 8, 4].find((chunk) => bytesOf(chunk) <= limits.maxComputeWorkgroupStorageSize) ?? 4;
+}
+
+interface Variant {
+  /** What a pixel knows beside the colour's upstream. */
+  readonly declarations: string;
+  /** dL/d(transmittance behind everything), given `up`. */
+  readonly behind: string;
+  /** Further terms of q = sum over channels of value times upstream, given `gaussian` and `at`. */
+  readonly further: string;
+  /** Upstream of depth of the pixel. */
+  readonly depth: string;
+  /** After the sums of a chunk, given `size` and `first`; or of instances beyond the last, given `i`. */
+  readonly features: string;
+  readonly noFeatures: string;
+}
+
+const bodyOf = (chunk: number, v: Variant) => `
+${GAUSSIAN_WGSL}
+${v.declarations}
+const CHUNK = ${chunk}u;
+const LANES = ${LANES}u;
+struct Held { blended: Blended, colour: vec4f, gaussian: u32, slot: u32 }
+var<workgroup> held: array<Held, CHUNK>;
+var<workgroup> slopes: array<vec2f, ${chunk * PIXELS}>;
+var<workgroup> upstreams: array<vec4f, ${PIXELS}>;
+var<workgroup> partial: array<vec4f, ${chunk * LANES * 3}>;
+var<workgroup> lastOfTile: atomic<u32>;
+@compute @workgroup_size(${TILE}, ${TILE})
+fn main(
+  @builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) local: vec3u,
+  @builtin(local_invocation_index) thread: u32,
+) {
+  let tile = group.y * params.tilesX + group.x;
+  let corner = vec2f(group.xy * TILE) + 0.5;
+  let pixel = group.xy * TILE + local.xy;
+  let centre = vec2f(pixel) + 0.5;
+  let inside = pixel.x < params.width && pixel.y < params.height;
+  let plane = params.width * params.height;
+  let at = pixel.y * params.width + pixel.x;
+  let begin = tileStart[tile];
+  let end = tileStart[tile + 1u];
+  let state = lastOfPixel[tile * ${PIXELS}u + thread];
+  let last = select(0u, state.x, inside);
+  var transmittance = bitcast<f32>(state.y);
+  var up = vec4f(0.0);
+  if (inside) { up = vec4f(upstream[at], upstream[plane + at], upstream[2u * plane + at], ${v.depth}); }
+  upstreams[thread] = up;
+  var behind = 0.0;
+  if (inside) {
+    let background = dot(up.xyz, vec3f(params.backgroundR, params.backgroundG, params.backgroundB));
+    behind = transmittance * (${v.behind});
+  }
+  atomicMax(&lastOfTile, last);
+  var remaining = workgroupUniformLoad(&lastOfTile);
+  for (var i = begin + remaining + thread; i < end; i += ${PIXELS}u) {
+    let slot = instances[i].y;
+    slots[3u * slot] = vec4f(0.0);
+    slots[3u * slot + 1u] = vec4f(0.0);
+    slots[3u * slot + 2u] = vec4f(0.0);
+    ${v.noFeatures}
+  }
+  while (remaining > 0u) {
+    let size = min(CHUNK, remaining);
+    let first = remaining - size;
+    if (thread < size) {
+      let instance = instances[begin + first + thread];
+      let p = instance.x * PROJECTED_FLOATS;
+      let colour = vec4f(
+        projected[p + PROJECTED_red], projected[p + PROJECTED_green], projected[p + PROJECTED_blue],
+        projected[p + PROJECTED_depth],
+      );
+      held[thread] = Held(blendedOf(instance.x), colour, instance.x, instance.y);
+    }
+    workgroupBarrier();
+    for (var k = size; k > 0u; k--) {
+      let j = k - 1u;
+      var slope = vec2f(0.0);
+      if (first + j < last) {
+        let b = held[j].blended;
+        let alpha = alphaAt(b, centre - b.mean);
+        if (alpha >= ALPHA_MIN) {
+          let inverse = 1.0 / (1.0 - alpha);
+          transmittance *= inverse;
+          let weight = transmittance * alpha;
+          let gaussian = held[j].gaussian;
+          let q = dot(held[j].colour, up)${v.further};
+          // No gradient flows at the cap.
+          let g = select(0.0, alpha * (behind * inverse - transmittance * q), alpha < ALPHA_MAX);
+          behind += weight * q;
+          slope = vec2f(g, weight);
+        }
+      }
+      slopes[j * ${PIXELS}u + thread] = slope;
+    }
+    workgroupBarrier();
+    let own = thread / LANES;
+    let lane = thread % LANES;
+    if (own < size) {
+      var colours = vec4f(0.0);
+      var moments = vec4f(0.0);
+      var more = vec2f(0.0);
+      let mean = held[own].blended.mean;
+      for (var other = lane; other < ${PIXELS}u; other += LANES) {
+        let slope = slopes[own * ${PIXELS}u + other];
+        let d = corner + vec2f(f32(other % TILE), f32(other / TILE)) - mean;
+        colours += slope.y * upstreams[other];
+        moments += slope.x * vec4f(1.0, d.x, d.y, d.x * d.x);
+        more += slope.x * vec2f(d.x * d.y, d.y * d.y);
+      }
+      partial[thread * 3u] = colours;
+      partial[thread * 3u + 1u] = moments;
+      partial[thread * 3u + 2u] = vec4f(more, 0.0, 0.0);
+    }
+    workgroupBarrier();
+    if (thread < 3u * size) {
+      let which = thread / 3u;
+      let part = thread % 3u;
+      var sum = vec4f(0.0);
+      for (var l = 0u; l < LANES; l++) { sum += partial[(which * LANES + l) * 3u + part]; }
+      slots[3u * held[which].slot + part] = sum;
+    }
+    ${v.features}
+    workgroupBarrier();
+    remaining = first;
+  }
+}
+`;
+
+const COMMON_BUFFERS = {
+  ...({ projected: 'read f32', instances: 'read vec2u', tileStart: 'read u32' } as const),
+  ...({ lastOfPixel: 'read vec2u', upstream: 'read f32', slots: 'write vec4f' } as const),
+} as const;
+
+const colourProgram = (chunk: number) =>
+  program({
+    name: 'blendBackward',
+    params: FRAME_PARAMETERS,
+    buffers: COMMON_BUFFERS,
+    constants: LAYOUT_CONSTANTS,
+    workgroup: PIXELS,
+    body: bodyOf(chunk, {
+      ...{ declarations: '', behind: 'background', further: '', depth: '0.0', features: '', noFeatures: '' },
+    }),
+  });
+
+const channelsProgram = (chunk: number) =>
+  program({
+    name: 'blendChannelsBackward',
+    params: { ...FRAME_PARAMETERS, featureDim: 'u32' },
+    buffers: {
+      ...COMMON_BUFFERS,
+      ...({ features: 'read f32', upstreamAlpha: 'read f32', featureSlots: 'write f32' } as const),
+    },
+    constants: LAYOUT_CONSTANTS,
+    workgroup: PIXELS,
+    body: bodyOf(chunk, {
+      declarations: `${CHANNEL_WGSL}
+fn furtherOf(gaussian: u32, at: u32, plane: u32) -> f32 {
+  var sum = 0.0;
+  for (var d = 0u; d < params.featureDim; d++) {
+    sum += features[gaussian * params.featureDim + d] * upstream[(4u + d) * plane + at];
+  }
+  return sum;
+}`,
+      // Alpha is one minus what is left of the light.
+      behind: 'background - upstreamAlpha[at]',
+      further: ' + furtherOf(gaussian, at, plane)',
+      depth: 'upstream[3u * plane + at]',
+      features: `
+    for (var f = thread; f < size * params.featureDim; f += ${PIXELS}u) {
+      let which = f / params.featureDim;
+      let d = f % params.featureDim;
+      var sum = 0.0;
+      for (var other = 0u; other < ${PIXELS}u; other++) {
+        let x = group.x * TILE + other % TILE;
+        let y = group.y * TILE + other / TILE;
+        if (x < params.width && y < params.height) {
+          sum += slopes[which * ${PIXELS}u + other].y * upstream[(4u + d) * plane + y * params.width + x];
+        }
+      }
+      featureSlots[held[which].slot * params.featureDim + d] = sum;
+    }`,
+      noFeatures: 'for (var d = 0u; d < params.featureDim; d++) { featureSlots[slot * params.featureDim + d] = 0.0; }',
+    }),
+  });
+
+const colourPrograms = new Map<number, ReturnType<typeof colourProgram>>();
+const channelsPrograms = new Map<number, ReturnType<typeof channelsProgram>>();
+
+function made<Made>(programs: Map<number, Made>, chunk: number, make: (chunk: number) => Made): Made {
+  const known = programs.get(chunk) ?? make(chunk);
+  programs.set(chunk, known);
+  return known;
+}
+
+export function blendBackwardOnWebgpu(backend: WebgpuBackend, args: BlendBackwardArgs): void {
+  const { projected, lists, upstream, slots } = args;
+  const { instances, tileStart } = lists;
+  backend.launch(made(colourPrograms, chunkFor(backend), colourProgram), {
+    params: frameParameters(args),
+    buffers: { projected, instances, tileStart, lastOfPixel: lastOfPixel(args), upstream, slots },
+    groups: tilesOf(args),
+  });
+}
+
+export function blendChannelsBackwardOnWebgpu(backend: WebgpuBackend, args: BlendChannelsBackwardArgs): void {
+  const { projected, lists, upstream, upstreamAlpha, slots, featureSlots, features, featureDim } = args;
+  const { instances, tileStart } = lists;
+  backend.launch(made(channelsPrograms, chunkFor(backend), channelsProgram), {
+    params: { ...frameParameters(args), featureDim },
+    buffers: {
+      ...{ projected, instances, tileStart, lastOfPixel: lastOfPixel(args), upstream, slots },
+      ...{ features, upstreamAlpha, featureSlots },
+    },
+    groups: tilesOf(args),
+  });
+}
