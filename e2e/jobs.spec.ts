@@ -1,0 +1,103 @@
+/** Jobs end when they are told to, say why when they end otherwise, and go on where they stopped. */
+import { expect, test } from './fixtures.ts';
+import { iterationOf, newestJob, panel, startTraining } from './steps.ts';
+import { isAlive } from './studio.ts';
+
+/** A training writes a checkpoint that often. */
+const CHECKPOINT_EVERY = 500;
+/** Far more than any machine does while a test looks. */
+const ENDLESS = 500_000;
+
+test('a job is cancelled, keeps what it has done, and is resumed to its end', async ({ launch, room }) => {
+  const studio = await launch({ project: room });
+  const { page } = studio;
+  await startTraining(page, 900, 9000);
+  const first = await newestJob(studio, 'train-splats');
+  await expect.poll(() => iterationOf(studio, first.id)).toBeGreaterThan(100);
+  const jobs = await panel(page, 'Jobs');
+  await jobs.getByRole('button', { name: 'Cancel', exact: true }).click();
+  await expect(jobs.getByText('Cancelled').first()).toBeVisible();
+  const reached = await iterationOf(studio, first.id);
+  expect(reached).toBeLessThan(900);
+
+  await jobs.getByRole('button', { name: 'Resume', exact: true }).click();
+  await expect.poll(async () => (await newestJob(studio, 'train-splats')).id).toBeGreaterThan(first.id);
+  const second = await newestJob(studio, 'train-splats');
+  await expect(jobs.getByText('Done').first()).toBeVisible({ timeout: 150_000 });
+  const { points } = await studio.call('jobs.curve', { jobId: second.id });
+  const iterations = points.map(({ iteration }) => iteration);
+  // One curve without a step back: it did not begin again.
+  expect(iterations).toEqual([...iterations].sort((a, b) => a - b));
+  expect(iterations[0]).toBeLessThanOrEqual(reached);
+  expect(iterations.at(-1)).toBe(900);
+  await expect.poll(async () => (await studio.call('app.state', {})).project?.splats.length).toBe(2);
+});
+
+test('a killed worker is reported in words, and its job goes on from the checkpoint', async ({ launch, room }) => {
+  const studio = await launch({ project: room });
+  const { page } = studio;
+  const before = studio.workerPids();
+  await startTraining(page, ENDLESS, 9000);
+  const first = await newestJob(studio, 'train-splats');
+  await expect.poll(() => iterationOf(studio, first.id), { timeout: 120_000 }).toBeGreaterThan(CHECKPOINT_EVERY);
+  const [worker, ...others] = studio.workerPids().filter((pid) => !before.includes(pid));
+  expect(worker).toBeDefined();
+  // The 3D view may have started one of its own meanwhile; the training's is the one that was started last and works.
+  for (const pid of [worker as number, ...others]) process.kill(pid, 'SIGKILL');
+
+  const jobs = await panel(page, 'Jobs');
+  await expect(jobs.getByText('Failed').first()).toBeVisible();
+  await expect(jobs.getByText(/The worker was killed .*(SIGKILL|memory)/)).toBeVisible();
+  await expect(jobs.getByText(/Resume continues from the last checkpoint\./)).toBeVisible();
+  // It is said where nobody looks at the Jobs panel, too.
+  await expect(page.getByRole('alert').filter({ hasText: 'killed' })).toBeVisible();
+  const reached = await iterationOf(studio, first.id);
+
+  await jobs.getByRole('button', { name: 'Resume', exact: true }).click();
+  await expect.poll(async () => (await newestJob(studio, 'train-splats')).id).toBeGreaterThan(first.id);
+  const second = await newestJob(studio, 'train-splats');
+  await expect.poll(() => iterationOf(studio, second.id), { timeout: 120_000 }).toBeGreaterThan(reached);
+  const iterations = (await studio.call('jobs.curve', { jobId: second.id })).points.map(({ iteration }) => iteration);
+  expect(iterations).toEqual([...iterations].sort((a, b) => a - b));
+  await jobs.getByRole('button', { name: 'Cancel', exact: true }).click();
+  await expect(jobs.getByText('Cancelled').first()).toBeVisible();
+});
+
+test('a killed studio is opened again with nothing lost', async ({ launch, room }) => {
+  let studio = await launch({ project: room });
+  const table = (await panel(studio.page, 'Objects')).getByRole('grid', { name: 'Objects' });
+  await table.locator('.objects-name').first().click();
+  await startTraining(studio.page, ENDLESS, 9000);
+  const first = await newestJob(studio, 'train-splats');
+  await expect.poll(() => iterationOf(studio, first.id), { timeout: 120_000 }).toBeGreaterThan(CHECKPOINT_EVERY);
+  await studio.page.keyboard.press('F2');
+  await studio.page.keyboard.press('Control+a');
+  await studio.page.keyboard.type('named before the crash');
+  await studio.page.keyboard.press('Enter');
+  await expect(table.getByText('named before the crash')).toBeVisible();
+  const { project: before } = await studio.call('app.state', {});
+  const workers = studio.workerPids();
+  expect(workers.length).toBeGreaterThan(0);
+
+  await studio.crash();
+  // No worker outlives its studio for long: it would keep the project from being trained again.
+  await expect.poll(() => workers.filter(isAlive), { timeout: 60_000 }).toEqual([]);
+
+  studio = await launch({ project: room });
+  const { project: after } = await studio.call('app.state', {});
+  expect(after?.captures).toEqual(before?.captures);
+  expect(after?.splats).toEqual(before?.splats);
+  expect(after?.objects).toEqual(before?.objects);
+  expect(after?.observations).toEqual(before?.observations);
+  const again = (await panel(studio.page, 'Objects')).getByRole('grid', { name: 'Objects' });
+  await expect(again.getByText('named before the crash')).toBeVisible();
+
+  const jobs = await panel(studio.page, 'Jobs');
+  await expect(jobs.getByText(/The studio was closed or killed .* last checkpoint is at iteration \d+/)).toBeVisible();
+  await jobs.getByRole('button', { name: 'Resume', exact: true }).click();
+  await expect.poll(async () => (await newestJob(studio, 'train-splats')).id).toBeGreaterThan(first.id);
+  const second = await newestJob(studio, 'train-splats');
+  await expect.poll(() => iterationOf(studio, second.id), { timeout: 120_000 }).toBeGreaterThan(CHECKPOINT_EVERY);
+  await jobs.getByRole('button', { name: 'Cancel', exact: true }).click();
+  await expect(jobs.getByText('Cancelled').first()).toBeVisible();
+});
