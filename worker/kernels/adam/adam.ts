@@ -1,4 +1,5 @@
 import type { DeviceBuffer, Kernel } from '../../compute/index.ts';
+import { adamOnWebgpu } from './kernel.wgsl.ts';
 
 export interface AdamArgs {
   /** float32, updated in place, as are both moments; all four buffers have the same layout. */
@@ -29,23 +30,10 @@ export interface AdamArgs {
 export const adam: Kernel<AdamArgs> = {
   name: 'adam',
   wasm(backend, args) {
+    const { blocks, components } = requireArrays(args);
     const { count, rate, beta1 = 0.9, beta2 = 0.999, epsilon = 1e-15, step, visible } = args;
-    if (!Number.isInteger(step) || step < 1) throw new RangeError(`Adam's step counts from 1, got ${step}`);
-    if (!Number.isInteger(count) || count < 0) throw new RangeError(`Adam: ${count} is not a number of floats`);
-    const components = visible?.components ?? 1;
-    if (!Number.isInteger(components) || components < 1) {
-      throw new RangeError(`Adam: ${components} is not a number of components`);
-    }
-    const blockFloats = 4 * components;
-    if (visible !== undefined && count % blockFloats !== 0) {
-      throw new RangeError(`Adam: ${count} floats are not whole blocks of ${components} components of 4 rows`);
-    }
-    const blocks = Math.floor(count / blockFloats);
     const { parameters, gradients, firstMoments, secondMoments } = args;
-    for (const [name, buffer] of Object.entries({ parameters, gradients, firstMoments, secondMoments })) {
-      requireBytes(name, buffer, count * 4);
-    }
-    if (visible !== undefined) requireBytes('visible.mask', visible.mask, blocks * 4);
+    const blockFloats = 4 * components;
     backend.dispatch(
       'adam.update',
       ...[parameters, gradients, firstMoments, secondMoments].map((buffer) => backend.address(buffer)),
@@ -54,7 +42,33 @@ export const adam: Kernel<AdamArgs> = {
       visible === undefined ? 0 : backend.address(visible.mask),
     );
   },
+  webgpu(backend, args) {
+    requireArrays(args);
+    adamOnWebgpu(backend, args);
+  },
 };
+
+/** @throws RangeError on a bad step or count, or buffers too small for it */
+function requireArrays(args: AdamArgs): { blocks: number; components: number } {
+  const { count, step, visible } = args;
+  if (!Number.isInteger(step) || step < 1) throw new RangeError(`Adam's step counts from 1, got ${step}`);
+  if (!Number.isInteger(count) || count < 0) throw new RangeError(`Adam: ${count} is not a number of floats`);
+  const components = visible?.components ?? 1;
+  if (!Number.isInteger(components) || components < 1) {
+    throw new RangeError(`Adam: ${components} is not a number of components`);
+  }
+  const blockFloats = 4 * components;
+  if (visible !== undefined && count % blockFloats !== 0) {
+    throw new RangeError(`Adam: ${count} floats are not whole blocks of ${components} components of 4 rows`);
+  }
+  const blocks = Math.floor(count / blockFloats);
+  const { parameters, gradients, firstMoments, secondMoments } = args;
+  for (const [name, buffer] of Object.entries({ parameters, gradients, firstMoments, secondMoments })) {
+    requireBytes(name, buffer, count * 4);
+  }
+  if (visible !== undefined) requireBytes('visible.mask', visible.mask, blocks * 4);
+  return { blocks, components };
+}
 
 /** Least work and traffic: four arrays read, three written. */
 export function adamCost({ count }: { count: number }): { flops: number; bytes: number } {

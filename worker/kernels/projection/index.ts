@@ -1,5 +1,14 @@
 /** @public door of worker/kernels/projection */
 export {
+  COLOUR_MEAN_FLOATS,
+  GEOMETRY_GRADIENT_FLOATS,
+  launchGeometryGradient,
+  ofDegree,
+  requireDegree,
+  SH_UPSTREAM_WGSL,
+  SHAPE_WGSL,
+} from './kernel.wgsl.ts';
+export {
   createGaussianBuffers,
   type GaussianBuffers,
   type ProjectArgs,

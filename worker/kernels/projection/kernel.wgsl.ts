@@ -13,9 +13,31 @@ import {
 import { type ShDegree, shCoefficientCount, shWgsl } from '../spherical-harmonics/index.ts';
 import type { GaussianBuffers, ProjectArgs, ProjectBackwardArgs } from './projection.ts';
 
+/** Rotation and scales of a Gaussian; needs bindings quaternions and logScales, and LANES_WGSL. */
+export const SHAPE_WGSL = `
+/** Columns of R(q) as a WGSL matrix; q is wxyz and of unit length. */
+fn rotationOf(q: vec4f) -> mat3x3f {
+  let w = q.x; let x = q.y; let y = q.z; let z = q.w;
+  return mat3x3f(
+    1.0 - 2.0 * (y * y + z * z), 2.0 * (x * y + w * z), 2.0 * (x * z - w * y),
+    2.0 * (x * y - w * z), 1.0 - 2.0 * (x * x + z * z), 2.0 * (y * z + w * x),
+    2.0 * (x * z + w * y), 2.0 * (y * z - w * x), 1.0 - 2.0 * (x * x + y * y),
+  );
+}
+fn rawQuaternion(g: u32) -> vec4f {
+  return vec4f(
+    quaternions[laneIndex(g, 0u, 4u)], quaternions[laneIndex(g, 1u, 4u)],
+    quaternions[laneIndex(g, 2u, 4u)], quaternions[laneIndex(g, 3u, 4u)],
+  );
+}
+fn scalesOf(g: u32) -> vec3f {
+  return exp(vec3f(logScales[laneIndex(g, 0u, 3u)], logScales[laneIndex(g, 1u, 3u)], logScales[laneIndex(g, 2u, 3u)]));
+}
+`;
+
 /** Everything that forward and backward need from pose and shape; needs bindings means, quaternions and logScales. */
-export const GEOMETRY_WGSL = `
-${LANES_WGSL}
+const GEOMETRY_WGSL = `
+${LANES_WGSL}${SHAPE_WGSL}
 struct Geometry {
   /** In the camera; z is 1 and \`front\` false when it is not beyond the near plane. */
   camera: vec3f,
@@ -36,24 +58,6 @@ fn poseY() -> vec3f { return vec3f(params.poseYx, params.poseYy, params.poseYz);
 fn poseZ() -> vec3f { return vec3f(params.poseZx, params.poseZy, params.poseZz); }
 fn meanOf(g: u32) -> vec3f {
   return vec3f(means[laneIndex(g, 0u, 3u)], means[laneIndex(g, 1u, 3u)], means[laneIndex(g, 2u, 3u)]);
-}
-/** Columns of R(q) as a WGSL matrix; q is wxyz and of unit length. */
-fn rotationOf(q: vec4f) -> mat3x3f {
-  let w = q.x; let x = q.y; let y = q.z; let z = q.w;
-  return mat3x3f(
-    1.0 - 2.0 * (y * y + z * z), 2.0 * (x * y + w * z), 2.0 * (x * z - w * y),
-    2.0 * (x * y - w * z), 1.0 - 2.0 * (x * x + z * z), 2.0 * (y * z + w * x),
-    2.0 * (x * z + w * y), 2.0 * (y * z - w * x), 1.0 - 2.0 * (x * x + y * y),
-  );
-}
-fn rawQuaternion(g: u32) -> vec4f {
-  return vec4f(
-    quaternions[laneIndex(g, 0u, 4u)], quaternions[laneIndex(g, 1u, 4u)],
-    quaternions[laneIndex(g, 2u, 4u)], quaternions[laneIndex(g, 3u, 4u)],
-  );
-}
-fn scalesOf(g: u32) -> vec3f {
-  return exp(vec3f(logScales[laneIndex(g, 0u, 3u)], logScales[laneIndex(g, 1u, 3u)], logScales[laneIndex(g, 2u, 3u)]));
 }
 fn geometryOf(g: u32) -> Geometry {
   var at: Geometry;

@@ -1,9 +1,12 @@
 import type { Backend, DeviceBuffer, Kernel, WasmBackend } from '../../compute/index.ts';
+import { sparseProductOnWebgpu, transposeOnWebgpu } from './kernel.wgsl.ts';
 
 /** Sparse matrix on a device: row r has the entries rowStart[r] … rowStart[r + 1] - 1. BlendingWeights is one. */
 export interface SparseMatrix {
   readonly rowCount: number;
   readonly entryCount: number;
+  /** No entry names this column or a later one, where that is known. */
+  readonly columnBound?: number;
   /** [rowCount + 1] uint32 */
   readonly rowStart: DeviceBuffer;
   /** [entryCount] uint32 */
@@ -26,10 +29,9 @@ export interface SparseProductArgs {
 /** W·F. For Wᵀ·U give it the matrix of {@link transposeSparse}; sparseProductReference is the definition. */
 export const sparseProduct: Kernel<SparseProductArgs> = {
   name: 'sparseProduct',
-  wasm(backend, { matrix, input, output, channels, accumulate = false }) {
-    if (!Number.isInteger(channels) || channels < 0) throw new RangeError(`${channels} is not a number of channels`);
-    requireMatrix(matrix);
-    requireBytes('output', output, matrix.rowCount * channels * 4);
+  wasm(backend, args) {
+    requireProduct(args);
+    const { matrix, input, output, channels, accumulate = false } = args;
     backend.dispatch(
       'sparse-product.product',
       ...[matrix.rowStart, matrix.columns, matrix.weights].map((buffer) => backend.address(buffer)),
@@ -37,7 +39,17 @@ export const sparseProduct: Kernel<SparseProductArgs> = {
       ...[backend.address(input), backend.address(output), channels, accumulate ? 1 : 0],
     );
   },
+  webgpu(backend, args) {
+    requireProduct(args);
+    sparseProductOnWebgpu(backend, args);
+  },
 };
+
+function requireProduct({ matrix, output, channels }: SparseProductArgs): void {
+  if (!Number.isInteger(channels) || channels < 0) throw new RangeError(`${channels} is not a number of channels`);
+  requireMatrix(matrix);
+  requireBytes('output', output, matrix.rowCount * channels * 4);
+}
 
 /** A sparse matrix that owns its buffers. */
 export interface OwnedSparseMatrix extends SparseMatrix {
@@ -61,7 +73,15 @@ const transpose: Kernel<TransposeArgs> = {
       backend.destroyBuffer(counts);
     }
   },
+  webgpu(backend, args) {
+    // The device could tell only later: what is known here is told here.
+    if ((args.matrix.columnBound ?? 0) > args.columnCount) throw badColumn(args.columnCount);
+    transposeOnWebgpu(backend, args);
+  },
 };
+
+const badColumn = (columnCount: number) =>
+  new RangeError(`sparse matrix: an entry names a column beyond the last, ${columnCount - 1}`);
 
 function fillTranspose(backend: WasmBackend, { matrix, columnCount, out }: TransposeArgs, counts: DeviceBuffer): void {
   const columns = backend.address(matrix.columns);
@@ -70,7 +90,7 @@ function fillTranspose(backend: WasmBackend, { matrix, columnCount, out }: Trans
   const perThread = backend.integers(counts);
   for (let thread = 0; thread < backend.threads; thread++) {
     const bad = perThread[thread * (columnCount + 1) + columnCount]!;
-    if (bad !== 0) throw new RangeError(`sparse matrix: an entry names a column beyond the last, ${columnCount - 1}`);
+    if (bad !== 0) throw badColumn(columnCount);
   }
   backend.dispatch('sparse-product.columnPlaces', columnCount, places, backend.address(out.rowStart));
   backend.dispatch(
@@ -119,11 +139,13 @@ export function createSparseMatrix(
   }
   const bad = columns.findIndex((column) => column >= columnCount);
   if (bad >= 0) throw new RangeError(`sparse matrix: columns[${bad}] is ${columns[bad]}, of ${columnCount} columns`);
-  return build(backend, rowCount, columns.length, (out) => {
+  const columnBound = columns.reduce((most, column) => Math.max(most, column + 1), 0);
+  const matrix = build(backend, rowCount, columns.length, (out) => {
     backend.write(out.rowStart, rowStart);
     backend.write(out.columns, columns);
     backend.write(out.weights, weights);
   });
+  return { ...matrix, columnBound };
 }
 
 /** Least work and traffic: every entry once, the dense matrices moved once. */

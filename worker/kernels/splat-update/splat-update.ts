@@ -2,6 +2,7 @@ import type { DeviceBuffer, Kernel } from '../../compute/index.ts';
 import { type GaussianBuffers, parameterAddresses } from '../projection/index.ts';
 import { type PinholeView, viewWorkspace } from '../shared/index.ts';
 import { type ShDegree, shCoefficientCount } from '../spherical-harmonics/index.ts';
+import { copyGaussiansOnWebgpu, permuteLanesOnWebgpu, splatUpdateOnWebgpu } from './kernel.wgsl.ts';
 import { noiseKeys, type UpdateSettings } from './reference.ts';
 
 export interface SplatUpdateArgs extends UpdateSettings {
@@ -53,6 +54,7 @@ export const splatUpdate: Kernel<SplatUpdateArgs> = {
       args.selective ? 1 : 0,
     );
   },
+  webgpu: splatUpdateOnWebgpu,
 };
 
 /** Adam's corrections, folded into rate and epsilon so that the kernel divides once. */
@@ -110,6 +112,7 @@ export const copyGaussians: Kernel<CopyGaussiansArgs> = {
       ...[backend.address(args.newLogitOpacities), backend.address(args.newLogScales)],
     );
   },
+  webgpu: copyGaussiansOnWebgpu,
 };
 
 export interface PermuteLanesArgs {
@@ -135,7 +138,7 @@ export function permuteWorkspaceBytes(count: number): number {
 export const permuteLanes: Kernel<PermuteLanesArgs> = {
   name: 'permuteLanes',
   wasm(backend, { array, stride, count, order, workspace }) {
-    if (workspace.sizeBytes < permuteWorkspaceBytes(count)) throw new RangeError('the workspace is too small');
+    requireWorkspace(workspace, count);
     const [at, orderAt, through] = [array, order, workspace].map((buffer) => backend.address(buffer));
     for (let first = 0; first < stride; first += PERMUTED_AT_ONCE) {
       const components = Math.min(PERMUTED_AT_ONCE, stride - first);
@@ -143,4 +146,12 @@ export const permuteLanes: Kernel<PermuteLanesArgs> = {
       backend.dispatch('splat-update.putLanes', through!, stride, first, components, count, at!);
     }
   },
+  webgpu(backend, args) {
+    requireWorkspace(args.workspace, args.count);
+    permuteLanesOnWebgpu(backend, args, PERMUTED_AT_ONCE);
+  },
 };
+
+function requireWorkspace(workspace: DeviceBuffer, count: number): void {
+  if (workspace.sizeBytes < permuteWorkspaceBytes(count)) throw new RangeError('the workspace is too small');
+}
