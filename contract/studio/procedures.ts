@@ -14,12 +14,20 @@ import {
   pathSchema,
   projectStateSchema,
 } from './project.ts';
-import { viewPickRequestSchema, viewPickResultSchema } from './view.ts';
+import {
+  embeddingPointsSchema,
+  liftSummarySchema,
+  segmentClickResultSchema,
+  segmentClickSchema,
+  viewPickRequestSchema,
+  viewPickResultSchema,
+} from './view.ts';
 
 const count = z.int().min(0);
 const none = z.object({});
 const done = z.object({});
 const settingKey = z.string().regex(/^[a-z][a-z0-9.-]{0,99}$/);
+const framesSchema = z.object({ captureId: count, ids: z.array(z.string().min(1).max(1024)).max(49) });
 const step = z.object({ project: projectStateSchema });
 
 export const procedures = {
@@ -99,7 +107,8 @@ export const procedures = {
   /** Opens a splat PLY as a model of its own. */
   'splats.import': { input: z.object({ path: pathSchema }), output: step },
   'splats.export': {
-    input: z.object({ splatsId: count, path: pathSchema }),
+    /** `withObjects`: with the int property `object_id`, the id in `objects.list`, 0 for none. */
+    input: z.object({ splatsId: count, path: pathSchema, withObjects: z.boolean().default(false) }),
     output: z.object({ path: z.string(), bytes: count }),
   },
   /** Mask sets of a capture, in the order they were made. */
@@ -107,9 +116,58 @@ export const procedures = {
     input: z.object({ captureId: count }),
     output: z.object({ sets: z.array(maskSetSummarySchema) }),
   },
+  /** A mask set, or the objects (`OBJECT_MASKS`), in the format of others: a folder for `-png`, else a file. */
+  'masks.export': {
+    input: z.object({
+      captureId: count,
+      set: z.string().min(1).max(200),
+      format: z.enum(['id-png', 'coco-panoptic', 'coco-instances', 'mots-txt', 'mots-png']),
+      path: pathSchema,
+    }),
+    output: z.object({
+      path: z.string(),
+      frames: count,
+      segments: count,
+      /** What the format could not hold, for people. */
+      notes: z.array(z.string()),
+    }),
+  },
+  /** Lifts of a model, newest first: the newest says which Gaussian belongs to which object. */
+  'lifts.list': { input: z.object({ splatsId: count }), output: z.object({ lifts: z.array(liftSummarySchema) }) },
+  /** A sample of the newest trained embeddings of a model (or, without any, of its votes), in two dimensions. */
+  'lifts.embedding': {
+    input: z.object({ splatsId: count, samples: z.int().min(10).max(20_000).default(5000) }),
+    output: embeddingPointsSchema,
+  },
+  /** What clicks select, in the view clicked on, in 3D, and in other frames. */
+  'segment.click': {
+    input: segmentClickSchema.extend({
+      /** Frames that the mask is wanted of too, by id. */
+      frames: framesSchema.optional(),
+    }),
+    output: segmentClickResultSchema,
+  },
+  /** A new object of what clicks select: one undoable step. Its Gaussians leave the objects that they were of. */
+  'segment.create': {
+    input: segmentClickSchema.extend({
+      name: z.string().min(1).max(200),
+      className: z.string().max(200).default(''),
+      /** Frames that get its mask, besides the one that was clicked on. */
+      frames: framesSchema.optional(),
+    }),
+    output: z.object({ project: projectStateSchema, objectId: count, gaussians: count }),
+  },
   'view.pick': { input: viewPickRequestSchema, output: viewPickResultSchema },
 
-  'objects.list': { input: none, output: z.object({ objects: z.array(objectViewSchema), revision: count }) },
+  'objects.list': {
+    input: none,
+    output: z.object({
+      objects: z.array(objectViewSchema),
+      revision: count,
+      /** Of the last change of an observation or a track: hiding an object need not fetch a million observations again. */
+      observationsRevision: count,
+    }),
+  },
   /** One undoable step. */
   'objects.edit': { input: objectEditSchema, output: step },
   'edits.undo': { input: none, output: step },

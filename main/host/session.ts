@@ -10,6 +10,7 @@ import {
   type ProjectState,
 } from '../../contract/index.ts';
 import { failureOf } from '../failures.ts';
+import { Memberships } from '../instances/index.ts';
 import { type CaptureOverview, openProject, type Project, type SplatsRow } from '../project/index.ts';
 import type { HostOptions } from './context.ts';
 import type { EventHub } from './events.ts';
@@ -29,6 +30,8 @@ interface KnownFrames {
 export class Session {
   readonly project: Project;
   readonly reads: Reads;
+  /** Which Gaussian is of which object. */
+  readonly memberships: Memberships;
   /** Part of every ETag: ids and revisions mean something else in another project. */
   readonly key: string = randomUUID().slice(0, 8);
   private readonly events: EventHub;
@@ -38,13 +41,17 @@ export class Session {
   private readonly missing = new Map<number, MissingImages>();
   private readonly quality = new Map<number, { psnr: number | null; ssim: number | null }>();
   private observationCount = 0;
+  /** Revision of the last change of an observation or a track. */
+  private observationsRevision = 0;
   private observations: { captureId: number; revision: number; bytes: Promise<ArrayBuffer> } | undefined;
   private closed = false;
 
   constructor(project: Project, reads: Reads, events: EventHub) {
     this.project = project;
+    this.memberships = new Memberships(project);
     this.reads = reads;
     this.events = events;
+    this.observationsRevision = project.revision.revision;
   }
 
   /** Opens the queue, which takes up what a killed studio left behind. @throws LiftscopeError when another studio has it */
@@ -186,7 +193,7 @@ export class Session {
   /** `routes.observations`, and the revision that it shows. */
   async observationsFile(captureId: number): Promise<{ revision: number; bytes: ArrayBuffer }> {
     this.requireCapture(captureId);
-    const { revision } = this.project.revision;
+    const revision = this.observationsRevision;
     if (this.observations?.captureId !== captureId || this.observations.revision !== revision) {
       const bytes = this.reads.run('observations', { captureId });
       this.observations = { captureId, revision, bytes };
@@ -199,13 +206,17 @@ export class Session {
 
   objects(): Promise<ProcedureOutput<'objects.list'>> {
     const { captureId } = this.selection();
-    if (captureId === null) return Promise.resolve({ objects: [], revision: this.project.revision.revision });
-    return this.reads.run('objects', { captureId });
+    const { observationsRevision } = this;
+    if (captureId === null) {
+      return Promise.resolve({ objects: [], revision: this.project.revision.revision, observationsRevision });
+    }
+    return this.reads.run('objects', { captureId, observationsRevision });
   }
 
   /** Tells the page that the project is another than it knows. */
   changed(tables: readonly string[] = []): ProjectState {
     const state = this.state();
+    if (tables.includes('observations') || tables.includes('tracks')) this.observationsRevision = state.revision;
     if (tables.length > 0) {
       this.events.emit({ type: 'records-changed', tables: [...tables], revision: state.revision });
     }

@@ -18,7 +18,7 @@ function studioWith(project = sampleProject()) {
     'app.state': () => sampleAppState({ project }),
     'capture.frames': () => sampleFrames(50),
     'splats.metrics': () => sampleMetrics(50),
-    'objects.list': () => ({ objects: sampleObjects(3), revision: 1 }),
+    'objects.list': () => ({ objects: sampleObjects(3), revision: 1, observationsRevision: 1 }),
   });
   const studio = createStudio(fake);
   studio.session.setState({ project });

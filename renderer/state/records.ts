@@ -4,8 +4,10 @@ import { IDLE, type Loadable } from './loadable.ts';
 
 export interface ObjectsRecord {
   readonly objects: readonly ObjectView[];
-  /** Part of the URLs of observations and masks: they are fetched again when it grows. */
+  /** Part of the URLs of masks: they are fetched again when it grows. */
   readonly revision: number;
+  /** Part of the URL of the observations. */
+  readonly observationsRevision: number;
 }
 
 export interface RecordsState {

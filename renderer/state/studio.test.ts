@@ -25,7 +25,7 @@ function start(change: Parameters<typeof sampleAppState>[0] = {}) {
     'app.state': () => sampleAppState(change),
     'capture.frames': () => sampleFrames(50),
     'splats.metrics': () => sampleMetrics(50),
-    'objects.list': () => ({ objects: sampleObjects(3), revision: 1 }),
+    'objects.list': () => ({ objects: sampleObjects(3), revision: 1, observationsRevision: 1 }),
   });
   const studio = createStudio(fake);
   stops.push(followHost(studio));
@@ -65,7 +65,7 @@ describe('studio', () => {
     const { fake, studio } = start({ project: sampleProject() });
     await settled(() => expect(studio.records.getState().objects.status).toBe('ready'));
     studio.selectObjects([1, 2]);
-    fake.answers['objects.list'] = () => ({ objects: sampleObjects(1), revision: 2 });
+    fake.answers['objects.list'] = () => ({ objects: sampleObjects(1), revision: 2, observationsRevision: 1 });
     fake.push({ type: 'records-changed', tables: ['objects'], revision: 13 });
     await settled(() => expect(studio.selection.getState().objects).toEqual([1]));
   });

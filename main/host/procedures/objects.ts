@@ -1,22 +1,38 @@
 import { LiftscopeError } from '../../../contract/index.ts';
+import type { EditResult } from '../../project/index.ts';
 import { type HostContext, sessionOf } from '../context.ts';
 import type { Session } from '../session.ts';
 import type { HandlersOf } from './types.ts';
 
-/** What an edit of objects may touch. */
-const EDITED = ['objects', 'tracks', 'observations', 'masks'];
+/** Tables that a step has changed. */
+function tablesOf({ diff }: EditResult): string[] {
+  const changed = [...diff.added, ...diff.removed, ...diff.updated.map(([from]) => from)];
+  return [...new Set(changed.map(({ type }) => TABLES[type]))];
+}
+
+const TABLES = {
+  object: 'objects',
+  track: 'tracks',
+  observation: 'observations',
+  mask: 'masks',
+  setting: 'settings',
+} as const;
 
 export function objectProcedures(host: HostContext): HandlersOf<'objects' | 'edits'> {
-  const stepped = (session: Session, nothing: string, done: unknown): { project: ReturnType<Session['state']> } => {
+  const stepped = (
+    session: Session,
+    nothing: string,
+    done: EditResult | undefined,
+  ): { project: ReturnType<Session['state']> } => {
     if (done === undefined) throw new LiftscopeError({ code: 'bad-input', message: nothing });
-    return { project: session.changed(EDITED) };
+    return { project: session.changed(tablesOf(done)) };
   };
   return {
     'objects.list': () => sessionOf(host).objects(),
     'objects.edit': (edit) => {
       const session = sessionOf(host);
-      session.project.edits.applyObjectEdit(session.currentCaptureId(), edit);
-      return { project: session.changed(EDITED) };
+      const done = session.project.edits.applyObjectEdit(session.currentCaptureId(), edit);
+      return { project: session.changed(tablesOf(done)) };
     },
     'edits.undo': () => {
       const session = sessionOf(host);

@@ -12,7 +12,8 @@ import {
   parseMasksFrame,
   parseMasksIndex,
 } from '../../../contract/index.ts';
-import { type Project, parseArtifactName } from '../../project/index.ts';
+import { liftedMasks, objectMasks } from '../../instances/index.ts';
+import type { Project } from '../../project/index.ts';
 
 const MAX_ID = 0xff_ff_ff;
 /** Mask files whose index is kept. */
@@ -29,7 +30,7 @@ export async function maskImage(
   if (frame === undefined) throw new LiftscopeError({ code: 'not-found', message: 'The capture has no such frame.' });
   const masks =
     set === OBJECT_MASKS
-      ? await objectMasks(project, captureId, position, frame)
+      ? await masksOfObjects(project, captureId, position, frame)
       : await masksOfSet(project, captureId, set, frame);
   const { labels } = labelsOfFrame(masks);
   const rgb = new Uint8Array(labels.length * 3);
@@ -53,33 +54,17 @@ interface Sized {
   readonly height: number;
 }
 
-/** What the objects' own observations say: each mask under the id of the object that its track belongs to. */
-async function objectMasks(
+/** Lifted maps and what people drew over them, under the ids of the objects. */
+async function masksOfObjects(
   project: Project,
   captureId: number,
   position: number,
   frame: Sized,
 ): Promise<Omit<FrameMasks, 'frame'>> {
-  const masks = new Map(project.masks.ofFrame(captureId, position).map((mask) => [mask.id, mask]));
-  const segments: FrameMasks['segments'] = [];
-  for (const { trackId, maskId } of project.observations.ofFrame(captureId, position)) {
-    const mask = maskId === null ? undefined : masks.get(maskId);
-    const objectId = project.tracks.get(trackId)?.objectId ?? null;
-    if (mask === undefined || objectId === null) continue;
-    if (mask.width !== frame.width || mask.height !== frame.height) continue;
-    const rle = mask.rle ?? (await textOf(project, mask.artifact ?? ''));
-    segments.push({ id: objectId, rle });
-  }
-  return { width: frame.width, height: frame.height, segments };
-}
-
-async function textOf(project: Project, artifact: string): Promise<string> {
-  const handle = await open(project.artifacts.path(parseArtifactName(artifact)), 'r');
-  try {
-    return await handle.readFile('utf8');
-  } finally {
-    await handle.close();
-  }
+  const lifted = liftedMasks(project, captureId);
+  const maps = lifted && (await masksOfSet(project, captureId, lifted.set.info.name, frame));
+  const own = lifted && maps && { masks: { frame: frame.name, ...maps }, objects: lifted.objects };
+  return objectMasks(project, captureId, position, frame, own);
 }
 
 const indices = new Map<string, ReadonlyMap<string, MasksEntry>>();

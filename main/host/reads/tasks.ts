@@ -1,5 +1,6 @@
 /** What the host has done in a thread of its own, because it takes longer than the page may wait for an answer. */
-import type { ProcedureOutput } from '../../../contract/index.ts';
+import type { ProcedureOutput, ProcedureParsedInput } from '../../../contract/index.ts';
+import type { MaskExportReport } from '../../masks/index.ts';
 
 /** All frames of a capture: as the page gets them, and what the host itself looks up. */
 export interface FrameTable {
@@ -24,7 +25,7 @@ export interface ReadTasks {
   observations: { readonly input: { readonly captureId: number }; readonly output: ArrayBuffer };
   observationCount: { readonly input: Record<never, never>; readonly output: number };
   objects: {
-    readonly input: { readonly captureId: number };
+    readonly input: { readonly captureId: number; readonly observationsRevision: number };
     readonly output: ProcedureOutput<'objects.list'>;
   };
   /** RGB PNG of ids; see `routes.masks`. */
@@ -52,8 +53,18 @@ export interface ReadTasks {
   };
   /** A `.splats` artifact becomes a splat PLY; atomically. */
   exportSplats: {
-    readonly input: { readonly splatsPath: string; readonly path: string };
+    readonly input: {
+      readonly splatsPath: string;
+      readonly path: string;
+      /** Id of the model whose Gaussians' objects are written too. */
+      readonly objectsOf?: number;
+    };
     readonly output: { readonly bytes: number };
+  };
+  /** A mask set or the objects in the format of others. */
+  exportMasks: {
+    readonly input: ProcedureParsedInput<'masks.export'>;
+    readonly output: MaskExportReport;
   };
 }
 

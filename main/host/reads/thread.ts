@@ -1,17 +1,14 @@
 /** The thread behind `reads.ts`: its own connection to the project, one task after another. */
 import { stat } from 'node:fs/promises';
 import { parentPort, workerData } from 'node:worker_threads';
-import {
-  LiftscopeError,
-  OBJECT_PALETTE,
-  OBSERVATIONS_MAGIC,
-  type ObjectRecord,
-  type ObjectView,
-} from '../../../contract/index.ts';
+import { LiftscopeError, OBJECT_MASKS, OBSERVATIONS_MAGIC, type ObjectView } from '../../../contract/index.ts';
 import { importCapture, importSplatPly } from '../../capture/index.ts';
 import { exportSplatPly } from '../../export/index.ts';
 import { failureOf } from '../../failures.ts';
-import { openProject, type Project } from '../../project/index.ts';
+import { allObjectMasks, Memberships, objectExtents } from '../../instances/index.ts';
+import { exportMasks, MasksFile } from '../../masks/index.ts';
+import { type ObjectSpan, openProject, type Project } from '../../project/index.ts';
+import { colorOf } from '../colours.ts';
 import { maskImage } from './masks.ts';
 import type { FrameTable, ReadRequest, ReadTask, ReadTasks, ThreadData } from './tasks.ts';
 
@@ -24,9 +21,10 @@ const tasks: Tasks = {
   frames: async (project, { captureId }) => frameTable(project, captureId),
   observations: async (project, { captureId }) => observationsFile(project, captureId),
   observationCount: async (project) => project.observations.count(),
-  objects: async (project, { captureId }) => ({
-    objects: objectViews(project, captureId),
+  objects: async (project, { captureId, observationsRevision }) => ({
+    objects: await objectViews(project, captureId, observationsRevision),
     revision: project.revision.revision,
+    observationsRevision,
   }),
   masks: (project, { captureId, position, set }) => maskImage(project, captureId, position, set),
   missing: async (project, { captureId }) => {
@@ -52,9 +50,27 @@ const tasks: Tasks = {
     const { gaussians, shDegree } = await importSplatPly(path, temporary);
     return { artifact: await project.artifacts.adopt(temporary, 'splats'), gaussians, shDegree };
   },
-  exportSplats: async (_project, { splatsPath, path }) => {
-    await exportSplatPly(splatsPath, path);
+  exportSplats: async (project, { splatsPath, path, objectsOf }) => {
+    const membership = objectsOf === undefined ? undefined : await new Memberships(project).of(objectsOf);
+    if (objectsOf !== undefined && membership === undefined) {
+      throw new LiftscopeError({
+        code: 'bad-input',
+        message: 'Nothing has been lifted on this model: its Gaussians are of no objects.',
+        hint: 'Lift masks first, or export without objects.',
+      });
+    }
+    await exportSplatPly(splatsPath, path, membership === undefined ? {} : { objectIds: membership.ids });
     return { bytes: (await stat(path)).size };
+  },
+  exportMasks: async (project, { captureId, set: name, format, path }) => {
+    if (name === OBJECT_MASKS) {
+      const { set, frames } = await allObjectMasks(project, captureId);
+      return exportMasks(set, frames, { format, outputPath: path });
+    }
+    const row = project.maskSets.get(captureId, name);
+    if (row === undefined) throw new LiftscopeError({ code: 'not-found', message: `There are no masks "${name}".` });
+    await using file = await MasksFile.open(project.artifacts.path(row.artifact));
+    return await exportMasks(file.set, file.frames(), { format, outputPath: path });
   },
 };
 
@@ -116,11 +132,20 @@ function observationsFile(project: Project, captureId: number): ArrayBuffer {
   return bytes;
 }
 
-function objectViews(project: Project, captureId: number): ObjectView[] {
-  const spans = new Map(project.objects.spans(captureId).map((span) => [span.objectId, span]));
+/** First and last frames of the objects, which a million observations are read for: until one of those changes. */
+let spans: { readonly key: string; readonly byObject: ReadonlyMap<number, ObjectSpan> } | undefined;
+
+async function objectViews(project: Project, captureId: number, observationsRevision: number): Promise<ObjectView[]> {
+  // A lift that cannot be read takes no names off the list.
+  const extents = await objectExtents(project, captureId).catch(() => new Map<number, never>());
+  const key = `${captureId} ${observationsRevision}`;
+  if (spans?.key !== key) {
+    spans = { key, byObject: new Map(project.objects.spans(captureId).map((span) => [span.objectId, span])) };
+  }
+  const { byObject } = spans;
   const geometry = new Map(project.objects.geometry(captureId).map((row) => [row.objectId, row]));
   return project.objects.list(captureId).map((object) => {
-    const span = spans.get(object.id);
+    const span = byObject.get(object.id);
     const shape = geometry.get(object.id);
     return {
       id: object.id,
@@ -135,12 +160,10 @@ function objectViews(project: Project, captureId: number): ObjectView[] {
       lastFrame: span?.lastFrame ?? null,
       centroid: shape === undefined ? null : [...shape.centroid],
       confidence: shape?.confidence ?? null,
+      gaussians: shape?.gaussians ?? null,
+      extent: extents.get(object.id) ?? null,
     };
   });
-}
-
-function colorOf(colour: ObjectRecord['colour']): string {
-  return typeof colour === 'string' ? colour : (OBJECT_PALETTE[colour % OBJECT_PALETTE.length] ?? '#999999');
 }
 
 let project: Promise<Project> | undefined;

@@ -80,7 +80,7 @@ describe('edits', () => {
   function studioWith(objects: readonly ObjectView[]) {
     const fake = new FakeTransport({ 'objects.edit': () => ({ project: sampleProject() }) });
     const studio = createStudio(fake);
-    studio.records.setState({ objects: { status: 'ready', value: { objects, revision: 1 } } });
+    studio.records.setState({ objects: { status: 'ready', value: { objects, revision: 1, observationsRevision: 1 } } });
     const sent = () => fake.calls.map(({ input }) => objectEditSchema.parse(input));
     return { studio, sent, toasts: () => studio.ui.getState().toasts.map(({ text }) => text) };
   }

@@ -24,7 +24,9 @@ export function useLanes(): { readonly lanes: Lanes | null; readonly failure: Fa
   const studio = useStudio();
   const folder = useSession((state) => state.project?.folder ?? null);
   const captureId = useSession((state) => state.project?.currentCaptureId ?? null);
-  const revision = useRecords((state) => (state.objects.status === 'ready' ? state.objects.value.revision : null));
+  const revision = useRecords((state) =>
+    state.objects.status === 'ready' ? state.objects.value.observationsRevision : null,
+  );
   const some = useSession((state) => (state.project?.observations ?? 0) > 0);
   const [lanes, setLanes] = useState<Lanes | null>(null);
   const [failure, setFailure] = useState<Failure | null>(null);
