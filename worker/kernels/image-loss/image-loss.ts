@@ -1,4 +1,5 @@
-import { type Backend, type DeviceBuffer, GrowingBuffers, type Kernel, type WasmBackend } from '../../compute/index.ts';
+import { type Backend, type DeviceBuffer, GrowingBuffers, type Kernel } from '../../compute/index.ts';
+import { imageLossOnWebgpu, targetMeansOnWebgpu } from './kernel.wgsl.ts';
 import { WINDOW_RADIUS } from './reference.ts';
 
 /** Per thread: constants, 8 temporary rows and two windows of 78, each row of 4 planes of 336 floats (kernel.as.ts). */
@@ -39,12 +40,7 @@ export const imageLoss: Kernel<ImageLossArgs> = {
   name: 'imageLoss',
   wasm(backend, args) {
     const { width, height, lambda, workspace } = args;
-    const values = requireSize(backend, args, {
-      rendered: [args.rendered, 4],
-      target: [args.target, 1],
-      gradient: [args.gradient, 4],
-      ...(args.means === undefined ? {} : { means: [args.means, 4] }),
-    });
+    const values = requireImages(backend, args);
     if (values === 0) {
       backend.write(args.sums, Float64Array.of(0, 1));
       return;
@@ -75,7 +71,20 @@ export const imageLoss: Kernel<ImageLossArgs> = {
     }
     backend.write(args.sums, Float64Array.of(absolute / values, similarity / values));
   },
+  webgpu(backend, args) {
+    if (requireImages(backend, args) === 0) backend.write(args.sums, Float64Array.of(0, 1));
+    else imageLossOnWebgpu(backend, args);
+  },
 };
+
+function requireImages(backend: Backend, args: ImageLossArgs): number {
+  return requireSize(backend, args, {
+    rendered: [args.rendered, 4],
+    target: [args.target, 1],
+    gradient: [args.gradient, 4],
+    ...(args.means === undefined ? {} : { means: [args.means, 4] }),
+  });
+}
 
 export interface TargetMeansArgs {
   readonly width: number;
@@ -104,6 +113,10 @@ export const targetMeans: Kernel<TargetMeansArgs> = {
       SCRATCH_BYTES_PER_THREAD,
     );
   },
+  webgpu(backend, args) {
+    const values = requireSize(backend, args, { target: [args.target, 1], means: [args.means, 4] });
+    if (values > 0) targetMeansOnWebgpu(backend, args);
+  },
 };
 
 /** Least work and traffic of one call: arithmetic, and each input and output moved once. */
@@ -124,7 +137,7 @@ export function imageLossCost(args: { width: number; height: number; hasMeans: b
 
 /** Number of values; refuses buffers too small for the image, which a kernel would read or write past. */
 function requireSize(
-  backend: WasmBackend,
+  backend: Backend,
   { width, height }: { width: number; height: number },
   buffers: Record<string, [buffer: DeviceBuffer, bytesPerValue: number]>,
 ): number {
@@ -133,7 +146,8 @@ function requireSize(
   }
   const values = 3 * width * height;
   for (const [name, [buffer, bytesPerValue]] of Object.entries(buffers)) {
-    backend.bytes(buffer, 0, 0);
+    // Nothing is written; a buffer that is gone is refused.
+    backend.write(buffer, new Uint8Array(0));
     if (buffer.sizeBytes < values * bytesPerValue) {
       throw new RangeError(
         `${name} (${buffer.label}) holds ${buffer.sizeBytes} bytes; 3x${height}x${width} needs ${values * bytesPerValue}`,

@@ -10,7 +10,7 @@ export const SSIM_C2 = 0.03 ** 2;
 export const WINDOW_RADIUS = 5;
 
 /** The taps of the normalised window at distance 0 … 5. */
-const WINDOW: readonly number[] = (() => {
+export const WINDOW: readonly number[] = (() => {
   const taps = Array.from({ length: WINDOW_RADIUS + 1 }, (_, k) => Math.exp(-(k ** 2) / (2 * 1.5 ** 2)));
   const sum = taps.reduce((total, tap, k) => total + (k === 0 ? tap : 2 * tap), 0);
   return taps.map((tap) => tap / sum);
