@@ -5,6 +5,7 @@ export * from './events.ts';
 export * from './frame.ts';
 export * from './jobs.ts';
 export * from './lifting.ts';
+export * from './lifting-observations.ts';
 export * from './masks.ts';
 export * from './masks-file.ts';
 export * from './objects.ts';

@@ -1,5 +1,6 @@
 /** Lifting: inconsistent 2D masks in, consistent 3D objects out. Requests, results, and the `.lift` artifact. */
 import { z } from 'zod';
+import { maskSetNameSchema } from './masks.ts';
 import { noisePresetSchema } from './scenes.ts';
 import { SPLATS_LIMITS } from './splats.ts';
 import { backendNameSchema, computeOptionsSchema, trainingFrameSchema } from './training.ts';
@@ -72,6 +73,17 @@ export const liftingRequestSchema = computeOptionsSchema.extend({
   truthDir: path.optional(),
   /** The `.lift` file: written beside it under a temporary name, fsynced, renamed. */
   outputPath: path,
+  /** Also write what the studio shows: instance maps of all frames, and what each frame shows of each object. */
+  instances: z
+    .object({
+      /** A `.masks` file with the objects' ids. */
+      masksPath: path,
+      /** Name of that set. */
+      setName: maskSetNameSchema,
+      /** See lifting-observations.ts. */
+      observationsPath: path,
+    })
+    .optional(),
 });
 export type LiftingRequest = z.infer<typeof liftingRequestSchema>;
 
@@ -128,6 +140,8 @@ export const liftingResultSchema = z.object({
   quality: liftQualitySchema.optional(),
   /** By stage; `total` from the splats in memory to the objects, without evaluation and writing. */
   seconds: z.record(z.string(), z.number()),
+  /** What was written for the studio; absent where nobody asked for it. */
+  instances: z.object({ frames: count, observations: count, segments: count }).optional(),
   /** What the recipe reports about itself: losses, chosen cluster size, ms per step. */
   report: z.record(z.string(), z.json()),
   gaussians: count,

@@ -37,6 +37,36 @@ const viewCameraSchema = pinholeViewSchema.refine((view) => view.width * view.he
   error: `a view has at most ${MAX_VIEW_PIXELS} pixels`,
 });
 
+const objectId = z
+  .int()
+  .min(1)
+  .max(2 ** 40);
+const objectIds = z.array(objectId).max(100_000);
+
+/** Which Gaussian belongs to which object, and what is to be seen of them. */
+const viewObjectsSchema = z.object({
+  /** Little endian: u32 [N] ids, 0 = none, then f32 [N] how much of it belongs there, 0 to 1. */
+  idsPath: path,
+  /** Not drawn and not picked. */
+  hidden: objectIds.default([]),
+  /** Where given, nothing but the Gaussians of these is drawn and picked. */
+  only: objectIds.optional(),
+});
+const hexColour = z.string().regex(/^#[0-9a-f]{6}$/);
+const viewTintSchema = viewObjectsSchema.extend({
+  colours: z
+    .array(z.tuple([objectId, hexColour]))
+    .max(100_000)
+    .default([]),
+  /** How much of an object's own colour is replaced by the one that it is given: 0 none, 1 all. */
+  tint: unit.default(0),
+  /** Tinted strongly whatever `tint` says. */
+  selected: objectIds.default([]),
+  /** Of channel `membership`. */
+  object: objectId.optional(),
+});
+export type ViewObjects = z.infer<typeof viewTintSchema>;
+
 export const viewRenderCallSchema = z.object({
   kind: z.literal('render'),
   /** A `.splats` file. */
@@ -44,9 +74,12 @@ export const viewRenderCallSchema = z.object({
   view: viewCameraSchema,
   /**
    * `residual`: mean absolute difference of the channels to `photoPath`, white at `residualFull`. `depth`: expected depth,
-   * near white, far black; pixels that are less than half covered are black.
+   * near white, far black; pixels that are less than half covered are black. `membership`: how much of what covers a pixel
+   * belongs to `objects.object`, white at 1.
    */
-  channel: z.enum(['colour', 'depth', 'alpha', 'residual']).default('colour'),
+  channel: z.enum(['colour', 'depth', 'alpha', 'residual', 'membership']).default('colour'),
+  /** Absent: the model as it is. */
+  objects: viewTintSchema.optional(),
   /**
    * `rest`: exact, what `render-splats` writes. `moving`: as coarse as it takes to keep up; the answer is smaller than the
    * view (a whole fraction of it, same aspect up to a pixel) and is meant to be stretched to its size.
@@ -88,6 +121,7 @@ export const viewPickCallSchema = z.object({
   /** Pixels; the centre of the first one is (0.5, 0.5). */
   x: finite,
   y: finite,
+  objects: viewObjectsSchema.optional(),
 });
 
 const viewPickAnswerSchema = z
@@ -133,12 +167,79 @@ export const viewThumbnailCallSchema = z.object({
   format: viewFormatSchema.default('webp'),
 });
 
+/** Most further views of one `segment` call. */
+const MAX_SEGMENT_VIEWS = 50;
+
+/** Click to segment (methods 2.3), on the features of a `.lift` file. */
+export const viewSegmentCallSchema = z.object({
+  kind: z.literal('segment'),
+  splatsPath: path,
+  liftPath: path,
+  view: viewCameraSchema,
+  /** Clicks, at least one of them positive. `view`: where it was made, absent: the view of the call. */
+  points: z
+    .array(z.object({ x: finite, y: finite, positive: z.boolean(), view: viewCameraSchema.optional() }))
+    .min(1)
+    .max(100),
+  /** Least similarity to a positive click. */
+  threshold: unit.default(0.8),
+  /** Views that the mask is wanted of too. */
+  maps: z.array(viewCameraSchema).max(MAX_SEGMENT_VIEWS).default([]),
+  /** Answer which Gaussians it is. */
+  withGaussians: z.boolean().default(false),
+});
+export type ViewSegmentCall = z.infer<typeof viewSegmentCallSchema>;
+const segmentMaskSchema = z.object({
+  width: count,
+  height: count,
+  areaPx: count,
+  /** Counts along the rows in COCO's compressed code. */
+  rle: z.string(),
+});
+const viewSegmentAnswerSchema = z.object({
+  mask: segmentMaskSchema,
+  maps: z.array(segmentMaskSchema),
+  /** Gaussians that answer the clicks. */
+  gaussians: count,
+  /** They as a mask [N], one row, in the same code. */
+  gaussiansRle: z.string().optional(),
+  /** `cosine` of directions; `distance`: exp(-d²) of positions in the embedding. */
+  similarity: z.enum(['cosine', 'distance']),
+  /** Features were in memory. */
+  warm: z.boolean(),
+  totalMs: z.number(),
+});
+export type ViewSegmentAnswer = z.infer<typeof viewSegmentAnswerSchema>;
+
+/** The embeddings of a sample of Gaussians, seen from where they spread most (principal components). */
+export const viewEmbeddingCallSchema = z.object({
+  kind: z.literal('embedding'),
+  splatsPath: path,
+  liftPath: path,
+  samples: z.int().min(10).max(20_000).default(5000),
+});
+export type ViewEmbeddingCall = z.infer<typeof viewEmbeddingCallSchema>;
+const viewEmbeddingAnswerSchema = z.object({
+  dimensions: count,
+  /** Share of the variance along each axis. */
+  explained: z.tuple([z.number(), z.number()]),
+  /** [S, 2] */
+  points: z.array(z.number()),
+  /** [S] index of the Gaussian in the file. */
+  gaussians: z.array(count),
+  /** `votes`: the lift trained no embedding; each object has a random direction, a Gaussian the sum of its votes. */
+  source: z.enum(['embedding', 'votes']),
+});
+export type ViewEmbeddingAnswer = z.infer<typeof viewEmbeddingAnswerSchema>;
+
 /** One question to the view worker. */
 export const viewCallSchema = z.discriminatedUnion('kind', [
   viewRenderCallSchema,
   viewPickCallSchema,
   viewInfoCallSchema,
   viewThumbnailCallSchema,
+  viewSegmentCallSchema,
+  viewEmbeddingCallSchema,
 ]);
 export type ViewCall = z.infer<typeof viewCallSchema>;
 export type ViewRenderCall = z.infer<typeof viewRenderCallSchema>;
@@ -151,5 +252,7 @@ export const viewAnswerSchemas = {
   pick: viewPickAnswerSchema,
   info: viewInfoAnswerSchema,
   thumbnail: viewRenderAnswerSchema,
+  segment: viewSegmentAnswerSchema,
+  embedding: viewEmbeddingAnswerSchema,
 } as const;
 export type ViewAnswer<K extends ViewCall['kind'] = ViewCall['kind']> = z.infer<(typeof viewAnswerSchemas)[K]>;

@@ -3,6 +3,7 @@ import { z } from 'zod';
 
 const count = z.int().min(0);
 const text = z.string().max(200);
+const vector = z.tuple([z.number(), z.number(), z.number()]);
 
 export const objectViewSchema = z.object({
   id: count,
@@ -20,6 +21,10 @@ export const objectViewSchema = z.object({
   /** World coordinates; null where the object has no 3D yet. */
   centroid: z.tuple([z.number(), z.number(), z.number()]).nullable(),
   confidence: z.number().nullable(),
+  /** Null where no lift has counted them. */
+  gaussians: count.nullable().optional(),
+  /** Axis-aligned box of the object's Gaussians in the world, without strays; null where no lift has measured it. */
+  extent: z.object({ min: vector, max: vector }).nullable().optional(),
 });
 export type ObjectView = z.infer<typeof objectViewSchema>;
 

@@ -24,6 +24,12 @@ export const routes = {
   /** The model seen by a frame's camera; depth carries `x-depth-near` and `x-depth-far` headers. */
   render: (splatsId: number, captureId: number, frameId: string, channel: FrameChannel, width?: number) =>
     `/data/splats/${splatsId}/frames/${captureId}/${enc(frameId)}?channel=${channel}${width === undefined ? '' : `&width=${width}`}`,
+  /**
+   * How much of each pixel of a frame belongs to an object, as a grey PNG (JPEG with `width`), white at 1: the newest lift's word
+   * on the model, times its confidence.
+   */
+  heat: (splatsId: number, captureId: number, frameId: string, objectId: number, revision: number, width?: number) =>
+    `/data/splats/${splatsId}/frames/${captureId}/${enc(frameId)}?channel=membership&object=${objectId}&revision=${revision}${width === undefined ? '' : `&width=${width}`}`,
   /** POST a `ViewImageRequest` as JSON, get an image: the model from a free camera. Latest wins per `stream`. */
   view: (splatsId: number) => `/data/splats/${splatsId}/view`,
   /** The model as a splat PLY (for Spark and for saving). */

@@ -25,5 +25,11 @@ export {
   prepareCapture,
 } from './prepare.ts';
 export { type Projector, projectorOf } from './projection.ts';
-export { readSplatPly, type SplatImport, type SplatModel, splatPlyProperties } from './splat-ply.ts';
+export {
+  OBJECT_ID_PROPERTY,
+  readSplatPly,
+  type SplatImport,
+  type SplatModel,
+  splatPlyProperties,
+} from './splat-ply.ts';
 export { importSplatPly, readSplatsFile, type SplatsFile, writeAtomically, writeSplatsFile } from './splats-file.ts';

@@ -27,9 +27,14 @@ export interface SplatImport {
   readonly splats: SplatModel;
   /** Opacities of ±infinity (alpha exactly 0 or 1) that were replaced by ±`opacityLogitLimit`. */
   readonly clampedOpacities: number;
+  /** `[N]` objects by the int property `object_id`, 0 = none; absent where the file has none. */
+  readonly objectIds?: Uint32Array;
   /** Properties that were not understood and are not kept. */
   readonly ignoredProperties: readonly string[];
 }
+
+/** Our own addition to the layout: which object a Gaussian belongs to. */
+export const OBJECT_ID_PROPERTY = 'object_id';
 
 /** sigmoid(30) is 1 within float32: programs that store alpha 1 as an infinite logit lose nothing. */
 const opacityLogitLimit = 30;
@@ -65,6 +70,7 @@ export async function readSplatPly(path: string, options: ReadOptions = {}): Pro
   let splats = emptySplats(0, 0);
   let clampedOpacities = 0;
   let ignoredProperties: string[] = [];
+  let objectIds: Uint32Array | undefined;
   await readPlyVertices(
     path,
     (header) => {
@@ -72,7 +78,10 @@ export async function readSplatPly(path: string, options: ReadOptions = {}): Pro
       const { count, properties } = header;
       splats = emptySplats(count, shDegree);
       const index = new Map(properties.map((property, i) => [property.name, i]));
-      const known = new Set(splatPlyProperties(shDegree));
+      const objectSource = index.get(OBJECT_ID_PROPERTY);
+      const ids = objectSource === undefined ? undefined : new Uint32Array(count);
+      objectIds = ids;
+      const known = new Set([...splatPlyProperties(shDegree), OBJECT_ID_PROPERTY]);
       ignoredProperties = properties.map((property) => property.name).filter((name) => !known.has(name));
       const at = (name: string): number => index.get(name)!;
       const k = shCoefficientCount(shDegree);
@@ -103,13 +112,18 @@ export async function readSplatPly(path: string, options: ReadOptions = {}): Pro
         for (let c = 0; c < 4; c++) quaternions[i * 4 + c] = values[rotationSource[c]!]!;
         for (let c = 0; c < 3; c++) logScales[i * 3 + c] = values[scaleSource[c]!]!;
         logitOpacities[i] = opacity;
+        if (ids !== undefined) {
+          const id = values[objectSource!]!;
+          if (!(Number.isInteger(id) && id >= 0 && id <= 0x7fff_ffff)) badValue(path, i, OBJECT_ID_PROPERTY, id);
+          ids[i] = id;
+        }
         const row = i * coefficients.length;
         for (let c = 0; c < coefficients.length; c++) sh[row + c] = values[coefficients[c]!]!;
       };
     },
     options,
   );
-  return { splats, clampedOpacities, ignoredProperties };
+  return { splats, clampedOpacities, ignoredProperties, ...(objectIds !== undefined && { objectIds }) };
 }
 
 function badValue(path: string, index: number, name: string, value: number): never {

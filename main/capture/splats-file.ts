@@ -165,8 +165,8 @@ export async function importSplatPly(
   plyPath: string,
   splatsPath: string,
   options: ReadOptions = {},
-): Promise<Omit<SplatImport, 'splats'> & { readonly gaussians: number; readonly shDegree: number }> {
-  const { splats, ...notes } = await readSplatPly(plyPath, options);
+): Promise<Omit<SplatImport, 'splats' | 'objectIds'> & { readonly gaussians: number; readonly shDegree: number }> {
+  const { splats, objectIds: _, ...notes } = await readSplatPly(plyPath, options);
   await writeSplatsFile(splatsPath, splats, { generator: `import ${basename(plyPath).slice(0, 200)}` });
   return { ...notes, gaussians: splats.count, shDegree: splats.shDegree };
 }

@@ -1,10 +1,18 @@
 /** Writing of splat PLY files in the common 3DGS layout (see main/capture/splat-ply.ts for reading). */
 import { shCoefficientCount } from '../../contract/index.ts';
-import { readSplatsFile, type SplatModel, splatPlyProperties, writeAtomically } from '../capture/index.ts';
+import {
+  OBJECT_ID_PROPERTY,
+  readSplatsFile,
+  type SplatModel,
+  splatPlyProperties,
+  writeAtomically,
+} from '../capture/index.ts';
 
 export interface ExportOptions {
   readonly signal?: AbortSignal;
   readonly onProgress?: (done: number, total: number) => void;
+  /** [N] written as the int property `object_id` behind all others. */
+  readonly objectIds?: Uint32Array;
 }
 
 const chunkGaussians = 16_384;
@@ -14,17 +22,19 @@ const chunkGaussians = 16_384;
  * that program are reproduced byte for byte.
  */
 export async function writeSplatPly(path: string, splats: SplatModel, options: ExportOptions = {}): Promise<void> {
+  const { objectIds } = options;
   const names = splatPlyProperties(splats.shDegree);
   const header = [
     'ply',
     'format binary_little_endian 1.0',
     `element vertex ${splats.count}`,
     ...names.map((name) => `property float ${name}`),
+    ...(objectIds === undefined ? [] : [`property int ${OBJECT_ID_PROPERTY}`]),
     'end_header',
     '',
   ].join('\n');
   const k = shCoefficientCount(splats.shDegree);
-  const stride = names.length;
+  const stride = names.length + (objectIds === undefined ? 0 : 1);
   await writeAtomically(path, async (handle) => {
     await handle.writeFile(header, 'latin1');
     for (let from = 0; from < splats.count; from += chunkGaussians) {
@@ -46,6 +56,10 @@ export async function writeSplatPly(path: string, splats: SplatModel, options: E
         put(splats.logitOpacities[i]!);
         for (let c = 0; c < 3; c++) put(splats.logScales[i * 3 + c]!);
         for (let c = 0; c < 4; c++) put(splats.quaternions[i * 4 + c]!);
+        if (objectIds !== undefined) {
+          view.setInt32(at, objectIds[i]!, true);
+          at += 4;
+        }
       }
       await handle.writeFile(new Uint8Array(view.buffer));
     }

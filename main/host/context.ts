@@ -1,6 +1,7 @@
 import { LiftscopeError } from '../../contract/index.ts';
 import type { Confinement } from './confinement.ts';
 import type { EventHub } from './events.ts';
+import type { MembershipFileCache } from './object-looks.ts';
 import type { ViewsPort } from './ports.ts';
 import type { PreviewReader } from './preview/index.ts';
 import type { Session } from './session.ts';
@@ -33,6 +34,7 @@ export interface HostContext {
   readonly previews: PreviewReader;
   readonly thumbnails: ThumbnailCache;
   readonly views: ViewsPort;
+  readonly memberships: MembershipFileCache;
   readonly current: Session | undefined;
   /** Closes the open project, if any, and opens this one. @param folder a real path that may be used */
   open(folder: string, create: boolean): Promise<Session>;

@@ -18,6 +18,7 @@ import { Confinement } from './confinement.ts';
 import type { HostContext, HostOptions } from './context.ts';
 import { EventHub } from './events.ts';
 import { failureResponse, readJsonBody, secured } from './http.ts';
+import { MembershipFileCache } from './object-looks.ts';
 import { type HostParts, realParts, type ViewsPort } from './ports.ts';
 import { PreviewReader } from './preview/index.ts';
 import { type Handlers, JsonText, procedureHandlers } from './procedures/index.ts';
@@ -97,6 +98,7 @@ class HostState implements HostContext {
   readonly previews: PreviewReader;
   readonly thumbnails: ThumbnailCache;
   readonly views: ViewsPort;
+  readonly memberships: MembershipFileCache;
   current: Session | undefined;
   private readonly parts: HostParts;
   /** Opening and closing happen one after another. */
@@ -110,6 +112,7 @@ class HostState implements HostContext {
     this.confinement = new Confinement(options.roots);
     this.previews = new PreviewReader(options.nodePath);
     this.thumbnails = new ThumbnailCache(join(options.cacheFolder, 'thumbnails'));
+    this.memberships = new MembershipFileCache(join(options.cacheFolder, 'objects'));
     this.views = parts.openViews({
       ...(options.backend !== undefined && { backend: options.backend }),
       ...(options.threads !== undefined && { threads: options.threads }),

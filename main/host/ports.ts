@@ -6,14 +6,18 @@ import type {
   JobView,
   StudioEvent,
   StudioSnapshot,
+  ViewEmbeddingAnswer,
   ViewPickAnswer,
+  ViewSegmentAnswer,
 } from '../../contract/index.ts';
 import {
   openJobQueue,
   ViewClient,
+  type ViewEmbeddingInput,
   type ViewPickInput,
   type ViewRenderInput,
   type ViewRenderOutcome,
+  type ViewSegmentInput,
 } from '../jobs/index.ts';
 import type { Project } from '../project/index.ts';
 
@@ -51,6 +55,8 @@ export interface ViewsPort {
     options: { readonly streamId?: string; readonly signal?: AbortSignal },
   ): Promise<ViewRenderOutcome>;
   pick(call: ViewPickInput, options: { readonly signal?: AbortSignal }): Promise<ViewPickAnswer>;
+  segment(call: ViewSegmentInput, options: { readonly signal?: AbortSignal }): Promise<ViewSegmentAnswer>;
+  embedding(call: ViewEmbeddingInput, options: { readonly signal?: AbortSignal }): Promise<ViewEmbeddingAnswer>;
   dispose(): Promise<void>;
 }
 

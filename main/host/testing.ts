@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import {
+  encodeCounts,
   type Failure,
   type JobSpec,
   type JobView,
@@ -134,6 +135,27 @@ class FakeViews implements ViewsPort {
   async pick(call: Parameters<ViewsPort['pick']>[0]): ReturnType<ViewsPort['pick']> {
     this.calls.push({ call, streamId: undefined });
     return { gaussian: 4, weight: 0.5, alpha: 0.9, depth: 2, position: [0, 0, 2], mean: [0, 0, 2] };
+  }
+
+  async segment(call: Parameters<ViewsPort['segment']>[0]): ReturnType<ViewsPort['segment']> {
+    this.calls.push({ call, streamId: undefined });
+    const { width, height } = call.view;
+    const mask = { width, height, areaPx: 1, rle: encodeCounts([0, 1, width * height - 1]) };
+    const gaussiansRle = encodeCounts([1, 2]);
+    return {
+      mask,
+      maps: (call.maps ?? []).map(() => mask),
+      gaussians: 2,
+      gaussiansRle,
+      similarity: 'cosine',
+      warm: true,
+      totalMs: 1,
+    };
+  }
+
+  async embedding(call: Parameters<ViewsPort['embedding']>[0]): ReturnType<ViewsPort['embedding']> {
+    this.calls.push({ call, streamId: undefined });
+    return { dimensions: 3, source: 'embedding', explained: [0.6, 0.3], points: [0, 1, 1, 0], gaussians: [0, 2] };
   }
 
   async dispose(): Promise<void> {}

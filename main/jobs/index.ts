@@ -27,9 +27,11 @@ export {
   type ViewCallOptions,
   ViewClient,
   type ViewClientOptions,
+  type ViewEmbeddingInput,
   type ViewPickInput,
   type ViewRenderInput,
   type ViewRenderOptions,
   type ViewRenderOutcome,
+  type ViewSegmentInput,
   type ViewThumbnailInput,
 } from './view-client.ts';

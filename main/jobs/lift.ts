@@ -1,3 +1,4 @@
+import { rm } from 'node:fs/promises';
 import type { z } from 'zod';
 import {
   type BackendChoice,
@@ -7,14 +8,17 @@ import {
   type LiftingResult,
   LiftscopeError,
   liftingResultSchema,
+  MASKS_EXTENSION,
   type MaskSource,
   type TeacherNoise,
 } from '../../contract/index.ts';
+import { LIFTED_MASKS, storeLift } from '../instances/index.ts';
 import type { ArtifactName, Project, SplatsRow } from '../project/index.ts';
 import { latestSplats } from './evaluate.ts';
 import { framesForWorker } from './frames.ts';
 import { type RunJobOptions, runJob } from './run-job.ts';
 import { findSceneTruth } from './scene-truth.ts';
+import { segmentProject } from './segment.ts';
 
 type Json = z.core.util.JSONType;
 
@@ -54,6 +58,9 @@ export interface LiftOutcome {
   readonly jobId: number;
   readonly fieldId: number;
   readonly result: LiftingResult;
+  /** Objects that were there before and were found again, and records of people that were left as they are. */
+  readonly found: number;
+  readonly kept: number;
 }
 
 const LIFTING_KIND = 'lift-objects';
@@ -61,8 +68,9 @@ const LIFTING_KIND = 'lift-objects';
 const LIFT_SILENCE_MS = 10 * 60_000;
 
 /**
- * Lifts masks of the project's current capture to objects on its newest splats. The job, its events, its result and the lift
- * (as an instance field) are in the project when this resolves.
+ * Lifts masks of the project's current capture to objects on its newest splats. The job, its events, its result, the lift
+ * (as an instance field), its objects with their observations, and its instance maps (as a mask set) are in the project when
+ * this resolves. A capture without any masks is segmented first.
  * @throws LiftscopeError
  */
 export async function liftProject(project: Project, options: LiftOptions): Promise<LiftOutcome> {
@@ -95,6 +103,11 @@ export async function liftSplats(
   }
   const frames = await framesForWorker(stored.capture);
   const truthDir = await findSceneTruth(stored.capture);
+  if (name === undefined && truthDir === undefined && givenSets(project, captureId).length === 0) {
+    const { signal, killSignal, onEvent, onLog, onSpawn, workerPath, nodePath, ladder } = run;
+    const steering = { signal, killSignal, onEvent, onLog, onSpawn, workerPath, nodePath, ladder };
+    await segmentProject(project, { captureId, method: 'graph', threads, ...definedOf(steering) });
+  }
   const masks = chooseMasks(project, captureId, name, truthDir !== undefined, seed ?? 0);
   const chosen = {
     recipe,
@@ -115,8 +128,11 @@ export async function liftSplats(
         });
   const onAbort = (): void => project.jobs.cancelling(job.id);
   run.signal?.addEventListener('abort', onAbort, { once: true });
+  const temporaries: string[] = [];
   try {
     const outputPath = await project.artifacts.temporaryPath('lift');
+    const masksPath = await project.artifacts.temporaryPath(MASKS_EXTENSION);
+    temporaries.push(masksPath, `${outputPath}.observations`);
     const result = await runJob(
       LIFTING_KIND,
       {
@@ -132,6 +148,7 @@ export async function liftSplats(
         memoryBudgetBytes,
         ...(truthDir !== undefined && { truthDir }),
         outputPath,
+        instances: { masksPath, setName: LIFTED_MASKS, observationsPath: `${outputPath}.observations` },
       },
       {
         silenceMs: LIFT_SILENCE_MS,
@@ -148,17 +165,13 @@ export async function liftSplats(
     );
     const artifact = await project.artifacts.adopt(result.liftPath, 'lift');
     const final = { ...result, liftPath: project.artifacts.path(artifact) };
-    const field = project.fields.add({
-      splatsId: splats.id,
-      jobId: job.id,
-      kind: 'instance',
-      recipe,
-      dimensions: Math.max(1, result.objects.length),
-      artifact,
-      options: { masks: masks.name, parameters: result.parameters, seed: result.seed },
+    const { field, found, kept } = await storeLift(project, {
+      ...{ captureId, splats, jobId: job.id, result: final, artifact, masks: masks.name },
+      maps: await project.artifacts.adopt(masksPath, MASKS_EXTENSION),
+      observationsPath: `${outputPath}.observations`,
     });
     project.jobs.finished(job.id, JSON.parse(JSON.stringify(final)));
-    return { jobId: job.id, fieldId: field.id, result: final };
+    return { jobId: job.id, fieldId: field.id, result: final, found, kept };
   } catch (error) {
     const failure =
       error instanceof LiftscopeError
@@ -168,7 +181,19 @@ export async function liftSplats(
     throw failure;
   } finally {
     run.signal?.removeEventListener('abort', onAbort);
+    for (const path of temporaries) await rm(path, { force: true });
   }
+}
+
+/** Sets that did not come out of a lift themselves. */
+function givenSets(project: Project, captureId: number) {
+  return project.maskSets.list(captureId).filter(({ info }) => info.provenance.kind !== 'lifted');
+}
+
+function definedOf<T extends object>(value: T): { [K in keyof T]: Exclude<T[K], undefined> } {
+  return Object.fromEntries(Object.entries(value).filter(([, entry]) => entry !== undefined)) as {
+    [K in keyof T]: Exclude<T[K], undefined>;
+  };
 }
 
 /** @throws LiftscopeError `not-found` naming the sets that there are */
@@ -180,7 +205,7 @@ function chooseMasks(
   seed: number,
 ): { name: string; source: MaskSource } {
   const sets = project.maskSets.list(captureId);
-  const wanted = name ?? sets.at(-1)?.info.name ?? 'simulated';
+  const wanted = name ?? givenSets(project, captureId).at(-1)?.info.name ?? 'simulated';
   const set = project.maskSets.get(captureId, wanted);
   if (set !== undefined) return { name: wanted, source: fileOf(project, set.artifact) };
   const noise = /^simulated(?::(none|default|harsh))?$/.exec(wanted);

@@ -24,6 +24,10 @@ export interface SegmentOptions
     'signal' | 'killSignal' | 'onSpawn' | 'onEvent' | 'onLog' | 'workerPath' | 'nodePath' | 'ladder'
   > {
   readonly method: 'graph' | 'sam';
+  /** Default: the current one. */
+  readonly captureId?: number | undefined;
+  /** The job that the set belongs to; the caller keeps its record. */
+  readonly jobId?: number | undefined;
   /** SAM: name of a folder in `LIFTSCOPE_MODELS` or `native-models`, or the path of one. */
   readonly model?: string | undefined;
   /** Name of the mask set; default the method's, with the model's. */
@@ -50,8 +54,11 @@ const SEGMENT_SILENCE_MS = 10 * 60_000;
  * @throws LiftscopeError
  */
 export async function segmentProject(project: Project, options: SegmentOptions): Promise<SegmentOutcome> {
-  const { method: kind, model, name, parameters, useSplats = true, threads, ...run } = options;
-  const stored = project.captures.current();
+  const { method: kind, captureId, jobId, model, name, parameters, useSplats = true, threads, ...run } = options;
+  const stored = captureId === undefined ? project.captures.current() : project.captures.get(captureId);
+  if (stored === undefined) {
+    throw new LiftscopeError({ code: 'not-found', message: `The project has no capture ${captureId}.` });
+  }
   const setName = maskSetNameSchema.safeParse(name ?? (kind === 'sam' ? `sam ${model ?? ''}`.trim() : kind));
   if (!setName.success) {
     const message = `"${name ?? ''}" is no name for a mask set: it ${setName.error.issues[0]?.message ?? 'is not valid'}.`;
@@ -86,7 +93,7 @@ export async function segmentProject(project: Project, options: SegmentOptions):
       { silenceMs: SEGMENT_SILENCE_MS, ...run },
     );
     const artifact = await project.artifacts.adopt(temporary, MASKS_EXTENSION);
-    project.maskSets.add({ captureId: stored.id, info: set, artifact, frames: result.frames, jobId: null });
+    project.maskSets.add({ captureId: stored.id, info: set, artifact, frames: result.frames, jobId: jobId ?? null });
     return {
       result: { ...result, masksPath: project.artifacts.path(artifact) },
       set,

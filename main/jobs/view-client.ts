@@ -6,13 +6,17 @@ import {
   LiftscopeError,
   type ViewAnswer,
   type ViewCall,
+  type ViewEmbeddingAnswer,
   type ViewInfoAnswer,
   type ViewPickAnswer,
   type ViewRenderAnswer,
+  type ViewSegmentAnswer,
   viewAnswerSchemas,
   viewCallSchema,
+  type viewEmbeddingCallSchema,
   type viewPickCallSchema,
   type viewRenderCallSchema,
+  type viewSegmentCallSchema,
   type viewThumbnailCallSchema,
 } from '../../contract/index.ts';
 import { type RunJobOptions, type RunningJob, startJob } from './run-job.ts';
@@ -34,6 +38,8 @@ export interface ViewClientOptions extends Pick<RunJobOptions, 'onLog' | 'nodePa
 /** What to draw, defaults left out. */
 export type ViewRenderInput = Omit<z.input<typeof viewRenderCallSchema>, 'kind'>;
 export type ViewPickInput = Omit<z.input<typeof viewPickCallSchema>, 'kind'>;
+export type ViewSegmentInput = Omit<z.input<typeof viewSegmentCallSchema>, 'kind'>;
+export type ViewEmbeddingInput = Omit<z.input<typeof viewEmbeddingCallSchema>, 'kind'>;
 export type ViewThumbnailInput = Omit<z.input<typeof viewThumbnailCallSchema>, 'kind'>;
 
 /** A newer call of the stream has replaced this one: no picture, and no error. */
@@ -113,6 +119,16 @@ export class ViewClient {
   /** @throws LiftscopeError */
   async thumbnail(input: ViewThumbnailInput, { signal }: ViewCallOptions = {}): Promise<ViewRenderAnswer> {
     return unreplaced(await this.#ask('thumbnail', { kind: 'thumbnail', ...input }, signal));
+  }
+
+  /** What clicks select, on the features of a lift. @throws LiftscopeError */
+  async segment(input: ViewSegmentInput, { signal }: ViewCallOptions = {}): Promise<ViewSegmentAnswer> {
+    return unreplaced(await this.#ask('segment', { kind: 'segment', ...input }, signal));
+  }
+
+  /** @throws LiftscopeError */
+  async embedding(input: ViewEmbeddingInput, { signal }: ViewCallOptions = {}): Promise<ViewEmbeddingAnswer> {
+    return unreplaced(await this.#ask('embedding', { kind: 'embedding', ...input }, signal));
   }
 
   /** Ends the process; what waits is rejected as `cancelled`. */
@@ -199,7 +215,8 @@ export class ViewClient {
       }
       this.#start();
     }
-    const pick = this.#waiting.findIndex((pending) => pending.call.kind === 'pick');
+    // A person waits for the answer of a click; pictures follow.
+    const pick = this.#waiting.findIndex(({ call }) => call.kind === 'pick' || call.kind === 'segment');
     const [next] = this.#waiting.splice(Math.max(0, pick), 1);
     if (next === undefined) return;
     this.#running = next;

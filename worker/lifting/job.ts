@@ -23,6 +23,7 @@ import {
 } from '../objects/index.ts';
 import { readSplats, type SplatArrays, SplatModel, splatsHash } from '../splats/index.ts';
 import { type Lift, liftHash, readLift, writeLift } from './artifact.ts';
+import { writeInstances } from './instances.ts';
 import { type LoadedMasks, loadMasks } from './masks.ts';
 import { scoreLift } from './quality.ts';
 import { recipeNamed } from './recipes.ts';
@@ -98,7 +99,18 @@ export async function liftObjects(request: LiftingRequest, context: LiftContext)
 
     const renderer = new InstanceRenderer(backend, reader, outcome.lifted);
     const areas: { frame: string; areaPx: Uint32Array }[] = [];
-    for (const [index, { name, view }] of frames.entries()) {
+    const shown =
+      request.instances &&
+      (await writeInstances(renderer, outcome.lifted.objects, {
+        ...{ target: request.instances, recipe: request.recipe, frames: request.frames, masks: masks.frames },
+        consistentIds: masks.set.consistentIds,
+        signal: context.signal,
+        onProgress: (done, all) => progress('instance maps', done, all),
+      }));
+    const lifted = new Set(frames.map(({ name }) => name));
+    // Every frame has been looked at then.
+    areas.push(...(shown?.areas ?? []).filter(({ frame }) => lifted.has(frame)));
+    for (const [index, { name, view }] of (shown === undefined ? frames : []).entries()) {
       context.signal.throwIfAborted();
       progress('objects table', index, frames.length);
       const areaPx = new Uint32Array(outcome.lifted.objects + 1);
@@ -139,6 +151,7 @@ export async function liftObjects(request: LiftingRequest, context: LiftContext)
       segments: frames.reduce((sum, { segments }) => sum + countSegments(segments), 0),
       warnings,
       ...(quality && { quality }),
+      ...(shown && { instances: shown.written }),
       seconds: { ...outcome.seconds, total },
       report: { ...outcome.report },
       gaussians: splats.count,

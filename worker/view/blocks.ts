@@ -78,6 +78,31 @@ export function arrange(splats: SplatArrays): SplatBlocks {
   return new SplatBlocks(order, gather(splats, order));
 }
 
+/** Degree-0 coefficient of a colour channel: c = 0.5 + SH_C0 dc. */
+const SH_C0 = 0.28209479177387814;
+
+/**
+ * The same Gaussians, some hidden, the others' colours mixed with given ones.
+ * @param hidden [N] 1 = not drawn. @param tints [N, 4] RGB times share, share
+ */
+export function recolour(blocks: SplatBlocks, hidden?: Uint8Array, tints?: Float32Array): SplatBlocks {
+  const { arrays } = blocks.level(0);
+  const [logitOpacities, sh] = [arrays.logitOpacities.slice(), arrays.sh.slice()];
+  for (let slot = 0; slot < blocks.order.length; slot++) {
+    const i = blocks.order[slot]!;
+    if (i < 0) continue;
+    if (hidden?.[i] === 1) logitOpacities[slot] = PADDING.logitOpacities;
+    const share = tints?.[4 * i + 3] ?? 0;
+    if (share === 0) continue;
+    const at = 3 * (slot - (slot % LANES)) + (slot % LANES);
+    for (let k = 0; k < 3; k++) {
+      const own = sh[at + LANES * k]!;
+      sh[at + LANES * k] = (1 - share) * own + (tints![4 * i + k]! - 0.5 * share) / SH_C0;
+    }
+  }
+  return new SplatBlocks(blocks.order, { ...arrays, logitOpacities, sh });
+}
+
 /** Level 0 in lane blocks; what `order` leaves empty is padding that projection culls. */
 function gather(splats: SplatArrays, order: Int32Array): LaneArrays {
   const lanes = laneArrays(order.length);

@@ -2,10 +2,12 @@
 import { stat } from 'node:fs/promises';
 import { LiftscopeError, type SplatsHeader } from '../../contract/index.ts';
 import type { Backend } from '../compute/index.ts';
-import type { ShDegree } from '../kernels/index.ts';
+import { PADDING, type ShDegree } from '../kernels/index.ts';
+import { WeightReader } from '../objects/index.ts';
 import { readSplats, type SplatArrays, SplatModel, SplatRenderer } from '../splats/index.ts';
 import { arrange, type SplatBlocks } from './blocks.ts';
 import { type Grid, gridOf } from './morton.ts';
+import type { HiddenGaussians } from './object-look.ts';
 
 interface Full {
   readonly model: SplatModel;
@@ -22,6 +24,11 @@ export class ViewModel {
   #arrays: SplatArrays | undefined;
   #full: Full | undefined;
   readonly #backend: Backend;
+  #reader: WeightReader | undefined;
+  /** [N] as in the file; those on the device may say that some are hidden. */
+  readonly #logits: Float32Array;
+  #hiddenKey = '';
+  #recoloured: { readonly key: string; readonly blocks: SplatBlocks } | undefined;
 
   constructor(backend: Backend, header: SplatsHeader, arrays: SplatArrays, fileBytes: number, startedAt: number) {
     this.#backend = backend;
@@ -30,11 +37,42 @@ export class ViewModel {
     this.grid = gridOf(arrays);
     this.blocks = arrange(arrays);
     this.#arrays = arrays;
+    this.#logits = arrays.logitOpacities;
     this.loadMs = performance.now() - startedAt;
   }
 
-  /** Draws the file as it is: every Gaussian in the file's order, all coefficients. @throws OutOfMemoryError */
-  upload(): SplatRenderer {
+  /**
+   * Draws the file as it is: every Gaussian in the file's order, all coefficients; but those that are hidden.
+   * @throws OutOfMemoryError
+   */
+  upload(hidden?: HiddenGaussians): SplatRenderer {
+    const { model, renderer } = this.#onDevice();
+    const key = hidden?.key ?? '';
+    if (key !== this.#hiddenKey) {
+      const logits =
+        hidden === undefined
+          ? this.#logits
+          : this.#logits.map((value, i) => (hidden.mask[i] === 1 ? PADDING.logitOpacities : value));
+      this.#backend.write(model.parameters.logitOpacities, logits);
+      this.#hiddenKey = key;
+    }
+    return renderer;
+  }
+
+  /** As {@link upload}, for features and weights. @throws OutOfMemoryError */
+  reader(hidden?: HiddenGaussians): WeightReader {
+    this.upload(hidden);
+    this.#reader ??= new WeightReader(this.#backend, this.#onDevice().model);
+    return this.#reader;
+  }
+
+  /** The blocks in other colours, made once for each key. */
+  recoloured(key: string, make: (blocks: SplatBlocks) => SplatBlocks): SplatBlocks {
+    if (this.#recoloured?.key !== key) this.#recoloured = { key, blocks: make(this.blocks) };
+    return this.#recoloured.blocks;
+  }
+
+  #onDevice(): Full {
     if (this.#full === undefined) {
       const arrays = this.#arrays!;
       const model = new SplatModel(this.#backend, arrays.count, arrays.shDegree as ShDegree, { trainable: false });
@@ -42,7 +80,7 @@ export class ViewModel {
       this.#full = { model, renderer: new SplatRenderer(this.#backend, model) };
       this.#arrays = undefined;
     }
-    return this.#full.renderer;
+    return this.#full;
   }
 
   /** The arrays are as large as their copy on the device. */
@@ -51,6 +89,8 @@ export class ViewModel {
   }
 
   dispose(): void {
+    this.#reader?.dispose();
+    this.#recoloured = undefined;
     this.#full?.renderer.dispose();
     this.#full?.model.dispose();
     this.#full = undefined;

@@ -12,8 +12,15 @@ import type { SplatBlocks } from './blocks.ts';
 import { GROUP_FLOATS, GROUPS } from './merge.ts';
 import { visitBlocks } from './selection.ts';
 
-/** The Gaussian with the largest blending weight at (x, y); null where nothing is drawn or outside the image. */
-export function pickAt(model: SplatBlocks, view: PinholeView, x: number, y: number): ViewPickAnswer {
+/** The Gaussian with the largest blending weight at (x, y) of those that are not hidden; null where nothing is drawn or outside the image. */
+export function pickAt(
+  model: SplatBlocks,
+  view: PinholeView,
+  x: number,
+  y: number,
+  /** [N] 1 = looked through */
+  hidden?: Uint8Array,
+): ViewPickAnswer {
   const { widthPixels, heightPixels } = view;
   if (!(x >= 0 && y >= 0 && x < widthPixels && y < heightPixels)) return null;
   const [column, line] = [Math.floor(x), Math.floor(y)];
@@ -22,9 +29,10 @@ export function pickAt(model: SplatBlocks, view: PinholeView, x: number, y: numb
   visitBlocks(model, view, { x0: px, y0: py, x1: px, y1: py }, (block) =>
     nearbySlots(model, view, block, px, py, slots),
   );
+  const drawn = hidden === undefined ? slots : slots.filter((slot) => hidden[model.order[slot]!] !== 1);
   // Equal depths are drawn in the order of the file.
-  slots.sort((a, b) => model.order[a]! - model.order[b]!);
-  const records = projectGaussians({ ...rowsOf(model, slots), shDegree: 0 }, view);
+  drawn.sort((a, b) => model.order[a]! - model.order[b]!);
+  const records = projectGaussians({ ...rowsOf(model, drawn), shDegree: 0 }, view);
   const scene = { widthPixels, heightPixels, records, features: [], featureDim: 0, background: [0, 0, 0] };
   const { columns, weights } = blendingReference.blendingWeights(scene, [line * widthPixels + column]);
   let best = -1;
@@ -35,7 +43,7 @@ export function pickAt(model: SplatBlocks, view: PinholeView, x: number, y: numb
   }
   if (best < 0) return null;
   const row = columns[best]!;
-  const slot = slots[row]!;
+  const slot = drawn[row]!;
   const depth = records[row * PROJECTED_FLOATS + PROJECTED.depth]!;
   const m = view.cameraFromWorld;
   const moved = [

@@ -4,10 +4,13 @@ import {
   LiftscopeError,
   type ViewAnswer,
   type ViewCall,
+  type ViewEmbeddingCall,
   type ViewInfoAnswer,
+  type ViewObjects,
   type ViewPickCall,
   type ViewRenderAnswer,
   type ViewRenderCall,
+  type ViewSegmentCall,
   type ViewThumbnailCall,
   viewCallSchema,
 } from '../../contract/index.ts';
@@ -15,10 +18,21 @@ import type { Backend } from '../compute/index.ts';
 import type { PlanarFloatImage } from '../images/index.ts';
 import type { PinholeView } from '../kernels/index.ts';
 import { type DepthRange, greyImage, type SplatRenderer, viewOf } from '../splats/index.ts';
+import { recolour, type SplatBlocks } from './blocks.ts';
+import { FeatureCache } from './click-features.ts';
 import { ModelCache, type ViewModel } from './models.ts';
 import { MovingRenderer, reducedView } from './moving.ts';
+import {
+  type HiddenGaussians,
+  hiddenGaussians,
+  MembershipFiles,
+  type Tints,
+  tintsOf,
+  ValueRenderer,
+} from './object-look.ts';
 import { pickAt } from './pick.ts';
 import { encodePicture, photoAt, residualImage } from './picture.ts';
+import { embeddingSample, segmentByClicks } from './segment.ts';
 
 /** A thumbnail may take a little longer than a moving picture. */
 const THUMBNAIL_GAUSSIANS = 400_000;
@@ -27,11 +41,16 @@ export class ViewService {
   calls = 0;
   readonly #models: ModelCache;
   readonly #moving: MovingRenderer;
+  readonly #members = new MembershipFiles();
+  readonly #values: ValueRenderer;
+  readonly #features: FeatureCache;
   #queue: Promise<unknown> = Promise.resolve();
 
   constructor(backend: Backend, modelBudgetBytes: number) {
     this.#models = new ModelCache(backend, modelBudgetBytes);
     this.#moving = new MovingRenderer(backend);
+    this.#values = new ValueRenderer(backend);
+    this.#features = new FeatureCache(backend);
   }
 
   /** Calls wait for their turn; one whose signal aborts before it is skipped. @throws LiftscopeError, ImageFileError */
@@ -61,6 +80,10 @@ export class ViewService {
         return this.#info(call.splatsPath);
       case 'thumbnail':
         return this.#thumbnail(call);
+      case 'segment':
+        return this.#segment(call);
+      case 'embedding':
+        return this.#embedding(call);
       default:
         return call satisfies never;
     }
@@ -72,17 +95,25 @@ export class ViewService {
     const full = viewOf(call.view);
     const moving = call.quality === 'moving';
     const view = moving ? reducedView(full) : full;
-    const whole = !moving || model.header.count <= this.#moving.budget;
+    const whole = !moving || model.header.count <= this.#moving.budget || call.channel === 'membership';
+    const look = call.objects && (await this.#look(model, call.objects));
     // The first use uploads it. Then, and after loading, look whether the host has changed its mind.
-    if (whole) model.upload();
+    if (whole) model.upload(look?.hidden);
     await nextTurn();
     signal.throwIfAborted();
     const drawnAt = performance.now();
     // A model that is small enough is drawn whole, with all its coefficients: only the pixels are fewer then.
     const { renderer, gaussians } = whole
-      ? { renderer: model.upload(), gaussians: model.header.count }
-      : this.#moving.prepare(model.blocks, view);
-    const { image, range } = await draw(renderer, view, call);
+      ? { renderer: model.upload(look?.hidden), gaussians: model.header.count }
+      : this.#moving.prepare(blocksOf(model, look), view);
+    const { image, range } =
+      call.channel === 'membership'
+        ? { image: await this.#membership(model, view, call), range: undefined }
+        : await draw(renderer, view, call.channel, call);
+    // Merged Gaussians have taken on their colours already.
+    if (whole && look?.tints !== undefined && call.channel === 'colour') {
+      await this.#values.tint(image, model.reader(look.hidden), view, look.tints);
+    }
     const drawMs = performance.now() - drawnAt;
     if (moving) this.#moving.tookMs(drawMs);
     return {
@@ -93,9 +124,33 @@ export class ViewService {
     };
   }
 
-  async #pick({ splatsPath, view, x, y }: ViewPickCall): Promise<ViewAnswer<'pick'>> {
+  async #look(model: ViewModel, objects: ViewObjects): Promise<Look> {
+    const membership = await this.#members.get(objects.idsPath, model.header.count);
+    return { hidden: hiddenGaussians(membership, objects), tints: tintsOf(membership, objects) };
+  }
+
+  async #membership(model: ViewModel, view: PinholeView, { objects }: ViewRenderCall): Promise<PlanarFloatImage> {
+    if (objects?.object === undefined) {
+      throw new LiftscopeError({ code: 'bad-input', message: 'Whose membership is to be shown is not said.' });
+    }
+    const membership = await this.#members.get(objects.idsPath, model.header.count);
+    return this.#values.membership(model.reader(), view, membership, objects.object);
+  }
+
+  async #pick({ splatsPath, view, x, y, objects }: ViewPickCall): Promise<ViewAnswer<'pick'>> {
     const { model } = await this.#models.get(splatsPath);
-    return pickAt(model.blocks, viewOf(view), x, y);
+    const members = objects && (await this.#members.get(objects.idsPath, model.header.count));
+    const hidden = members && objects && hiddenGaussians(members, objects);
+    return pickAt(model.blocks, viewOf(view), x, y, hidden?.mask);
+  }
+
+  async #segment(call: ViewSegmentCall): Promise<ViewAnswer<'segment'>> {
+    const { model } = await this.#models.get(call.splatsPath);
+    return segmentByClicks(call, this.#features, model.reader(), model.header.count);
+  }
+
+  async #embedding({ liftPath, samples }: ViewEmbeddingCall): Promise<ViewAnswer<'embedding'>> {
+    return embeddingSample(await this.#features.lift(liftPath), samples);
   }
 
   async #info(splatsPath: string): Promise<ViewInfoAnswer> {
@@ -124,22 +179,38 @@ export class ViewService {
   }
 
   dispose(): void {
+    this.#values.dispose();
+    this.#features.dispose();
     this.#moving.dispose();
     this.#models.dispose();
   }
 }
 
+/** How the objects of a model are to be seen. */
+interface Look {
+  readonly hidden: HiddenGaussians | undefined;
+  readonly tints: Tints | undefined;
+}
+
+function blocksOf(model: ViewModel, look: Look | undefined): SplatBlocks {
+  const { hidden, tints } = look ?? {};
+  if (hidden === undefined && tints === undefined) return model.blocks;
+  const key = JSON.stringify([hidden?.key, tints?.key]);
+  return model.recoloured(key, (blocks) => recolour(blocks, hidden?.mask, tints?.values));
+}
+
 async function draw(
   renderer: SplatRenderer,
   view: PinholeView,
+  channel: Exclude<ViewRenderCall['channel'], 'membership'>,
   call: ViewRenderCall,
 ): Promise<{ image: PlanarFloatImage; range?: DepthRange | undefined }> {
-  switch (call.channel) {
+  switch (channel) {
     case 'colour':
       return { image: await renderer.colour(view, undefined, call.background) };
     case 'depth':
     case 'alpha':
-      return greyImage(await renderer.channels(view), call.channel, call.depthRange);
+      return greyImage(await renderer.channels(view), channel, call.depthRange);
     case 'residual': {
       if (call.photoPath === undefined) {
         throw new LiftscopeError({ code: 'bad-input', message: 'A residual needs the photo to compare with.' });
@@ -150,7 +221,7 @@ async function draw(
       };
     }
     default:
-      return call.channel satisfies never;
+      return channel satisfies never;
   }
 }
 

@@ -1,7 +1,9 @@
 import { stat } from 'node:fs/promises';
 import { LiftscopeError } from '../../../contract/index.ts';
+import type { MaskExportReport } from '../../masks/index.ts';
 import { parseArtifactName } from '../../project/index.ts';
 import { type HostContext, sessionOf } from '../context.ts';
+import { objectLook } from '../object-looks.ts';
 import { runApart } from '../reads/index.ts';
 import { freeCameraView } from '../views.ts';
 import { type HandlersOf, JsonText } from './types.ts';
@@ -47,20 +49,38 @@ export function captureProcedures(host: HostContext): HandlersOf<'capture' | 'sp
       session.select({ splatsId: row.id });
       return { project: session.state() };
     },
-    'splats.export': async ({ splatsId, path }, signal) => {
+    'splats.export': async ({ splatsId, path, withObjects }, signal) => {
       const session = sessionOf(host);
       const splatsPath = session.project.artifacts.path(session.splats(splatsId).artifact);
       const target = await confinement.writable(path);
-      const { bytes } = await runApart(session.project.folder, 'exportSplats', { splatsPath, path: target }, signal);
+      const { bytes } = await runApart(
+        session.project.folder,
+        'exportSplats',
+        { splatsPath, path: target, ...(withObjects && { objectsOf: splatsId }) },
+        signal,
+      );
       return { path: target, bytes };
     },
-    'view.pick': async ({ splatsId, x, y, ...camera }, signal) => {
+    'view.pick': async ({ splatsId, x, y, objects, ...camera }, signal) => {
       const session = sessionOf(host);
-      const splatsPath = session.project.artifacts.path(session.splats(splatsId).artifact);
-      const picked = await host.views.pick({ splatsPath, view: freeCameraView(camera), x, y }, { signal });
+      const row = session.splats(splatsId);
+      const splatsPath = session.project.artifacts.path(row.artifact);
+      const look = objects && (await objectLook(host.memberships, session, row, objects));
+      const picked = await host.views.pick(
+        { splatsPath, view: freeCameraView(camera), x, y, ...(look !== undefined && { objects: look }) },
+        { signal },
+      );
       if (picked === null) return null;
       const { gaussian, position, depth, alpha } = picked;
-      return { gaussian, position, depth, alpha, objectId: null };
+      const objectId = (await session.memberships.of(splatsId))?.ids[gaussian] ?? 0;
+      return { gaussian, position, depth, alpha, objectId: objectId === 0 ? null : objectId };
+    },
+    'masks.export': async ({ path, ...input }, signal) => {
+      const session = sessionOf(host);
+      session.requireCapture(input.captureId);
+      const target = await confinement.writable(path);
+      const report = await runApart(session.project.folder, 'exportMasks', { ...input, path: target }, signal);
+      return { path: target, frames: report.frames, segments: report.segments, notes: notesOf(report) };
     },
     'masks.list': ({ captureId }) => {
       const session = sessionOf(host);
@@ -76,4 +96,15 @@ export function captureProcedures(host: HostContext): HandlersOf<'capture' | 'sp
       };
     },
   };
+}
+
+/** What a format could not hold. */
+function notesOf({ overlapPx, hiddenSegments, changedIds, omittedEmptyFrames }: MaskExportReport): string[] {
+  const notes: [number, string][] = [
+    [overlapPx, 'pixels are in several segments; the smallest one was written.'],
+    [hiddenSegments, 'segments are hidden by smaller ones and were left out.'],
+    [changedIds, 'segments got another id, because the format cannot hold theirs.'],
+    [omittedEmptyFrames, 'frames without segments have no place in the format.'],
+  ];
+  return notes.flatMap(([count, text]) => (count > 0 ? [`${count} ${text}`] : []));
 }

@@ -2,6 +2,7 @@
 import type { HostContext } from '../context.ts';
 import { appProcedures } from './app.ts';
 import { captureProcedures } from './captures.ts';
+import { instanceProcedures } from './instances.ts';
 import { jobProcedures } from './jobs.ts';
 import { objectProcedures } from './objects.ts';
 import { projectProcedures } from './project.ts';
@@ -15,6 +16,7 @@ export function procedureHandlers(host: HostContext): Handlers {
     ...projectProcedures(host),
     ...captureProcedures(host),
     ...objectProcedures(host),
+    ...instanceProcedures(host),
     ...jobProcedures(host),
   };
 }

@@ -11,17 +11,21 @@ import {
   type ViewRenderAnswer,
   viewImageRequestSchema,
 } from '../../../contract/index.ts';
-import type { ArtifactName } from '../../project/index.ts';
+import type { ArtifactName, SplatsRow } from '../../project/index.ts';
 import { type HostContext, sessionOf } from '../context.ts';
 import { bytesResponse, fileResponse, isUnchanged } from '../files.ts';
 import { REVALIDATE, readJsonBody } from '../http.ts';
+import { objectLook } from '../object-looks.ts';
 import { runApart } from '../reads/index.ts';
 import type { Session } from '../session.ts';
 import { freeCameraView, MAX_VIEW_PIXELS, scaledView } from '../views.ts';
 import { parseId, parseWidth } from './parse.ts';
 import { capturePhoto } from './photos.ts';
 
-const channelSchema = z.enum(['colour', 'depth', 'alpha', 'residual'] satisfies FrameChannel[]);
+const channelSchema = z.enum(['colour', 'depth', 'alpha', 'residual', 'membership'] satisfies (
+  | FrameChannel
+  | 'membership'
+)[]);
 /** Of splat PLY files made for the page: about two models of four million Gaussians. */
 const PLY_CACHE_BYTES = 2 ** 31;
 
@@ -39,7 +43,16 @@ export function mountSplats(app: Hono, host: HostContext): void {
     const photo = channel === 'residual' ? await capturePhoto(session, captureId, c.req.param('frame')) : undefined;
     const changedAt = photo === undefined ? 0 : (await stat(photo.path)).mtimeMs;
     const camera = scaledView(view, width);
-    const identity = JSON.stringify([row.artifact, camera, channel, photo?.path, changedAt]);
+    const look = channel === 'membership' ? await membershipOf(host, session, row, c.req.query('object')) : undefined;
+    const identity = JSON.stringify([
+      row.artifact,
+      camera,
+      channel,
+      photo?.path,
+      changedAt,
+      look?.idsPath,
+      look?.object,
+    ]);
     const etag = `"${createHash('sha256').update(identity).digest('base64url').slice(0, 32)}"`;
     if (isUnchanged(c.req.raw, etag)) {
       return new Response(null, { status: 304, headers: { etag, 'cache-control': REVALIDATE } });
@@ -53,6 +66,7 @@ export function mountSplats(app: Hono, host: HostContext): void {
         // Whoever compares pixels wants those that were drawn; a thumbnail may be rougher.
         format: width === undefined ? 'png' : 'jpeg',
         ...(photo !== undefined && { photoPath: photo.path }),
+        ...(look !== undefined && { objects: look }),
       },
       { signal: c.req.raw.signal },
     );
@@ -71,13 +85,15 @@ export function mountSplats(app: Hono, host: HostContext): void {
       const why = issue === undefined ? 'too many pixels' : `${issue.path.join('.')}: ${issue.message}`;
       throw new LiftscopeError({ code: 'bad-input', message: `The view is not valid: ${why}` });
     }
-    const { stream, channel, quality, ...camera } = parsed.data;
+    const { stream, channel, quality, objects, ...camera } = parsed.data;
+    const look = objects && (await objectLook(host.memberships, session, row, objects));
     const outcome = await host.views.render(
       {
         splatsPath: session.project.artifacts.path(row.artifact),
         view: freeCameraView(camera),
         channel,
         quality,
+        ...(look !== undefined && { objects: look }),
         format: 'jpeg',
         encodeQuality: quality === 'moving' ? 80 : 92,
       },
@@ -97,6 +113,20 @@ export function mountSplats(app: Hono, host: HostContext): void {
     const path = await plys.get(session, row.artifact, c.req.raw.signal);
     return fileResponse(c.req.raw, { path, type: 'application/octet-stream', cacheControl: REVALIDATE, etag });
   });
+}
+
+/** @throws LiftscopeError `bad-input`, or `not-found` before the first lift */
+async function membershipOf(host: HostContext, session: Session, row: SplatsRow, object: string | undefined) {
+  const id = parseId(object ?? '');
+  const look = await objectLook(host.memberships, session, row, { tint: 0, selected: [] });
+  if (look === undefined) {
+    throw new LiftscopeError({
+      code: 'not-found',
+      message: 'Nothing has been lifted on this model yet.',
+      hint: 'Lift masks to objects first.',
+    });
+  }
+  return { idsPath: look.idsPath, object: id };
 }
 
 function pictureResponse(request: Request, image: ViewRenderAnswer, cacheControl: string, etag?: string): Response {

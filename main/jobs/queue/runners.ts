@@ -16,6 +16,7 @@ import { evaluateSplats } from '../evaluate.ts';
 import { framesForWorker } from '../frames.ts';
 import { importCaptureInto } from '../import.ts';
 import { liftSplats } from '../lift.ts';
+import { segmentProject } from '../segment.ts';
 import { runTraining, TRAINING_KIND, trainingOptions } from '../train.ts';
 import type { ComputeChoice, JobRun, JobRunner, RunnerTable, SpecOf } from './runner.ts';
 
@@ -130,7 +131,7 @@ const liftObjects: JobRunner<'lift-objects'> = {
   run: async (spec, run) => {
     const { stored, splats } = requireModel(run.project, spec.splatsId);
     run.report.progress({ progress: null, detail: 'Reading masks', secondsLeft: null });
-    const { result } = await liftSplats(run.project, stored.id, splats, {
+    const { result, found, kept } = await liftSplats(run.project, stored.id, splats, {
       ...steering(run),
       ...run.worker,
       ...run.compute,
@@ -139,19 +140,50 @@ const liftObjects: JobRunner<'lift-objects'> = {
       ...(spec.masks !== undefined && { masks: spec.masks }),
     });
     for (const warning of result.warnings) run.report.log('warning', warning);
-    run.report.log('info', `${result.objects.length} objects from ${result.framesLifted} frames.`);
-    return { result: toJson(result), stored: ['fields'] };
+    const known = found === 0 ? '' : `, ${found} of them known from before`;
+    run.report.log('info', `${result.objects.length} objects from ${result.framesLifted} frames${known}.`);
+    if (kept > 0) run.report.log('info', `${kept} records that a person made or locked were left as they are.`);
+    return { result: toJson(result), stored: ['fields', 'objects', 'observations', 'masks'] };
   },
 };
 
 const segmentFrames: JobRunner<'segment-frames'> = {
   title: (spec, captureName) =>
     `Segment the frames${captureName === null ? '' : ` of ${captureName}`} (${spec.method})`,
-  prepare: (spec) => unknownRecipe('segmentation', spec.method),
+  prepare: ({ kind: _, ...spec }, project) => {
+    requireCapture(project, spec.captureId);
+    segmenterOf(spec.method);
+    return { captureId: spec.captureId, options: { method: spec.method, name: spec.name } };
+  },
   needs: (_spec, deviceOf) => [deviceOf()],
   resumable: false,
-  run: async (spec) => unknownRecipe('segmentation', spec.method),
+  run: async (spec, run) => {
+    run.report.progress({ progress: null, detail: 'Reading photos', secondsLeft: null });
+    const { result, set } = await segmentProject(run.project, {
+      ...{ signal: run.signal, killSignal: run.killSignal, onLog: run.report.output, onSpawn: run.report.spawned },
+      ...run.worker,
+      ...segmenterOf(spec.method),
+      onEvent: (event) => {
+        run.project.jobs.appendEvent(run.job.id, event);
+        run.report.event(event);
+      },
+      captureId: spec.captureId,
+      jobId: run.job.id,
+      name: spec.name,
+      threads: run.compute.threads,
+    });
+    run.report.log('info', `${result.segments} segments in ${result.frames} frames, as masks "${set.name}".`);
+    return { result: toJson(result), stored: ['masks'] };
+  },
 };
+
+/** `graph`, or `sam:MODEL`. */
+function segmenterOf(method: string): { method: 'graph' } | { method: 'sam'; model: string } {
+  if (method === 'graph') return { method };
+  const model = /^sam:(.+)$/.exec(method)?.[1];
+  if (model !== undefined) return { method: 'sam', model };
+  return unknownRecipe('segmentation', method, ['graph', 'sam:MODEL']);
+}
 
 export const runners: RunnerTable = {
   'import-capture': importCapture,
