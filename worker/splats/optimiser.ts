@@ -95,7 +95,7 @@ export class SplatOptimiser {
       ...{ gradient: upstream, sums: this.#sums, workspace: this.#loss },
     });
     clock.lap('loss');
-    const slots = this.#buffers.ensure('gradient slots', this.#lists.instanceCount * SLOT_BYTES);
+    const slots = this.#buffers.ensure('gradient slots', this.#lists.instanceCapacity * SLOT_BYTES);
     backend.run(blendBackward, { ...picture, upstream, slots });
     clock.lap('blend backward');
     const meansRate = positionRate(parameters, iteration, this.#sceneExtent);

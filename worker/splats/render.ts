@@ -7,6 +7,7 @@ import {
   binTiles,
   blendChannels,
   blendForward,
+  completeView,
   type PinholeView,
   PROJECTED_BYTES,
   project,
@@ -53,6 +54,7 @@ export class SplatRenderer {
     const { width, height } = picture;
     const rgb = this.#buffers.ensure('rgb', 12 * width * height);
     this.#backend.run(blendForward, { ...picture, background, rgb, record: false });
+    await completeView(picture);
     return { width, height, data: new Float32Array(await this.#backend.read(rgb, 0, 12 * width * height)) };
   }
 
@@ -65,6 +67,7 @@ export class SplatRenderer {
     const contributors = this.#buffers.ensure('contributors', 4 * pixels);
     const features = this.#buffers.ensure('features', 0);
     this.#backend.run(blendChannels, { ...picture, features, featureDim: 0, output, alpha, contributors });
+    await completeView(picture);
     const read = async (buffer: typeof output, first: number, size: number) =>
       new Float32Array(await this.#backend.read(buffer, 4 * first * pixels, 4 * size * pixels));
     return {

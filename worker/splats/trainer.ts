@@ -8,7 +8,7 @@ import {
   type TrainingRequest,
   type TrainingResult,
 } from '../../contract/index.ts';
-import type { Backend } from '../compute/index.ts';
+import { type Backend, DeviceLostError } from '../compute/index.ts';
 import { encodeImage, loadImage, requireImageSize } from '../images/index.ts';
 import { cameraCentre, type ShDegree } from '../kernels/index.ts';
 import { SSIM_WINDOW_SIZE } from '../metrics/index.ts';
@@ -37,6 +37,8 @@ const PROGRESS_MS = 500;
 const PREVIEW_SIDE_PIXELS = 640;
 /** Previews by time take at most this part of the training's time. */
 const PREVIEW_SHARE = 0.1;
+/** Lost devices after which training goes on on the CPU. */
+const MAX_DEVICE_LOSSES = 2;
 /** Below this side an image says nothing about structure: no further halving. */
 const MIN_COARSE_SIDE = 32;
 
@@ -49,11 +51,23 @@ const MIN_COARSE_SIDE = 32;
 export async function trainSplats(request: TrainingRequest, context: TrainingContext): Promise<TrainingResult> {
   await requirePhotos(request.frames, context.signal);
   const fingerprint = await fingerprintOf(request, context.signal);
-  const backend = await startBackend(request);
-  try {
-    return await new Training(backend, request, fingerprint, context).run();
-  } finally {
-    await backend.dispose();
+  for (let attempt = request, losses = 0; ; ) {
+    const backend = await startBackend(attempt);
+    try {
+      return await new Training(backend, attempt, fingerprint, context).run();
+    } catch (error) {
+      if (!(error instanceof DeviceLostError)) throw error;
+      losses += 1;
+      // A device that is lost twice is not to be trusted with the rest.
+      attempt = { ...attempt, resume: true, backend: losses < MAX_DEVICE_LOSSES ? attempt.backend : 'wasm' };
+      const next = attempt.backend === 'wasm' ? 'wasm' : 'a new device';
+      context.emit({
+        type: 'warning',
+        message: `${error.message}. Training goes on from its last checkpoint on ${next}.`,
+      });
+    } finally {
+      await backend.dispose();
+    }
   }
 }
 
@@ -181,6 +195,7 @@ class Training {
       const frame = order.at(iteration);
       const level = Math.min(coarsest, downscaleLevel(parameters, iteration));
       this.#optimiser.step(iteration, this.#targets.cached(frame, level) ?? (await this.#targets.get(frame, level)));
+      await this.#backend.pace();
       if (densifiesAfter(parameters, iteration)) await this.#optimiser.densify(iteration);
 
       const done = iteration + 1;
