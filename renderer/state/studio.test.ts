@@ -70,6 +70,22 @@ describe('studio', () => {
     await settled(() => expect(studio.selection.getState().objects).toEqual([1]));
   });
 
+  it('asks for the frames again when photos that were missing are there', async () => {
+    const [capture] = sampleProject().captures;
+    if (capture === undefined) throw new Error('no sample capture');
+    const gone = sampleProject({ captures: [{ ...capture, missingCount: 3 }] });
+    const { fake, studio } = start({ project: gone });
+    await settled(() => expect(studio.records.getState().frames.status).toBe('ready'));
+    const before = studio.records.getState().frames;
+    fake.push({ type: 'project-changed', project: { ...gone, revision: gone.revision + 1 } });
+    fake.push({
+      type: 'project-changed',
+      project: { ...gone, revision: gone.revision + 2, captures: [{ ...capture, missingCount: 0 }] },
+    });
+    await settled(() => expect(studio.records.getState().frames).not.toBe(before));
+    await settled(() => expect(studio.records.getState().frames.status).toBe('ready'));
+  });
+
   it('closing the project empties every record', async () => {
     const { fake, studio } = start({ project: sampleProject() });
     await settled(() => expect(studio.records.getState().frames.status).toBe('ready'));

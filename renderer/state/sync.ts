@@ -61,10 +61,11 @@ export function followHost(studio: Studio): () => void {
     apply?.();
   }
 
-  let shown: { folder: string | null; captureId: number | null; splatsId: number | null } = {
+  let shown: { folder: string | null; captureId: number | null; splatsId: number | null; missing: number } = {
     folder: null,
     captureId: null,
     splatsId: null,
+    missing: 0,
   };
 
   function loadObjects(keep: boolean): void {
@@ -88,7 +89,10 @@ export function followHost(studio: Studio): () => void {
       folder: project?.folder ?? null,
       captureId: project?.currentCaptureId ?? null,
       splatsId: project?.currentSplatsId ?? null,
+      missing: project?.captures.find(({ id }) => id === project.currentCaptureId)?.missingCount ?? 0,
     };
+    // Photos that were found again, or are gone: whoever shows them must ask for them once more.
+    const otherPhotos = next.missing !== shown.missing;
     const other = next.folder !== shown.folder;
     const otherCapture = other || next.captureId !== shown.captureId;
     const otherSplats = other || next.splatsId !== shown.splatsId;
@@ -99,7 +103,7 @@ export function followHost(studio: Studio): () => void {
       asked.frames += 1;
       records.setState({ frames: IDLE });
       selection.setState((state) => withFrameCount(state, 0), true);
-    } else if (otherCapture || force) {
+    } else if (otherCapture || otherPhotos || force) {
       void load(
         'frames',
         !otherCapture,
