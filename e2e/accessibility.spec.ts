@@ -1,6 +1,6 @@
 import { accessibilityProblems } from './audit.ts';
 import { expect, test } from './fixtures.ts';
-import { frameShown, panel } from './steps.ts';
+import { frameShown, panel, sceneShown } from './steps.ts';
 
 const PANELS = ['Frames', 'Scene', 'Timeline', 'Objects', 'Inspector', 'Jobs', 'Metrics', 'Query'];
 const DIALOGS = [
@@ -19,7 +19,7 @@ for (const theme of ['dark', 'light'] as const) {
     const { page } = await launch({ project: room, theme });
     await expect(page.locator('html')).toHaveAttribute('data-theme', theme);
     await frameShown(page);
-    await expect((await panel(page, 'Scene')).getByText(/our rasteriser · \d+ ms/)).toBeVisible();
+    await sceneShown(page);
     const found: string[] = [];
     const audit = async (what: string) => {
       for (const problem of await accessibilityProblems(page)) found.push(`${what}: ${problem}`);

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { Page } from 'playwright/test';
 import { SCREENSHOTS } from './environment.ts';
 import { expect, test } from './fixtures.ts';
-import { frameShown, panel } from './steps.ts';
+import { frameShown, panel, sceneShown } from './steps.ts';
 import type { WindowOptions } from './studio.ts';
 
 const PANELS = ['Frames', 'Scene', 'Timeline', 'Objects', 'Inspector', 'Jobs', 'Metrics', 'Query'];
@@ -40,7 +40,7 @@ test('every panel and dialog', async ({ launch, room, shell }) => {
     const page = await studio.window(look);
     await expect(page.locator('html')).toHaveAttribute('data-theme', look.theme);
     await frameShown(page);
-    await expect((await panel(page, 'Scene')).getByText(/our rasteriser · \d+ ms/)).toBeVisible();
+    await sceneShown(page);
     await (await panel(page, 'Objects')).locator('.objects-name').first().click();
     await frameShown(page);
     await keep(page, 'window');

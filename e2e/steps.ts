@@ -116,6 +116,16 @@ export async function currentFrame(page: Page): Promise<number> {
   return Number(await page.getByRole('slider', { name: 'Current frame' }).getAttribute('aria-valuenow'));
 }
 
+/** Waits until the Scene panel shows the finest picture of its camera by our rasteriser. */
+export async function sceneShown(page: Page): Promise<Locator> {
+  const scene = await panel(page, 'Scene');
+  await expect(scene.getByText(/our rasteriser · \d+ ms/)).toBeVisible();
+  const image = scene.locator('canvas.scene-image');
+  await expect(image).toHaveAttribute('data-quality', 'rest');
+  await expect(scene.locator('.scene-busy')).toHaveAttribute('data-busy', 'false');
+  return image;
+}
+
 /** The newest job of a kind, as the host knows it. */
 export async function newestJob(studio: Studio, kind: JobView['kind']): Promise<JobView> {
   const { jobs } = await studio.call('jobs.list', {});

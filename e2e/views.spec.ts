@@ -1,7 +1,7 @@
 /** Frames, Scene and Timeline of one trained project show the same frame, and show it truly. */
 import type { Locator } from 'playwright/test';
 import { expect, test } from './fixtures.ts';
-import { currentFrame, frameShown, panel, picture, pixels } from './steps.ts';
+import { currentFrame, frameShown, panel, picture, pixels, sceneShown } from './steps.ts';
 import { ROOM_VIEWS } from './templates.ts';
 
 test('scrubbing the Timeline moves photo and 3D camera; without following, the camera stays', async ({
@@ -10,8 +10,7 @@ test('scrubbing the Timeline moves photo and 3D camera; without following, the c
 }) => {
   const { page } = await launch({ project: room });
   const scene = await panel(page, 'Scene');
-  await expect(scene.getByText(/our rasteriser · \d+ ms/)).toBeVisible();
-  const view = scene.getByTestId('scene-viewport').locator('canvas.scene-image');
+  const view = await sceneShown(page);
   const frames = await frameShown(page);
   const [photo, camera] = [await picture(frames), await picture(view)];
 
@@ -30,11 +29,9 @@ test('scrubbing the Timeline moves photo and 3D camera; without following, the c
   expect(reached).toBeLessThanOrEqual(ROOM_VIEWS);
   await frameShown(page);
   expect((await picture(frames)).equals(photo)).toBe(false);
-  expect((await picture(view)).equals(camera)).toBe(false);
+  await expect.poll(async () => (await picture(view)).equals(camera)).toBe(false);
 
   // Back at the first frame everything is as it was: the camera is a function of the frame.
-  await page.keyboard.press('Home');
-  await page.keyboard.press('Home');
   for (let at = await currentFrame(page); at > 1; at--)
     await page.getByRole('button', { name: 'Previous frame' }).click();
   await frameShown(page);
@@ -44,6 +41,7 @@ test('scrubbing the Timeline moves photo and 3D camera; without following, the c
   const follow = scene.getByRole('button', { name: 'Camera follows the current frame' });
   await expect(follow).toHaveAttribute('aria-pressed', 'true');
   await follow.click();
+  await sceneShown(page);
   const resting = await picture(view);
   await page.getByRole('button', { name: 'Next frame' }).click();
   await frameShown(page);
@@ -54,9 +52,11 @@ test('scrubbing the Timeline moves photo and 3D camera; without following, the c
 test('dragging the 3D view turns it, and shows everything again on request', async ({ launch, room }) => {
   const { page } = await launch({ project: room });
   const scene = await panel(page, 'Scene');
-  await expect(scene.getByText(/our rasteriser · \d+ ms/)).toBeVisible();
-  const view = scene.getByTestId('scene-viewport').locator('canvas.scene-image');
+  const view = await sceneShown(page);
+  const followed = await picture(view);
   await scene.getByRole('button', { name: 'Show everything' }).click();
+  await expect.poll(async () => (await picture(view)).equals(followed)).toBe(false);
+  await sceneShown(page);
   const before = await picture(view);
   const box = await view.boundingBox();
   if (box === null) throw new Error('no view');
@@ -65,7 +65,7 @@ test('dragging the 3D view turns it, and shows everything again on request', asy
   await page.mouse.move(box.x + box.width / 2 + 80, box.y + box.height / 2 + 20, { steps: 6 });
   await page.mouse.up();
   await page.mouse.move(box.x + 5, box.y - 20);
-  expect((await picture(view)).equals(before)).toBe(false);
+  await expect.poll(async () => (await picture(view)).equals(before)).toBe(false);
   await scene.getByRole('button', { name: 'Show everything' }).click();
   await expect.poll(async () => (await picture(view)).equals(before)).toBe(true);
 });
