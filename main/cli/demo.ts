@@ -13,7 +13,10 @@ interface DemoFlags extends ComputeFlags {
 /** `demo`. */
 export function addDemo(verb: (usage: string, description: string) => Command, invocation: Invocation): void {
   const { output, interrupts } = invocation;
-  const demo = verb('demo', 'A sample scene from start to end: generate, import, train, evaluate against the truth')
+  const demo = verb(
+    'demo',
+    'A sample scene from start to end: generate, import, train, lift to objects, evaluate against the truth',
+  )
     .option('--quick', 'a smaller scene, trained shorter: about a minute')
     .option(
       '--out <dir>',
@@ -35,7 +38,7 @@ export function addDemo(verb: (usage: string, description: string) => Command, i
       onNote: (text) => output.note(text),
     });
     const wallSeconds = (performance.now() - startedAt) / 1000;
-    const { plan, scene, stages, training, quality, project } = outcome;
+    const { plan, scene, stages, training, quality, lift, project } = outcome;
     const commands = commandsFor(outcome);
     const { capture, ...made } = scene;
     const document = {
@@ -48,6 +51,7 @@ export function addDemo(verb: (usage: string, description: string) => Command, i
       ssim: quality.ssim,
       truth: quality.truth ?? null,
       baseline: quality.baseline ?? null,
+      lift,
       perFrame: quality.perFrame,
       project,
       commands,
@@ -65,6 +69,7 @@ function commandsFor({ project, frame }: DemoOutcome): DemoCommand[] {
   const folder = /^[\w./-]+$/.test(project) ? project : JSON.stringify(project);
   const run = 'npm run liftscope --';
   return [
+    { purpose: 'Open it in the studio', command: `npm start -- ${folder}` },
     {
       purpose: 'Look at a view that training never saw',
       command: `${run} render ${folder} --frame ${frame} --out view.png`,
@@ -75,7 +80,10 @@ function commandsFor({ project, frame }: DemoOutcome): DemoCommand[] {
 
 const withPurpose = ({ purpose, command }: DemoCommand): string => `${purpose}:\n  ${command}`;
 
-function formatDemo({ plan, scene, stages, training, quality, project }: DemoOutcome, wallSeconds: number): string[] {
+function formatDemo(
+  { plan, scene, stages, training, quality, lift, project }: DemoOutcome,
+  wallSeconds: number,
+): string[] {
   const { truth, baseline } = quality;
   const decibel = (value: number | null | undefined): string => (value == null ? '-' : `${value.toFixed(2)} dB`);
   const percent = (value: number | null | undefined): string => (value == null ? '-' : `${(100 * value).toFixed(1)} %`);
@@ -102,6 +110,8 @@ function formatDemo({ plan, scene, stages, training, quality, project }: DemoOut
       ['depth within a factor of 1.25', percent(truth?.depthDelta125), ''],
       ['covered pixels', percent(truth?.coverage), ''],
     ]),
+    '',
+    `${lift.objects} objects lifted (${lift.recipe})${lift.quality === undefined ? '' : `: PQ ${lift.quality.things.pq.toFixed(1)} over the held-out views, ${(lift.quality.perFrame.before ?? 0).toFixed(1)} in the masks as given, frame by frame`}`,
     '',
     `Project: ${project}`,
   ];

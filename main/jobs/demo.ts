@@ -6,6 +6,7 @@ import {
   type BackendChoice,
   type EvaluationResult,
   LiftscopeError,
+  liftQualitySchema,
   type OrderedEvent,
   SCENE_TRUTH_FILE,
   sceneResultSchema,
@@ -15,6 +16,7 @@ import {
 import { openProject, type Project } from '../project/index.ts';
 import { evaluateProject } from './evaluate.ts';
 import { importIntoProject } from './import.ts';
+import { liftProject } from './lift.ts';
 import { savedTraining } from './saved-training.ts';
 import { generateScene } from './scene.ts';
 import { trainProject } from './train.ts';
@@ -41,12 +43,15 @@ export function demoPlan(quick: boolean, seed: number): DemoPlan {
 const STATE_FILE = 'demo.json';
 const STATE_FORMAT = 'liftscope-demo';
 
+const liftedSchema = z.object({ objects: z.number(), recipe: z.string(), quality: liftQualitySchema.optional() });
+
 /** What a demo's folder knows about itself; a stage that is in here is finished. */
 const stateSchema = z.object({
   format: z.literal(STATE_FORMAT),
   plan: planSchema,
   scene: sceneResultSchema.optional(),
-  seconds: z.object({ scene: z.number(), import: z.number(), train: z.number() }).partial(),
+  seconds: z.object({ scene: z.number(), import: z.number(), train: z.number(), lift: z.number() }).partial(),
+  lift: liftedSchema.optional(),
 });
 type DemoState = z.infer<typeof stateSchema>;
 
@@ -71,7 +76,7 @@ const trainedSchema = trainingResultSchema.pick({
 });
 
 export interface DemoStage {
-  readonly name: 'scene' | 'import' | 'train' | 'evaluate';
+  readonly name: 'scene' | 'import' | 'train' | 'lift' | 'evaluate';
   /** Of the run that did the work. */
   readonly seconds: number;
   /** It was found finished. */
@@ -84,6 +89,7 @@ export interface DemoOutcome {
   readonly stages: readonly DemoStage[];
   readonly training: z.infer<typeof trainedSchema>;
   readonly quality: EvaluationResult;
+  readonly lift: z.infer<typeof liftedSchema>;
   /** Absolute path. */
   readonly project: string;
   /** A held-out frame to look at. */
@@ -91,7 +97,8 @@ export interface DemoOutcome {
 }
 
 /**
- * From nothing to a measured project: generates a scene, imports it, trains splats, evaluates them against the truth. Finished
+ * From nothing to a measured project: generates a scene, imports it, trains splats, lifts the simulated masks to objects, evaluates both
+ * against the truth. Finished
  * stages of an earlier run in the same folder are kept, an interrupted training is resumed.
  *
  * @throws LiftscopeError; `bad-input` for a folder that holds anything else
@@ -103,7 +110,7 @@ export async function runDemo(options: DemoOptions): Promise<DemoOutcome> {
   const run = { ...(signal && { signal }), ...(killSignal && { killSignal }), ...(onEvent && { onEvent }) };
   const compute = { ...(backend && { backend }), ...(threads !== undefined && { threads }) };
   const stages: DemoStage[] = [];
-  const stage = async (name: 'scene' | 'import' | 'train', done: boolean, work: () => Promise<void>) => {
+  const stage = async (name: 'scene' | 'import' | 'train' | 'lift', done: boolean, work: () => Promise<void>) => {
     if (!done) {
       signal?.throwIfAborted();
       const startedAt = performance.now();
@@ -115,7 +122,7 @@ export async function runDemo(options: DemoOptions): Promise<DemoOutcome> {
   };
 
   const sceneFolder = join(folder, 'scene');
-  const projectFolder = join(folder, 'project');
+  const projectFolder = join(folder, 'sample.liftscope');
   const sceneDone = state.scene !== undefined && existsSync(join(sceneFolder, SCENE_TRUTH_FILE));
   await stage('scene', sceneDone, async () => {
     // Of a run that ended before it could say that the scene is complete; the same plan gives the same scene again.
@@ -136,20 +143,25 @@ export async function runDemo(options: DemoOptions): Promise<DemoOutcome> {
     const parameters = { iterations: plan.iterations, seed: plan.seed };
     await trainProject(project, { parameters, ...compute, evaluateEvery: 0, resume, ...run });
   });
+  await stage('lift', state.lift !== undefined, async () => {
+    const { result } = await liftProject(project, { recipe: 'closed-form', seed: plan.seed, ...compute, ...run });
+    const { recipe, objects, quality } = result;
+    state.lift = { recipe, objects: objects.length, ...(quality !== undefined && { quality }) };
+  });
   const startedAt = performance.now();
   const { result: quality, splats } = await evaluateProject(project, { ...compute, ...run });
   stages.push({ name: 'evaluate', seconds: (performance.now() - startedAt) / 1000, reused: false });
 
   const training = splats.jobId === null ? undefined : project.jobs.result(splats.jobId, trainedSchema);
   const frame = quality.perFrame[0]?.name;
-  if (state.scene === undefined || training === undefined || frame === undefined) {
+  if (state.scene === undefined || state.lift === undefined || training === undefined || frame === undefined) {
     throw new LiftscopeError({
       code: 'damaged-project',
       message: `${folder} lacks the results of a stage that it says is finished.`,
       hint: 'Run the demo in another folder: --out DIR',
     });
   }
-  return { plan, scene: state.scene, stages, training, quality, project: project.folder, frame };
+  return { plan, scene: state.scene, stages, training, quality, lift: state.lift, project: project.folder, frame };
 }
 
 /** @throws LiftscopeError `bad-input` when the folder is somebody else's, or of a demo with another plan */
