@@ -127,10 +127,11 @@ test('a tiny scene, through import and training to figures against its truth; th
     ['scene', false],
     ['import', false],
     ['train', false],
+    ['lift', false],
     ['evaluate', false],
   ]);
   const second = await runDemo({ folder, plan });
-  expect(second.stages.map(({ reused }) => reused)).toEqual([true, true, true, false]);
+  expect(second.stages.map(({ reused }) => reused)).toEqual([true, true, true, true, false]);
   expect(second.training).toEqual(first.training);
   await expect(runDemo({ folder, plan: { ...plan, seed: 4 } })).rejects.toThrow(/seed 3.*seed 4/);
 
