@@ -1,5 +1,6 @@
 import type { Backend, DeviceBuffer, Kernel } from '../../compute/index.ts';
 import type { SparseMatrix } from '../sparse-product/index.ts';
+import { activateOnWebgpu, gatherOnWebgpu, scatterOnWebgpu, updateOnWebgpu } from './kernel.wgsl.ts';
 
 /** Rows of a sparse matrix W [pixels, N]: what one batch consists of. */
 export interface BatchRows {
@@ -148,6 +149,10 @@ const activateFeatures: Kernel<{ readonly table: FeatureTable }> = {
     const at = [table.table, table.activated].map((buffer) => backend.address(buffer));
     backend.dispatch('feature-table.activate', ...at, table.count, table.channels, table.stride);
   },
+  webgpu(backend, { table }) {
+    if (table.activated === undefined) throw new RangeError('feature table: it has no softmax');
+    activateOnWebgpu(backend, table, table.activated);
+  },
 };
 
 export interface GatherArgs {
@@ -177,6 +182,14 @@ export const gatherFeatures: Kernel<GatherArgs> = {
       ...[table.table, table.slow, table.lastStep, table.decayPowers].map((buffer) => backend.address(buffer)),
       ...[table.decayLast, slowAtStep, backend.address(output), table.stride],
     );
+  },
+  webgpu(backend, args) {
+    const { table, batch, output, slowAtStep } = args;
+    requireBytes('output', output, batch.rowCount * table.stride * 4);
+    requireBytes('rows', batch.rows, batch.rowCount * 4);
+    if (slowAtStep !== undefined && table.slow === undefined)
+      throw new RangeError('feature table: it has no slow copy');
+    gatherOnWebgpu(backend, args);
   },
 };
 
@@ -237,6 +250,12 @@ export const scatterGradients: Kernel<ScatterArgs> = {
       ...[at(upstream), at(table.gradients), at(table.stamps), at(lists), capacity, at(counts), step, table.stride],
     );
   },
+  webgpu(backend, args) {
+    const { table, batch, upstream } = args;
+    requireBytes('upstream', upstream, batch.rowCount * table.stride * 4);
+    requireBytes('rows', batch.rows, batch.rowCount * 4);
+    scatterOnWebgpu(backend, args);
+  },
 };
 
 export interface UpdateFeaturesArgs {
@@ -262,6 +281,7 @@ export const updateFeatures: Kernel<UpdateFeaturesArgs> = {
       ...[rate, beta1, beta2, epsilon],
     );
   },
+  webgpu: updateOnWebgpu,
 };
 
 function batchAddresses(at: (buffer: DeviceBuffer) => number, { matrix, rows, rowCount }: BatchRows): number[] {

@@ -1,3 +1,4 @@
+export { softmaxWgsl } from './kernel.wgsl.ts';
 export {
   type CrossEntropyArgs,
   crossEntropyLogits,

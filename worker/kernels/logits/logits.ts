@@ -1,4 +1,5 @@
 import type { DeviceBuffer, Kernel } from '../../compute/index.ts';
+import { crossEntropyOnWebgpu, segmentSumsOnWebgpu, softmaxOnWebgpu } from './kernel.wgsl.ts';
 
 interface LogitRows {
   readonly count: number;
@@ -17,14 +18,23 @@ export interface SoftmaxArgs extends LogitRows {
 /** softmaxRows is the definition. */
 export const softmaxLogits: Kernel<SoftmaxArgs> = {
   name: 'softmaxLogits',
-  wasm(backend, { count, classes, stride, logits, probabilities }) {
-    if (!(classes >= 1 && classes <= stride)) throw new RangeError(`logits: ${classes} classes in rows of ${stride}`);
-    requireRows('logits', logits, { count, stride });
-    requireRows('probabilities', probabilities, { count, stride });
+  wasm(backend, args) {
+    requireSoftmax(args);
+    const { count, classes, stride, logits, probabilities } = args;
     const addresses = [backend.address(logits), backend.address(probabilities)];
     backend.dispatch('logits.softmax', ...addresses, count, classes, stride);
   },
+  webgpu(backend, args) {
+    requireSoftmax(args);
+    softmaxOnWebgpu(backend, args);
+  },
 };
+
+function requireSoftmax({ count, classes, stride, logits, probabilities }: SoftmaxArgs): void {
+  if (!(classes >= 1 && classes <= stride)) throw new RangeError(`logits: ${classes} classes in rows of ${stride}`);
+  requireRows('logits', logits, { count, stride });
+  requireRows('probabilities', probabilities, { count, stride });
+}
 
 export interface SegmentSumsArgs extends LogitRows {
   /** [count, stride] */
@@ -39,13 +49,22 @@ export interface SegmentSumsArgs extends LogitRows {
 /** Sum of the rows of each segment, in order. */
 export const segmentSums: Kernel<SegmentSumsArgs> = {
   name: 'segmentSums',
-  wasm(backend, { count, stride, rows, segmentOf, segments, sums }) {
-    requireRows('rows', rows, { count, stride });
-    requireRows('sums', sums, { count: segments, stride });
+  wasm(backend, args) {
+    requireSegments(args);
+    const { count, stride, rows, segmentOf, segments, sums } = args;
     const addresses = [backend.address(rows), backend.address(segmentOf)];
     backend.dispatch('logits.segmentSums', ...addresses, count, segments, stride, backend.address(sums));
   },
+  webgpu(backend, args) {
+    requireSegments(args);
+    segmentSumsOnWebgpu(backend, args);
+  },
 };
+
+function requireSegments({ count, stride, rows, segments, sums }: SegmentSumsArgs): void {
+  requireRows('rows', rows, { count, stride });
+  requireRows('sums', sums, { count: segments, stride });
+}
 
 export interface CrossEntropyArgs extends LogitRows {
   /** [count, stride] */
@@ -63,19 +82,29 @@ export interface CrossEntropyArgs extends LogitRows {
 /** crossEntropyReference is the definition; its value is the sum of `losses`. */
 export const crossEntropyLogits: Kernel<CrossEntropyArgs> = {
   name: 'crossEntropyLogits',
-  wasm(backend, { count, stride, probabilities, targets, weights, losses, gradients }) {
-    requireRows('probabilities', probabilities, { count, stride });
-    requireRows('gradients', gradients, { count, stride });
-    for (const [name, buffer] of Object.entries({ targets, weights, losses })) {
-      requireRows(name, buffer, { count, stride: 1 });
-    }
+  wasm(backend, args) {
+    requireCrossEntropy(args);
+    const { count, stride, probabilities, targets, weights, losses, gradients } = args;
     backend.dispatch(
       'logits.crossEntropy',
       ...[probabilities, targets, weights].map((buffer) => backend.address(buffer)),
       ...[count, stride, backend.address(losses), backend.address(gradients)],
     );
   },
+  webgpu(backend, args) {
+    requireCrossEntropy(args);
+    crossEntropyOnWebgpu(backend, args);
+  },
 };
+
+function requireCrossEntropy(args: CrossEntropyArgs): void {
+  const { count, stride, probabilities, targets, weights, losses, gradients } = args;
+  requireRows('probabilities', probabilities, { count, stride });
+  requireRows('gradients', gradients, { count, stride });
+  for (const [name, buffer] of Object.entries({ targets, weights, losses })) {
+    requireRows(name, buffer, { count, stride: 1 });
+  }
+}
 
 function requireRows(name: string, buffer: DeviceBuffer, { count, stride }: LogitRows): void {
   if (buffer.sizeBytes >= count * stride * 4) return;

@@ -1,4 +1,5 @@
 import { type Backend, type DeviceBuffer, GrowingBuffers, type Kernel, type WasmBackend } from '../../compute/index.ts';
+import { averageOnWebgpu, mlpBackwardOnWebgpu, mlpForwardOnWebgpu } from './kernel.wgsl.ts';
 
 const PANEL = 8;
 /** Floats between two rows beyond their width: rows a power of two apart would fall into the same few sets of the cache. */
@@ -160,6 +161,11 @@ export const mlpForward: Kernel<MlpForwardArgs> = {
     const last = args.workspace.ensure(`activations ${layers.length}`, 0);
     backend.write(outputs, backend.bytes(last, 0, count * parameters.outputStride * 4));
   },
+  webgpu(backend, args) {
+    requireBytes('ids', args.ids, args.count * 4);
+    requireBytes('outputs', args.outputs, args.count * args.parameters.outputStride * 4);
+    mlpForwardOnWebgpu(backend, args);
+  },
 };
 
 export interface MlpBackwardArgs extends MlpArgs {
@@ -185,6 +191,11 @@ export const mlpBackward: Kernel<MlpBackwardArgs> = {
     backend.dispatch('mlp.backward', ...common);
     backend.dispatch('mlp.weightGradients', ...common);
   },
+  webgpu(backend, args) {
+    requireBytes('upstream', args.upstream, args.count * args.parameters.outputStride * 4);
+    requireBytes('gradients', args.gradients, args.parameters.count * 4);
+    mlpBackwardOnWebgpu(backend, args);
+  },
 };
 
 /** To run after every change of the parameters and before {@link mlpBackward}. */
@@ -200,6 +211,8 @@ export const transposeMlp: Kernel<{ readonly parameters: MlpParameters }> = {
       backend.destroyBuffer(table);
     }
   },
+  /** Reads the weights as they are. */
+  webgpu() {},
 };
 
 /** averages = decay·averages + (1 − decay)·values, for parameters of one shape. */
@@ -213,6 +226,10 @@ export const averageMlp: Kernel<{
     if (values.count !== averages.count) throw new RangeError('network: averages of another shape');
     const addresses = [values.values, averages.values].map((buffer) => backend.address(buffer));
     backend.dispatch('mlp.average', ...addresses, values.count, decay);
+  },
+  webgpu(backend, args) {
+    if (args.values.count !== args.averages.count) throw new RangeError('network: averages of another shape');
+    averageOnWebgpu(backend, args);
   },
 };
 

@@ -1,4 +1,5 @@
 import { type DeviceBuffer, GrowingBuffers, type Kernel, type WasmBackend } from '../../compute/index.ts';
+import { marginOnWebgpu, slowFastOnWebgpu, vanillaOnWebgpu } from './kernel.wgsl.ts';
 import type { Similarity } from './reference.ts';
 
 /** Embeddings of one batch on a device. */
@@ -64,6 +65,10 @@ export const slowFastLoss: Kernel<SlowFastArgs> = {
       ...[backend.address(losses), backend.address(gradients), pairs.scratch],
     );
   },
+  webgpu(backend, args) {
+    requireArrays(args.fast, args.slow, args);
+    slowFastOnWebgpu(backend, args, anchorsWithPositive(args.fast.labels, args.slow.labels));
+  },
 };
 
 export interface VanillaArgs extends PairLossArgs {
@@ -90,6 +95,10 @@ export const vanillaLoss: Kernel<VanillaArgs> = {
       ...[...common, ...partners, scale, at, backend.address(gradients), pairs.scratch],
     );
   },
+  webgpu(backend, args) {
+    requireArrays(args.pixels, args.pixels, args);
+    vanillaOnWebgpu(backend, args, anchorsWithPositive(args.pixels.labels));
+  },
 };
 
 export interface MarginArgs extends PairLossArgs {
@@ -111,6 +120,10 @@ export const marginLoss: Kernel<MarginArgs> = {
       ...[backend.address(losses), backend.address(gradients), pairs.scratch],
     );
   },
+  webgpu(backend, args) {
+    requireArrays(args.pixels, args.pixels, args);
+    marginOnWebgpu(backend, args);
+  },
 };
 
 /** Partners in lane blocks, labels of both sides, scratch: what every pair kernel reads. */
@@ -118,15 +131,10 @@ function prepare(
   backend: WasmBackend,
   anchors: EmbeddingRows,
   partners: EmbeddingRows,
-  { dimensions, stride, losses, gradients }: PairLossArgs,
+  args: PairLossArgs,
 ): { lanes: number; laneLabels: number; labels: number; blocks: number; scratch: number } {
-  if (!Number.isInteger(dimensions) || dimensions < 1 || stride < dimensions || stride % 4 !== 0) {
-    throw new RangeError(`pair loss: ${dimensions} dimensions in rows of ${stride} floats`);
-  }
-  requireBytes('anchors', anchors.features, anchors.labels.length * stride * 4);
-  requireBytes('partners', partners.features, partners.labels.length * stride * 4);
-  requireBytes('losses', losses, anchors.labels.length * 4);
-  requireBytes('gradients', gradients, anchors.labels.length * stride * 4);
+  const { dimensions, stride } = args;
+  requireArrays(anchors, partners, args);
   const count = partners.labels.length;
   const blocks = Math.ceil(count / 4);
   const buffers = workspaceOf(backend);
@@ -144,6 +152,20 @@ function prepare(
     ...{ lanes: to, laneLabels: backend.address(laneLabels), labels: backend.address(labels), blocks },
     scratch: backend.address(scratch),
   };
+}
+
+function requireArrays(
+  anchors: EmbeddingRows,
+  partners: EmbeddingRows,
+  { dimensions, stride, losses, gradients }: PairLossArgs,
+): void {
+  if (!Number.isInteger(dimensions) || dimensions < 1 || stride < dimensions || stride % 4 !== 0) {
+    throw new RangeError(`pair loss: ${dimensions} dimensions in rows of ${stride} floats`);
+  }
+  requireBytes('anchors', anchors.features, anchors.labels.length * stride * 4);
+  requireBytes('partners', partners.features, partners.labels.length * stride * 4);
+  requireBytes('losses', losses, anchors.labels.length * 4);
+  requireBytes('gradients', gradients, anchors.labels.length * stride * 4);
 }
 
 function requireBytes(name: string, buffer: DeviceBuffer, bytes: number): void {

@@ -177,7 +177,7 @@ export function projectOnWebgpu(backend: WebgpuBackend, args: ProjectArgs): void
 
 type Slice = ReturnType<typeof gaussianRanges>[number]['slice'];
 
-export function parameterSlices(buffers: GaussianBuffers, shStride: number, slice: Slice) {
+function parameterSlices(buffers: GaussianBuffers, shStride: number, slice: Slice) {
   return {
     means: slice(buffers.means, 3),
     quaternions: slice(buffers.quaternions, 4),
