@@ -14,5 +14,6 @@ export * from './scenes.ts';
 export * from './segmentation.ts';
 export * from './splats.ts';
 export * from './studio/index.ts';
+export * from './tracking.ts';
 export * from './training.ts';
 export * from './view.ts';

@@ -8,6 +8,7 @@ import {
 } from './lifting.ts';
 import { sceneRequestSchema, sceneResultSchema } from './scenes.ts';
 import { segmentationRequestSchema, segmentationResultSchema } from './segmentation.ts';
+import { trackingRequestSchema, trackingResultSchema } from './tracking.ts';
 import {
   computeOptionsSchema,
   evaluationRequestSchema,
@@ -42,6 +43,7 @@ export const workerBenchmarks = [
   'instances-click',
   'messy-rooms',
   'splat-kernels',
+  'tracking',
 ] as const;
 export type WorkerBenchmark = (typeof workerBenchmarks)[number];
 
@@ -92,6 +94,7 @@ export const jobSchemas = {
   'evaluate-lift': { request: liftEvaluationRequestSchema, result: liftEvaluationResultSchema },
   'generate-scene': { request: sceneRequestSchema, result: sceneResultSchema },
   'segment-frames': { request: segmentationRequestSchema, result: segmentationResultSchema },
+  'track-objects': { request: trackingRequestSchema, result: trackingResultSchema },
   'view-splats': { request: viewSplatsRequestSchema, result: viewSplatsResultSchema },
   bench: { request: benchmarkRequestSchema, result: benchmarkResultSchema },
   inspect: { request: inspectionRequestSchema, result: inspectionResultSchema },
@@ -116,6 +119,7 @@ const jobRequestSchema = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('evaluate-lift'), request: jobSchemas['evaluate-lift'].request }),
   z.object({ kind: z.literal('generate-scene'), request: jobSchemas['generate-scene'].request }),
   z.object({ kind: z.literal('segment-frames'), request: jobSchemas['segment-frames'].request }),
+  z.object({ kind: z.literal('track-objects'), request: jobSchemas['track-objects'].request }),
   z.object({ kind: z.literal('view-splats'), request: jobSchemas['view-splats'].request }),
   z.object({ kind: z.literal('bench'), request: jobSchemas.bench.request }),
   z.object({ kind: z.literal('inspect'), request: jobSchemas.inspect.request }),

@@ -12,6 +12,7 @@ import { formatBytes, formatDuration, formatQuality, formatTruth, Output, type S
 import { addTrainingParameters, givenTrainingParameters } from './parameters.ts';
 import { addScene } from './scene.ts';
 import { addStudio } from './studio.ts';
+import { addTrack } from './track.ts';
 import { naturalNumber, positiveNumber } from './values.ts';
 
 /** Runs one verb. Never throws; returns the exit code. */
@@ -218,6 +219,7 @@ function buildProgram(invocation: Invocation, streams: Streams): Command {
 
   addStudio(verb, invocation);
   addLift(verb, invocation);
+  addTrack(verb, invocation);
   addSegment(verb, invocation);
   addMasks(verb, invocation);
   addScene(verb, invocation);

@@ -22,6 +22,7 @@ export { type RunJobOptions, type RunningJob, runJob, startJob } from './run-job
 export { generateScene, type SceneOptions } from './scene.ts';
 export { findSceneTruth, testSplitOf } from './scene-truth.ts';
 export { type SegmentOptions, type SegmentOutcome, segmentProject } from './segment.ts';
+export { type TrackOptions, type TrackOutcome, trackCapture, trackProject } from './track.ts';
 export { type TrainOptions, type TrainOutcome, trainProject } from './train.ts';
 export {
   type ViewCallOptions,

@@ -26,6 +26,7 @@ const benchmarks: { readonly [N in WorkerBenchmark]: () => Promise<Benchmark> } 
   'instances-click': async () => (await import('./instances-click.ts')).run,
   'messy-rooms': async () => (await import('./messy-rooms.ts')).run,
   'splat-kernels': async () => (await import('./splat-kernels.ts')).run,
+  tracking: async () => (await import('./tracking.ts')).run,
 };
 
 /** @throws LiftscopeError `bad-input` for an unknown name, naming the known ones. */

@@ -17,6 +17,7 @@ const handlers: Handlers = {
   'view-splats': async (request, context) => (await import('../view/index.ts')).viewSplats(request, context),
   'segment-frames': async (request, context) =>
     (await import('../segmentation/index.ts')).segmentFrames(request, context),
+  'track-objects': async (request, context) => (await import('../tracking/index.ts')).trackObjects(request, context),
   bench: async (request, context) => (await import('../bench/index.ts')).runBenchmark(request, context),
   inspect: async (request, { signal }) => unlessAborted(signal, (await import('./inspect.ts')).inspect(request)),
 };
@@ -48,6 +49,8 @@ export async function runHandler(job: JobRequest, context: JobContext): Promise<
     case 'view-splats':
       return handlers[job.kind](job.request, context);
     case 'segment-frames':
+      return handlers[job.kind](job.request, context);
+    case 'track-objects':
       return handlers[job.kind](job.request, context);
     case 'bench':
       return handlers[job.kind](job.request, context);

@@ -23,3 +23,4 @@ export {
   type SpanningTreeCost,
 } from './clustering/index.ts';
 export * from './lifting/index.ts';
+export * from './tracking/index.ts';

@@ -1,0 +1,85 @@
+import { type Command, Option } from 'commander';
+import { type DepthSource, type TrackingFigures, type TrackingRecipe, trackingRecipes } from '../../contract/index.ts';
+import { parsePairs } from './bench.ts';
+import { type Invocation, present, showEvent } from './common.ts';
+import { formatBytes, formatDuration } from './output.ts';
+import { formatTable } from './table.ts';
+import { naturalNumber } from './values.ts';
+
+interface TrackFlags {
+  readonly recipe: TrackingRecipe;
+  readonly masks?: string;
+  readonly depth?: DepthSource['kind'];
+  readonly seed?: number;
+  readonly set?: readonly string[];
+}
+
+/** `track DIR --recipe NAME` */
+export function addTrack(verb: (usage: string, description: string) => Command, invocation: Invocation): void {
+  const { output, interrupts } = invocation;
+  verb('track <dir>', 'Refine 2D tracks in 3D: objects keep their identity through occlusion and out of view')
+    .addOption(new Option('--recipe <name>', 'how').choices(trackingRecipes).default('spatial'))
+    .option(
+      '--masks <name>',
+      'mask set whose ids go on over frames, or simulated[:none|:default|:harsh] for a generated scene (default: the newest such set)',
+    )
+    .addOption(
+      new Option('--depth <source>', 'default: simulated for a generated scene, else the newest splats').choices([
+        'simulated',
+        'splats',
+        'none',
+      ]),
+    )
+    .option('--seed <n>', 'seed of the simulated tracker and depth', naturalNumber)
+    .option('--set <key=value...>', "the recipe's own parameters: gamma, alphaLocation, useVisual …")
+    .action(async (dir: string, options: TrackFlags) => {
+      const { openProject } = await import('../project/index.ts');
+      const { trackProject } = await import('../jobs/index.ts');
+      using project = await openProject(dir);
+      const outcome = await trackProject(project, {
+        recipe: options.recipe,
+        ...present({ masks: options.masks, depth: options.depth, seed: options.seed }),
+        parameters: parsePairs(options.set ?? []),
+        signal: interrupts.signal,
+        killSignal: interrupts.killSignal,
+        onEvent: (event) => showEvent(output, event),
+      });
+      output.endProgress();
+      const { result, stored } = outcome;
+      const { depth } = result;
+      output.result(
+        { ...outcome, project: project.folder },
+        [
+          `Tracked ${result.segments} segments of ${result.framesWithSegments} frames into ${result.objects} objects by ${result.recipe}: ${result.initialTracks} initial tracks came in`,
+          `  ${stored.observations} observations of ${stored.tracks} tracks stored, ${stored.skipped} left as a person made them; ${result.ambiguities} ambiguous returns`,
+          `  depth of ${depth.fitted} frames aligned, ${depth.previous} by the previous frame, ${depth.none} without`,
+          `  ${formatDuration(result.seconds.total ?? 0)}, of it ${formatDuration(result.seconds.tracking ?? 0)} tracking; peak memory ${formatBytes(result.peakMemoryBytes)}`,
+          ...(result.quality === undefined ? [] : formatTrackingQuality(result.quality)),
+        ].join('\n'),
+      );
+    });
+}
+
+function formatTrackingQuality(quality: {
+  readonly input: TrackingFigures;
+  readonly output: TrackingFigures;
+  readonly stateAccuracy: number | null;
+}): string[] {
+  const percent = (share: number): string => (100 * share).toFixed(1);
+  const row = (name: string, figures: TrackingFigures): string[] => [
+    name,
+    ...[figures.hota, figures.detA, figures.assA, figures.idf1].map(percent),
+    String(figures.idSwitches),
+    String(figures.mergedPairs),
+    String(figures.tracks),
+  ];
+  return [
+    '',
+    ...formatTable([
+      ['', 'HOTA', 'DetA', 'AssA', 'IDF1', 'id switches', 'merged pairs', 'tracks'],
+      row('input', quality.input),
+      row('output', quality.output),
+    ]),
+    ...(quality.stateAccuracy === null ? [] : [`states right: ${percent(quality.stateAccuracy)} % of object-frames`]),
+  ];
+}

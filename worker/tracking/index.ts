@@ -1,0 +1,5 @@
+/** @public door of worker/tracking */
+export { plainFigures, scoreTracks, type TrackingScore } from './figures.ts';
+export { trackObjects } from './job.ts';
+export { type ObservedScene, observeScene } from './observed-scene.ts';
+export { createAssociator, trackingParametersOf } from './recipes.ts';
