@@ -1,6 +1,7 @@
 import { useEffect } from 'react';
 import { Dialogs } from '../dialogs/index.ts';
 import { useSession, useStudio } from '../state/index.ts';
+import { SegmentBar } from '../tools/index.ts';
 import { TooltipLayer } from '../ui/index.ts';
 import { ConnectionBanner } from './connection-banner.tsx';
 import { StartScreen } from './start-screen.tsx';
@@ -35,7 +36,14 @@ export function App() {
   return (
     <div className="app">
       <TopBar />
-      {folder === null ? <StartScreen /> : <Workspace key={folder} />}
+      {folder === null ? (
+        <StartScreen />
+      ) : (
+        <div className="app-work">
+          <SegmentBar />
+          <Workspace key={folder} />
+        </div>
+      )}
       <ConnectionBanner />
       <Dialogs />
       <Toasts />

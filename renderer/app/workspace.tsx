@@ -61,6 +61,7 @@ function arrange(api: DockviewApi): void {
   add('query', { referencePanel: 'objects', direction: 'within' }, true);
   add('jobs', { referencePanel: 'timeline', direction: 'within' }, true);
   add('metrics', { referencePanel: 'jobs', direction: 'within' }, true);
+  add('embeddings', { referencePanel: 'scene', direction: 'within' }, true);
   const width = api.width;
   const height = api.height;
   api.getPanel('objects')?.group.api.setSize({ width: Math.min(260, width * 0.19) });
@@ -144,7 +145,11 @@ export function Workspace() {
         const panel = api.getPanel(id);
         if (panel !== undefined) panel.api.setActive();
         else {
-          const beside = ['jobs', 'metrics', 'timeline'].includes(id) ? 'timeline' : 'inspector';
+          const beside = ['jobs', 'metrics', 'timeline'].includes(id)
+            ? 'timeline'
+            : id === 'embeddings'
+              ? 'scene'
+              : 'inspector';
           const reference = api.getPanel(beside) ?? api.panels[0];
           api.addPanel({
             id,

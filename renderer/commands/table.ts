@@ -26,6 +26,12 @@ const hasFrames = ({ selection }: Studio) => selection.getState().frameCount > 0
 const hasMetrics = ({ records }: Studio) => records.getState().metrics.status === 'ready';
 const hasObjects = ({ selection }: Studio) => selection.getState().objects.length > 0;
 
+/** The window offers the tool's handlers while it is in the hand (`tools/`). */
+function toggleSegment({ segment, handlers }: Studio): void {
+  if (segment.getState().active) handlers.get('tools.put-away')?.();
+  else segment.setState({ active: true });
+}
+
 /** A command that a mounted panel carries out (`useCommandHandler`). */
 function byPanel(given: Omit<Given, 'run'>): Command {
   return command({
@@ -44,6 +50,7 @@ const PANELS: readonly [PanelId, string][] = [
   ['jobs', 'Jobs'],
   ['metrics', 'Metrics'],
   ['query', 'Query'],
+  ['embeddings', 'Embeddings'],
 ];
 
 export const commands: readonly Command[] = [
@@ -98,6 +105,14 @@ export const commands: readonly Command[] = [
     keys: ['Mod+e'],
     enabled: hasSplats,
     run: (s) => void exportSplats(s),
+  }),
+  command({
+    id: 'masks.export',
+    title: 'Export masks and objects…',
+    menu: 'File',
+    keys: ['Mod+Shift+e'],
+    enabled: hasCapture,
+    run: (s) => s.openDialog({ kind: 'export' }),
   }),
   command({
     id: 'capture.relink',
@@ -162,13 +177,36 @@ export const commands: readonly Command[] = [
     undo: 'step',
   }),
   command({
+    id: 'tools.segment',
+    title: 'Click to segment',
+    menu: 'Edit',
+    group: true,
+    keys: ['s'],
+    scope: 'frames',
+    enabled: hasSplats,
+    run: toggleSegment,
+  }),
+  command({
+    id: 'tools.segment-anywhere',
+    title: 'Click to segment (any panel)',
+    keys: ['g'],
+    enabled: hasSplats,
+    run: toggleSegment,
+  }),
+  byPanel({ id: 'objects.from-clicks', title: 'Make an object of the clicks', keys: ['Enter'], undo: 'step' }),
+  byPanel({ id: 'tools.segment-back', title: 'Take back the last click', keys: ['Backspace'] }),
+  command({
     id: 'selection.clear',
-    title: 'Select nothing',
+    title: 'Put the tool away, or select nothing',
     menu: 'Edit',
     group: true,
     keys: ['Escape'],
-    enabled: (s) => hasObjects(s) || s.selection.getState().point !== null,
+    enabled: (s) => s.segment.getState().active || hasObjects(s) || s.selection.getState().point !== null,
     run: (s) => {
+      if (s.segment.getState().active) {
+        s.handlers.get('tools.put-away')?.();
+        return;
+      }
       s.selectObjects([]);
       s.selectPoint(null);
     },
@@ -241,6 +279,26 @@ export const commands: readonly Command[] = [
       const { compare } = s.view.getState().frames;
       s.setFramesView({ compare: compare === 'off' ? 'blend' : compare === 'blend' ? 'split' : 'off' });
     },
+  }),
+  command({
+    id: 'frames.masks-compare',
+    title: 'Compare given and lifted masks',
+    menu: 'View',
+    keys: ['Shift+x'],
+    enabled: hasFrames,
+    run: (s) => {
+      const { masksCompare } = s.view.getState().frames;
+      s.setFramesView({ masksCompare: !masksCompare, ...(masksCompare ? {} : { instances: true }) });
+    },
+  }),
+  byPanel({ id: 'frames.masks-flip', title: 'Flip between given and lifted masks', menu: 'View', keys: ['Shift+i'] }),
+  command({
+    id: 'frames.heat',
+    title: 'Show or hide the heat map of the selected object',
+    menu: 'View',
+    keys: ['Shift+o'],
+    enabled: (s) => hasFrames(s) && hasSplats(s),
+    run: (s) => s.setFramesView({ heat: !s.view.getState().frames.heat }),
   }),
   ...(
     [
@@ -391,6 +449,25 @@ export const commands: readonly Command[] = [
     run: (s) => s.setSceneView({ followFrame: !s.view.getState().scene.followFrame }),
   }),
   command({
+    id: 'scene.tint',
+    title: 'Scene: tint splats by object: off, mixed, flat',
+    menu: 'View',
+    keys: ['o'],
+    enabled: hasSplats,
+    run: (s) => {
+      const { tint } = s.view.getState().scene;
+      s.setSceneView({ tint: tint === 'off' ? 'mixed' : tint === 'mixed' ? 'flat' : 'off' });
+    },
+  }),
+  command({
+    id: 'scene.isolate',
+    title: 'Scene: selected objects alone, or everything',
+    menu: 'View',
+    keys: ['/'],
+    enabled: hasSplats,
+    run: (s) => s.setSceneView({ isolate: !s.view.getState().scene.isolate }),
+  }),
+  command({
     id: 'scene.cameras',
     title: 'Scene: show or hide cameras',
     keys: ['k'],
@@ -446,10 +523,17 @@ export const commands: readonly Command[] = [
   }),
 
   command({
+    id: 'masks.segment',
+    title: 'Segment frames…',
+    menu: 'Train',
+    group: true,
+    enabled: hasCapture,
+    run: (s) => s.openDialog({ kind: 'segment' }),
+  }),
+  command({
     id: 'lift.objects',
     title: 'Lift objects…',
     menu: 'Train',
-    group: true,
     enabled: hasSplats,
     run: (s) => s.openDialog({ kind: 'lift' }),
   }),

@@ -1,12 +1,14 @@
 import type { DialogState } from '../state/index.ts';
 import { useInterface } from '../state/index.ts';
 import { AboutDialog } from './about.tsx';
+import { ExportDialog } from './export.tsx';
 import { FileBrowser } from './file-browser.tsx';
 import { ImportDialog } from './import/index.ts';
 import { LayoutsDialog } from './layouts.tsx';
 import { LiftDialog } from './lift.tsx';
 import { Palette } from './palette.tsx';
 import { RelinkDialog } from './relink.tsx';
+import { SegmentDialog } from './segment-dialog.tsx';
 import { ShortcutSheet } from './shortcuts.tsx';
 import { TrainDialog } from './train/index.ts';
 import './dialogs.css';
@@ -27,6 +29,10 @@ function DialogOf({ dialog }: { dialog: DialogState }) {
       return <TrainDialog />;
     case 'lift':
       return <LiftDialog />;
+    case 'segment':
+      return <SegmentDialog />;
+    case 'export':
+      return <ExportDialog />;
     case 'layouts':
       return <LayoutsDialog />;
     case 'relink':

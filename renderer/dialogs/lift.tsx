@@ -1,62 +1,70 @@
-import { useEffect, useState } from 'react';
-import type { LiftingRecipe, MaskSetSummary } from '../../contract/index.ts';
-import { failureOf, type Loadable, useSession, useStudio } from '../state/index.ts';
-import { Button, Dialog, EmptyState, ErrorState, LoadingState, Note, plural, Select } from '../ui/index.ts';
+import { useState } from 'react';
+import type { LiftingRecipe } from '../../contract/index.ts';
+import { useSession, useStudio } from '../state/index.ts';
+import { Button, Dialog, ErrorState, LoadingState, Note, plural, Select } from '../ui/index.ts';
+import { Cards } from './cards.tsx';
+import { useMaskSets } from './mask-sets.ts';
+
+type Recipe = Extract<LiftingRecipe, 'closed-form' | 'contrastive-lift' | 'gaussian-clustering' | 'linear-assignment'>;
 
 /** The recipes that a person chooses between; the ablations of the papers are the command line's. */
-const RECIPES: readonly { readonly value: LiftingRecipe; readonly label: string; readonly note: string }[] = [
+const RECIPES: readonly {
+  readonly value: Recipe;
+  readonly title: string;
+  readonly note: string;
+  readonly fact: string;
+}[] = [
+  {
+    value: 'closed-form',
+    title: 'Quick look',
+    note: 'Joins masks that cover the same splats and lets them vote. Nothing is trained. Good for a first look and clean masks.',
+    fact: 'Seconds · closed form',
+  },
   {
     value: 'contrastive-lift',
-    label: 'Contrastive Lift',
-    note: 'Trains an embedding of every Gaussian and clusters it. Ids of the masks need not agree between frames.',
+    title: 'Best objects',
+    note: 'Trains an embedding of every Gaussian and clusters it. Copes with masks that disagree, and finds the number of objects by itself.',
+    fact: 'A minute or more · Contrastive Lift',
   },
   {
     value: 'gaussian-clustering',
-    label: 'Gaussian clustering',
-    note: 'Clusters the Gaussians themselves; faster, coarser.',
+    title: 'Best for clicking',
+    note: 'Trains directions that say how alike two places are. Clicks find parts as well as wholes.',
+    fact: 'A minute or more · Contrastive Gaussian Clustering',
   },
   {
     value: 'linear-assignment',
-    label: 'Linear assignment',
-    note: 'A fixed number of objects, matched to the masks of every frame (Panoptic Lifting).',
-  },
-  {
-    value: 'closed-form',
-    label: 'Closed form',
-    note: 'One pass without training. Needs ids that mean the same thing in every frame.',
+    title: 'Baseline to compare with',
+    note: 'A fixed number of objects, matched to the masks of each frame. Slower and weaker with many objects.',
+    fact: 'Minutes · Panoptic Lifting',
   },
 ];
+
+/** Stands for no set: the host segments first. */
+const SEGMENT_FIRST = '';
 
 /** Instance masks in, objects in 3D out: which masks, and how. */
 export function LiftDialog() {
   const studio = useStudio();
-  const captureId = useSession((state) => state.project?.currentCaptureId ?? null);
   const splatsId = useSession((state) => state.project?.currentSplatsId ?? null);
-  const [sets, setSets] = useState<Loadable<readonly MaskSetSummary[]>>({ status: 'loading' });
+  const frames = useSession(
+    ({ project }) => project?.captures.find(({ id }) => id === project.currentCaptureId)?.frames ?? 0,
+  );
+  const sets = useMaskSets();
   const [chosen, setChosen] = useState<string | null>(null);
-  const [recipe, setRecipe] = useState<LiftingRecipe>('contrastive-lift');
+  const [recipe, setRecipe] = useState<Recipe>('closed-form');
   const [busy, setBusy] = useState(false);
-
-  useEffect(() => {
-    if (captureId === null) return;
-    const controller = new AbortController();
-    studio.transport
-      .call('masks.list', { captureId }, { signal: controller.signal })
-      .then(({ sets: value }) => setSets({ status: 'ready', value }))
-      .catch((error) => {
-        if (!controller.signal.aborted) setSets({ status: 'error', failure: failureOf(error) });
-      });
-    return () => controller.abort();
-  }, [studio, captureId]);
 
   const given = sets.status === 'ready' ? sets.value.filter(({ provenance }) => provenance !== 'lifted') : [];
   const set = given.find(({ name }) => name === chosen) ?? given.at(-1);
+  const lifted = sets.status === 'ready' && sets.value.length > given.length;
 
   async function start() {
-    if (splatsId === null || set === undefined) return;
+    if (splatsId === null) return;
     setBusy(true);
+    const spec = { kind: 'lift-objects', splatsId, recipe } as const;
     const started = await studio.attempt(() =>
-      studio.transport.call('jobs.start', { spec: { kind: 'lift-objects', splatsId, recipe, masks: set.name } }),
+      studio.transport.call('jobs.start', { spec: set === undefined ? spec : { ...spec, masks: set.name } }),
     );
     setBusy(false);
     if (started === undefined) return;
@@ -68,12 +76,21 @@ export function LiftDialog() {
     <Dialog
       title="Lift objects"
       onClose={() => studio.closeDialog()}
-      width={520}
+      width={600}
       footer={
         <>
+          <Button variant="quiet" icon="layers" onClick={() => studio.openDialog({ kind: 'segment' })}>
+            Segment frames…
+          </Button>
+          <span className="ui-toolbar-gap" />
           <Button onClick={() => studio.closeDialog()}>Cancel</Button>
-          <Button variant="primary" icon="lift" disabled={busy || set === undefined} onClick={() => void start()}>
-            Lift
+          <Button
+            variant="primary"
+            icon="lift"
+            disabled={busy || sets.status !== 'ready' || splatsId === null}
+            onClick={() => void start()}
+          >
+            {sets.status === 'ready' && set === undefined ? 'Segment and lift' : 'Lift'}
           </Button>
         </>
       }
@@ -82,31 +99,38 @@ export function LiftDialog() {
         <ErrorState failure={sets.failure} />
       ) : sets.status !== 'ready' ? (
         <LoadingState label="Looking for masks" />
-      ) : set === undefined ? (
-        <EmptyState icon="layers" title="This capture has no instance masks">
-          Lifting turns the instance masks of the frames into objects in 3D, so the capture needs masks first.
-        </EmptyState>
       ) : (
         <div className="stack">
           <Select
             label="Masks"
-            value={set.name}
-            options={given.map(({ name, frames, source }) => ({
-              value: name,
-              label: `${name}: ${plural(frames, 'frame')}, from ${source}`,
-            }))}
+            value={set?.name ?? SEGMENT_FIRST}
+            options={
+              given.length === 0
+                ? [{ value: SEGMENT_FIRST, label: 'None yet: segment the photos first, built in' }]
+                : given.map(({ name, frames: count, source }) => ({
+                    value: name,
+                    label: `${name}: ${plural(count, 'frame')}, from ${source}`,
+                  }))
+            }
             onChange={setChosen}
+            note={
+              set === undefined
+                ? `${plural(frames, 'photo')}, about a second each, then the lift.`
+                : set.consistentIds
+                  ? 'One id means one object in all frames already.'
+                  : 'Ids may differ from frame to frame: lifting makes them agree.'
+            }
           />
-          <Select
-            label="Method"
-            value={recipe}
-            options={RECIPES}
-            onChange={setRecipe}
-            note={RECIPES.find(({ value }) => value === recipe)?.note}
-          />
-          {recipe === 'closed-form' && !set.consistentIds && (
-            <Note tone="warn">
-              The ids of these masks differ from frame to frame, so this method will mix objects up.
+          <Cards label="Method" value={recipe} options={RECIPES} onChange={setRecipe} />
+          {set !== undefined && set.frames < frames && (
+            <Note>
+              Masks are there for {set.frames} of {plural(frames, 'frame')}. The others get theirs from the lift.
+            </Note>
+          )}
+          {lifted && (
+            <Note>
+              Objects that this lift finds again keep their numbers. What you named, coloured, classified, locked or
+              made yourself stays.
             </Note>
           )}
         </div>

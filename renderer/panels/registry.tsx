@@ -1,6 +1,7 @@
 import { type ComponentType, lazy } from 'react';
 import type { PanelId } from '../state/index.ts';
 import type { IconName } from '../ui/index.ts';
+import { EmbeddingsPanel } from './embeddings/index.ts';
 import { FramesPanel } from './frames/index.ts';
 import { InspectorPanel } from './inspector/index.ts';
 import { JobsPanel } from './jobs/index.ts';
@@ -27,5 +28,6 @@ export const panels: readonly PanelDefinition[] = [
   { id: 'inspector', title: 'Inspector', icon: 'info', component: InspectorPanel },
   { id: 'jobs', title: 'Jobs', icon: 'bars', component: JobsPanel },
   { id: 'metrics', title: 'Metrics', icon: 'chart', component: MetricsPanel },
+  { id: 'embeddings', title: 'Embeddings', icon: 'points', component: EmbeddingsPanel },
   { id: 'query', title: 'Query', icon: 'search', component: QueryPanel },
 ];

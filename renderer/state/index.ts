@@ -7,12 +7,14 @@ export {
   useCommandHandler,
   useInterface,
   useRecords,
+  useSegment,
   useSelection,
   useSession,
   useStudio,
   useView,
 } from './react.tsx';
 export type { ObjectsRecord, RecordsState } from './records.ts';
+export type { SegmentPoint, SegmentState } from './segment.ts';
 export type { PickedPoint, SelectionState, SelectMode } from './selection.ts';
 export { isActive, type SessionState } from './session.ts';
 export { createStudio, type Studio } from './studio.ts';

@@ -1,7 +1,16 @@
 /** The window's own state: which dialog is open, toasts, which panel has the keyboard. */
 import type { Failure, FileEntry } from '../../contract/index.ts';
 
-export type PanelId = 'frames' | 'scene' | 'timeline' | 'objects' | 'inspector' | 'jobs' | 'query' | 'metrics';
+export type PanelId =
+  | 'frames'
+  | 'scene'
+  | 'timeline'
+  | 'objects'
+  | 'inspector'
+  | 'jobs'
+  | 'query'
+  | 'metrics'
+  | 'embeddings';
 
 export interface FileRequest {
   readonly title: string;
@@ -20,6 +29,8 @@ export type DialogState =
   | { readonly kind: 'import'; readonly path: string }
   | { readonly kind: 'train' }
   | { readonly kind: 'lift' }
+  | { readonly kind: 'segment' }
+  | { readonly kind: 'export' }
   | { readonly kind: 'layouts' }
   | { readonly kind: 'relink'; readonly captureId: number }
   | { readonly kind: 'about' }

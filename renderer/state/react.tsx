@@ -3,6 +3,7 @@ import { useStore } from 'zustand';
 import type { CameraState } from './camera.ts';
 import type { InterfaceState } from './interface.ts';
 import type { RecordsState } from './records.ts';
+import type { SegmentState } from './segment.ts';
 import type { SelectionState } from './selection.ts';
 import type { SessionState } from './session.ts';
 import type { Studio } from './studio.ts';
@@ -35,6 +36,9 @@ export function useView<T>(select: (state: ViewState) => T): T {
 }
 export function useCamera<T>(select: (state: CameraState) => T): T {
   return useStore(useStudio().camera, select);
+}
+export function useSegment<T>(select: (state: SegmentState) => T): T {
+  return useStore(useStudio().segment, select);
 }
 export function useInterface<T>(select: (state: InterfaceState) => T): T {
   return useStore(useStudio().ui, select);

@@ -15,6 +15,7 @@ import {
 } from './interface.ts';
 import { failureOf, isAbort } from './loadable.ts';
 import { initialRecords, type RecordsState } from './records.ts';
+import { initialSegment, type SegmentState } from './segment.ts';
 import {
   initialSelection,
   type PickedPoint,
@@ -33,6 +34,7 @@ export interface Studio {
   readonly selection: StoreApi<SelectionState>;
   readonly view: StoreApi<ViewState>;
   readonly camera: StoreApi<CameraState>;
+  readonly segment: StoreApi<SegmentState>;
   readonly ui: StoreApi<InterfaceState>;
 
   /** Goes to a frame, clamped to the capture; the frame becomes the subject of the Inspector. */
@@ -66,6 +68,7 @@ export function createStudio(transport: Transport): Studio {
   const selection = createStore<SelectionState>(() => initialSelection);
   const view = createStore<ViewState>(() => initialView);
   const camera = createStore<CameraState>(() => initialCamera);
+  const segment = createStore<SegmentState>(() => initialSegment);
   const ui = createStore<InterfaceState>(() => initialInterface);
   const handlers = new Map<string, () => void>();
   let toasts = 0;
@@ -77,6 +80,7 @@ export function createStudio(transport: Transport): Studio {
     selection,
     view,
     camera,
+    segment,
     ui,
     handlers,
 

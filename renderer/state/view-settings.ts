@@ -17,6 +17,8 @@ const viewSettingsSchema = z.object({
       split: fraction.catch(frames.split),
       instances: z.boolean().catch(frames.instances),
       instancesOpacity: fraction.catch(frames.instancesOpacity),
+      masksCompare: z.boolean().catch(frames.masksCompare),
+      heat: z.boolean().catch(frames.heat),
     })
     .catch(frames),
   scene: z
@@ -25,6 +27,8 @@ const viewSettingsSchema = z.object({
       points: z.boolean().catch(scene.points),
       cameras: z.boolean().catch(scene.cameras),
       objects: z.boolean().catch(scene.objects),
+      tint: z.enum(['off', 'mixed', 'flat']).catch(scene.tint),
+      isolate: z.boolean().catch(scene.isolate),
       mode: z.enum(['orbit', 'fly']).catch(scene.mode),
       followFrame: z.boolean().catch(scene.followFrame),
       renderer: z.enum(['auto', 'spark', 'images']).catch(scene.renderer),

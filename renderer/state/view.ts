@@ -3,6 +3,7 @@
 export type Theme = 'system' | 'dark' | 'light';
 export type FrameLayer = 'photo' | 'render' | 'residual' | 'depth' | 'instances';
 export type CompareMode = 'off' | 'blend' | 'split';
+export type SceneTint = 'off' | 'mixed' | 'flat';
 
 export interface ViewState {
   readonly theme: Theme;
@@ -18,12 +19,20 @@ export interface ViewState {
     readonly split: number;
     readonly instances: boolean;
     readonly instancesOpacity: number;
+    /** Given masks on the left of the divider, lifted ones on the right. */
+    readonly masksCompare: boolean;
+    /** How much of each pixel belongs to the selected object. */
+    readonly heat: boolean;
   };
   readonly scene: {
     readonly splats: boolean;
     readonly points: boolean;
     readonly cameras: boolean;
     readonly objects: boolean;
+    /** How much of the splats' own colour is replaced by their object's. */
+    readonly tint: SceneTint;
+    /** The selected objects alone. */
+    readonly isolate: boolean;
     readonly mode: 'orbit' | 'fly';
     /** The 3D camera goes where the current frame's camera was. */
     readonly followFrame: boolean;
@@ -43,12 +52,16 @@ export const initialView: ViewState = {
     split: 0.5,
     instances: true,
     instancesOpacity: 0.5,
+    masksCompare: false,
+    heat: false,
   },
   scene: {
     splats: true,
     points: false,
     cameras: true,
     objects: true,
+    tint: 'off',
+    isolate: false,
     mode: 'orbit',
     followFrame: true,
     renderer: 'auto',

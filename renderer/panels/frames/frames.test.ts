@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it, vi } from 'vitest';
+import { outlinesOf } from '../../tools/index.ts';
 import { BitmapCache } from './bitmaps.ts';
-import { fillOf, idsOf, outlinesOf } from './instances.ts';
+import { fillOf, idsOf } from './instances.ts';
 import { atScale, fitView, pannedBy, toImage, toPanel, zoomAround } from './zoom.ts';
 
 describe('zooming', () => {

@@ -1,4 +1,4 @@
-/** Instance masks as an overlay: filled areas and outlines that stay one line wide at any zoom. */
+/** Instance masks as filled areas. */
 
 /** Ids [H * W] from the RGBA pixels of a mask image: R + 256 G + 65536 B. */
 export function idsOf(rgba: Uint8ClampedArray): Uint32Array {
@@ -31,57 +31,4 @@ export function fillOf(ids: Uint32Array, colorOf: (id: number) => string | null)
     words[i] = word;
   }
   return rgba;
-}
-
-/** Edges between pixels of different id, in image coordinates: [x0, y0, x1, y1] each, joined where they run on, by id. */
-export function outlinesOf(ids: Uint32Array, width: number, height: number): Map<number, number[]> {
-  const lines = new Map<number, number[]>();
-  const put = (id: number, x0: number, y0: number, x1: number, y1: number): void => {
-    let line = lines.get(id);
-    if (line === undefined) {
-      line = [];
-      lines.set(id, line);
-    }
-    line.push(x0, y0, x1, y1);
-  };
-  // An edge belongs to the ids on both of its sides; it runs on while both stay the same.
-  for (let y = 0; y <= height; y++) {
-    let start = 0;
-    let above = 0;
-    let below = 0;
-    for (let x = 0; x <= width; x++) {
-      const a = x < width && y > 0 ? ids[(y - 1) * width + x]! : 0;
-      const b = x < width && y < height ? ids[y * width + x]! : 0;
-      if (a === above && b === below) continue;
-      if (above !== below) {
-        if (above !== 0) put(above, start, y, x, y);
-        if (below !== 0) put(below, start, y, x, y);
-      }
-      [start, above, below] = [x, a, b];
-    }
-    if (above !== below) {
-      if (above !== 0) put(above, start, y, width, y);
-      if (below !== 0) put(below, start, y, width, y);
-    }
-  }
-  for (let x = 0; x <= width; x++) {
-    let start = 0;
-    let left = 0;
-    let right = 0;
-    for (let y = 0; y <= height; y++) {
-      const a = y < height && x > 0 ? ids[y * width + x - 1]! : 0;
-      const b = y < height && x < width ? ids[y * width + x]! : 0;
-      if (a === left && b === right) continue;
-      if (left !== right) {
-        if (left !== 0) put(left, x, start, x, y);
-        if (right !== 0) put(right, x, start, x, y);
-      }
-      [start, left, right] = [y, a, b];
-    }
-    if (left !== right) {
-      if (left !== 0) put(left, x, start, x, height);
-      if (right !== 0) put(right, x, start, x, height);
-    }
-  }
-  return lines;
 }

@@ -1,8 +1,10 @@
 /** The image of the current frame on a canvas: what is shown, where, and over what. No React in here. */
 import { type FrameColumns, OBJECT_MASKS, routes } from '../../../contract/index.ts';
-import type { FrameLayer, Studio, ViewState } from '../../state/index.ts';
+import { type FrameLayer, failureOf, type Studio, type ViewState } from '../../state/index.ts';
 import { BitmapCache, type LoadedImage } from './bitmaps.ts';
-import { fillOf, idsOf, outlinesOf } from './instances.ts';
+import { heatTable, paintHeat } from './heat.ts';
+import { drawOverlay, idAt, loadOverlay, type MaskLayer, type Overlay } from './overlay.ts';
+import { SegmentLayer } from './segment-layer.ts';
 import {
   atScale,
   type Box,
@@ -21,11 +23,14 @@ type Base = Exclude<FrameLayer, 'instances'>;
 export interface Source {
   readonly frames: FrameColumns;
   readonly splatsId: number | null;
-  /** Mask set of the overlay; null where there is none. */
-  readonly masks: string | null;
+  /** Masks of the overlay; null where there are none. */
+  readonly masks: MaskLayer | null;
+  /** Masks on the left of the divider while masks are compared; null while they are not. */
+  readonly before: MaskLayer | null;
   /** Part of the masks' URLs. */
   readonly revision: number;
-  readonly colorOf: (id: number) => string | null;
+  /** The object whose heat map is shown; null for none. */
+  readonly heat: number | null;
 }
 
 /** What the status line tells. */
@@ -36,22 +41,24 @@ export interface PainterStatus {
   readonly failure: unknown;
   readonly depth: { readonly near: number; readonly far: number } | null;
   readonly pointer: { readonly x: number; readonly y: number; readonly rgb: readonly number[] | null } | null;
+  /** The heat map is on the screen. */
+  readonly heat: boolean;
 }
 
-interface Overlay {
+interface Heat {
   readonly url: string;
-  readonly fill: ImageBitmap;
-  readonly ids: Uint32Array;
-  readonly width: number;
-  readonly height: number;
-  readonly outlines: ReadonlyMap<number, Path2D>;
+  readonly image: ImageBitmap;
 }
+
+type MaskSide = 'masks' | 'before';
 
 /** Frames on either side of the current one whose photos are decoded ahead. */
 const PREFETCH = 3;
 /** A press that moves less is a click, CSS pixels. */
 const CLICK_SLOP_PX = 4;
 const ZOOM_PER_PX = Math.LN2 / 180;
+/** The photo stays visible under the heat map. */
+const HEAT_OPACITY = 0.75;
 /** How near the divider a press takes it, CSS pixels. */
 const DIVIDER_REACH_PX = 8;
 
@@ -67,17 +74,28 @@ export class Painter {
   private view: ImageView | undefined;
   /** Last decoded image of each side: it stays until the next one is there, so that stepping does not flicker. */
   private readonly shown: { a?: LoadedImage; b?: LoadedImage } = {};
-  private overlay: Overlay | undefined;
+  private readonly overlays: { masks?: Overlay; before?: Overlay } = {};
+  private heat: Heat | undefined;
+  private readonly heatColors = heatTable();
+  private readonly segment: SegmentLayer;
   /** Frame that side a shows. */
   private shownFrame: number | undefined;
   private wanted = '';
-  private status: PainterStatus = { scale: 1, loading: false, failure: null, depth: null, pointer: null };
+  private status: PainterStatus = { scale: 1, loading: false, failure: null, depth: null, pointer: null, heat: false };
   private requested = 0;
 
   constructor(canvas: HTMLCanvasElement, studio: Studio, onStatus: (status: PainterStatus) => void) {
     this.canvas = canvas;
     this.studio = studio;
     this.onStatus = onStatus;
+    this.segment = new SegmentLayer(studio, canvas, {
+      redraw: () => this.redraw(),
+      toFrame: (x, y) => {
+        const view = this.currentView();
+        return view === undefined ? undefined : toImage(view, this.panelBox(), x, y);
+      },
+      size: () => this.imageBox(),
+    });
     this.cache = new BitmapCache((url, init) => studio.transport.fetch(url, init));
     const observer = new ResizeObserver(() => this.resize());
     observer.observe(this.panelElement);
@@ -99,14 +117,15 @@ export class Painter {
 
   setSource(source: Source): void {
     const other = source.frames !== this.source?.frames;
-    const recoloured = source.colorOf !== this.source?.colorOf;
+    const before = this.source;
     this.source = source;
     if (other) {
       delete this.shown.a;
       delete this.shown.b;
       this.view = undefined;
     }
-    if (other || recoloured) this.overlay = undefined;
+    if (other || source.masks !== before?.masks) this.dropOverlay('masks');
+    if (other || source.before !== before?.before) this.dropOverlay('before');
     this.wanted = '';
     this.update();
   }
@@ -135,7 +154,10 @@ export class Painter {
     this.stop.abort();
     cancelAnimationFrame(this.requested);
     for (const stop of this.stops) stop();
-    this.overlay?.fill.close();
+    this.dropOverlay('masks');
+    this.dropOverlay('before');
+    this.dropHeat();
+    this.segment.dispose();
     this.cache.dispose();
   }
 
@@ -180,25 +202,35 @@ export class Painter {
     const a = this.urlOf(view.base, frame);
     const b = view.compare === 'off' ? null : this.urlOf(view.compareWith, frame);
     const id = source.frames.ids[frame];
-    const masks =
-      view.instances && source.masks !== null && id !== undefined
-        ? routes.masks(source.frames.captureId, id, source.masks, source.revision)
+    const masksOf = (layer: MaskLayer | null): string | null =>
+      view.instances && layer !== null && id !== undefined
+        ? routes.masks(source.frames.captureId, id, layer.set, source.revision)
         : null;
-    const key = [a, b, masks].join(' ');
+    const masks = masksOf(source.masks);
+    const before = masksOf(source.before);
+    const heat =
+      source.heat !== null && source.splatsId !== null && id !== undefined
+        ? routes.heat(source.splatsId, source.frames.captureId, id, source.heat, source.revision)
+        : null;
+    const key = [a, b, masks, before, heat].join(' ');
     if (key === this.wanted) {
       this.redraw();
       return;
     }
     this.wanted = key;
     const ahead = view.base === 'photo' ? this.neighbours(frame) : [];
-    this.cache.keepLoading(new Set([a, b, masks, ...ahead].filter((url) => url !== null)));
+    this.cache.keepLoading(new Set([a, b, masks, before, heat, ...ahead].filter((url) => url !== null)));
     if (b === null) delete this.shown.b;
-    if (masks === null) this.overlay = undefined;
+    if (masks === null) this.dropOverlay('masks');
+    if (before === null) this.dropOverlay('before');
+    if (heat === null) this.dropHeat();
     this.tell({ failure: null });
     const work = [
       this.show('a', a, key),
       ...(b === null ? [] : [this.show('b', b, key)]),
-      ...(masks === null || masks === this.overlay?.url ? [] : [this.showMasks(masks, key)]),
+      this.showMasks('masks', masks, key),
+      this.showMasks('before', before, key),
+      this.showHeat(heat, key),
     ];
     this.tell({ loading: true });
     void Promise.all(work).then(() => {
@@ -239,34 +271,61 @@ export class Painter {
     }
   }
 
-  private async showMasks(url: string, key: string): Promise<void> {
+  private async showMasks(side: MaskSide, url: string | null, key: string): Promise<void> {
+    const layer = this.source?.[side] ?? null;
+    const known = this.overlays[side];
+    if (url === null || layer === null || (known?.url === url && known.layer === layer)) return;
+    try {
+      const overlay = await loadOverlay(this.cache, url, layer);
+      if (this.wanted !== key) {
+        overlay.fill.close();
+        return;
+      }
+      this.dropOverlay(side);
+      this.overlays[side] = overlay;
+    } catch {
+      // A frame without masks, or masks that cannot be read: the photo is shown without.
+      if (this.wanted === key) this.dropOverlay(side);
+    }
+    this.redraw();
+  }
+
+  private dropOverlay(side: MaskSide): void {
+    this.overlays[side]?.fill.close();
+    delete this.overlays[side];
+  }
+
+  private async showHeat(url: string | null, key: string): Promise<void> {
+    if (url === null || this.heat?.url === url) return;
     try {
       const { bitmap } = await this.cache.load(url);
-      const { source } = this;
-      if (this.wanted !== key || source === undefined) return;
       const { width, height } = bitmap;
       const context = new OffscreenCanvas(width, height).getContext('2d', { willReadFrequently: true });
       if (context === null) return;
       context.drawImage(bitmap, 0, 0);
-      const ids = idsOf(context.getImageData(0, 0, width, height).data);
-      const fill = await createImageBitmap(new ImageData(fillOf(ids, source.colorOf), width, height));
-      if (this.wanted !== key) return;
-      const outlines = new Map<number, Path2D>();
-      for (const [id, lines] of outlinesOf(ids, width, height)) {
-        const path = new Path2D();
-        for (let i = 0; i < lines.length; i += 4) {
-          path.moveTo(lines[i]!, lines[i + 1]!);
-          path.lineTo(lines[i + 2]!, lines[i + 3]!);
-        }
-        outlines.set(id, path);
+      const pixels = context.getImageData(0, 0, width, height);
+      paintHeat(pixels.data, this.heatColors);
+      const image = await createImageBitmap(pixels);
+      if (this.wanted !== key) {
+        image.close();
+        return;
       }
-      this.overlay?.fill.close();
-      this.overlay = { url, fill, ids, width, height, outlines };
-    } catch {
-      // A frame without masks, or masks that cannot be read: the photo is shown without.
-      if (this.wanted === key) this.overlay = undefined;
+      this.dropHeat();
+      this.heat = { url, image };
+      this.tell({ heat: true });
+    } catch (error) {
+      if (this.wanted === key) {
+        this.dropHeat();
+        this.studio.toastFailure(failureOf(error));
+      }
     }
     this.redraw();
+  }
+
+  private dropHeat(): void {
+    this.heat?.image.close();
+    this.heat = undefined;
+    this.tell({ heat: false });
   }
 
   private tell(change: Partial<PainterStatus>): void {
@@ -313,12 +372,18 @@ export class Painter {
     // For tests and measurements: which frame is on the screen.
     this.canvas.dataset.shown = this.shown.a === undefined ? '' : String(this.shownFrame);
     if (scale >= GRID_FROM) drawGrid(context, view, panel, image, scale);
-    if (settings.instances) this.drawOverlay(context, image, settings, scale);
-    if (settings.compare === 'split' && this.shown.b !== undefined) {
+    if (this.heat !== undefined) {
+      context.globalAlpha = HEAT_OPACITY;
+      context.drawImage(this.heat.image, 0, 0, image.width, image.height);
+      context.globalAlpha = 1;
+    }
+    if (settings.instances) this.drawMasks(context, image, settings, scale);
+    if (this.divided()) {
       const x = settings.split * image.width;
       context.fillStyle = '#ffffff';
       context.fillRect(x - 1 / view.scale, 0, 2 / view.scale, image.height);
     }
+    this.segment.draw(context, image, scale, origin);
   }
 
   private drawSides(context: CanvasRenderingContext2D, image: Box, settings: ViewState['frames']): void {
@@ -336,48 +401,45 @@ export class Painter {
     context.restore();
   }
 
-  private drawOverlay(
-    context: CanvasRenderingContext2D,
-    image: Box,
-    settings: ViewState['frames'],
-    scale: number,
-  ): void {
-    const { overlay, source } = this;
-    if (overlay === undefined || source === undefined) return;
+  private drawMasks(context: CanvasRenderingContext2D, image: Box, settings: ViewState['frames'], scale: number): void {
     const { objects, hoveredObject } = this.studio.selection.getState();
-    context.save();
-    context.imageSmoothingEnabled = false;
-    context.globalAlpha = settings.instancesOpacity;
-    context.drawImage(overlay.fill, 0, 0, image.width, image.height);
-    context.globalAlpha = 1;
-    context.scale(image.width / overlay.width, image.height / overlay.height);
-    const pixel = (overlay.width / image.width) * (devicePixelRatio / scale);
-    const byObjects = source.masks === OBJECT_MASKS;
-    for (const [id, path] of overlay.outlines) {
-      const color = source.colorOf(id);
-      if (color === null) continue;
-      const marked = byObjects && (objects.includes(id) || hoveredObject === id);
-      if (marked) {
-        context.lineWidth = 4 * pixel;
-        context.strokeStyle = 'rgb(0 0 0 / 0.75)';
-        context.stroke(path);
+    const divided = this.source !== undefined && this.source.before !== null;
+    const at = settings.split * image.width;
+    for (const side of ['before', 'masks'] as const) {
+      const overlay = this.overlays[side];
+      if (overlay === undefined) continue;
+      const byObjects = overlay.layer.set === OBJECT_MASKS;
+      context.save();
+      if (divided) {
+        context.beginPath();
+        if (side === 'before') context.rect(0, 0, at, image.height);
+        else context.rect(at, 0, image.width - at, image.height);
+        context.clip();
       }
-      context.lineWidth = (marked ? 2 : 1.25) * pixel;
-      context.strokeStyle = marked ? '#ffffff' : color;
-      context.stroke(path);
+      drawOverlay(context, overlay, image, {
+        opacity: this.heat === undefined ? settings.instancesOpacity : 0,
+        marked: (id) => byObjects && (objects.includes(id) || hoveredObject === id),
+        markedOnly: this.heat !== undefined,
+        scale,
+      });
+      context.restore();
     }
-    context.restore();
   }
 
   /** Object under an image point; 0 where there is none or the overlay shows something else. */
   private objectAt(x: number, y: number, image: Box): number {
-    const { overlay, source } = this;
-    if (overlay === undefined || source?.masks !== OBJECT_MASKS || !this.studio.view.getState().frames.instances)
-      return 0;
-    const column = Math.floor((x * overlay.width) / image.width);
-    const line = Math.floor((y * overlay.height) / image.height);
-    if (column < 0 || line < 0 || column >= overlay.width || line >= overlay.height) return 0;
-    return overlay.ids[line * overlay.width + column] ?? 0;
+    const settings = this.studio.view.getState().frames;
+    const left = this.source?.before != null && x < settings.split * image.width;
+    const overlay = this.overlays[left ? 'before' : 'masks'];
+    if (overlay === undefined || overlay.layer.set !== OBJECT_MASKS || !settings.instances) return 0;
+    return idAt(overlay, x, y, image);
+  }
+
+  /** Something is split at the divider. */
+  private divided(): boolean {
+    const settings = this.studio.view.getState().frames;
+    const images = settings.compare === 'split' && this.shown.b !== undefined;
+    return images || (settings.instances && this.source?.before != null);
   }
 
   private local(event: MouseEvent): [number, number] {
@@ -395,7 +457,7 @@ export class Painter {
     canvas.addEventListener(
       'pointerdown',
       (event) => {
-        if (event.button > 1) return;
+        if (event.button > 1 && !(event.button === 2 && this.segment.active)) return;
         const [x, y] = this.local(event);
         canvas.setPointerCapture(event.pointerId);
         const kind = this.nearDivider(x) ? 'split' : 'pan';
@@ -430,12 +492,16 @@ export class Painter {
     canvas.addEventListener(
       'pointerup',
       (event) => {
-        const click = drag !== undefined && !drag.moved && drag.kind === 'pan' && event.button === 0;
+        const click = drag !== undefined && !drag.moved && drag.kind === 'pan' && event.button !== 1;
         drag = undefined;
         canvas.style.cursor = '';
         const [view, image] = [this.currentView(), this.imageBox()];
         if (!click || view === undefined || image === undefined) return;
         const at = toImage(view, this.panelBox(), ...this.local(event));
+        if (this.segment.active) {
+          this.segment.click(at.x, at.y, event.button === 0 && !event.altKey);
+          return;
+        }
         const id = this.objectAt(at.x, at.y, image);
         if (id !== 0) studio.selectObjects([id], event.ctrlKey || event.metaKey ? 'toggle' : 'replace');
         else if (!event.ctrlKey && !event.metaKey) studio.selectObjects([]);
@@ -450,9 +516,11 @@ export class Painter {
       },
       options,
     );
+    canvas.addEventListener('contextmenu', (event) => this.segment.active && event.preventDefault(), options);
     canvas.addEventListener(
       'dblclick',
       (event) => {
+        if (this.segment.active) return;
         const [view, image] = [this.currentView(), this.imageBox()];
         if (view === undefined || image === undefined) return;
         if (!view.fit) this.view = undefined;
@@ -490,7 +558,7 @@ export class Painter {
   private nearDivider(x: number): boolean {
     const settings = this.studio.view.getState().frames;
     const [view, image] = [this.currentView(), this.imageBox()];
-    if (settings.compare !== 'split' || view === undefined || image === undefined) return false;
+    if (!this.divided() || view === undefined || image === undefined) return false;
     return Math.abs(toPanel(view, this.panelBox(), settings.split * image.width, 0).x - x) <= DIVIDER_REACH_PX;
   }
 

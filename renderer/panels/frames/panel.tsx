@@ -1,17 +1,19 @@
 import './frames.css';
 import { useCallback, useEffect, useMemo, useRef, useState } from 'react';
-import { type Failure, type MaskSetSummary, OBJECT_MASKS } from '../../../contract/index.ts';
+import { type Failure, OBJECT_MASKS } from '../../../contract/index.ts';
 import { commandById, formatChord, isMac, runCommand } from '../../commands/index.ts';
 import {
   failureOf,
   useCommandHandler,
   useRecords,
+  useSegment,
   useSelection,
   useSession,
   useStudio,
   useView,
   type ViewState,
 } from '../../state/index.ts';
+import { useHasLift } from '../../tools/index.ts';
 import {
   Badge,
   Button,
@@ -27,6 +29,9 @@ import {
   Slider,
   Spinner,
 } from '../../ui/index.ts';
+import { heatGradient } from './heat.ts';
+import { MaskRow, useMaskChoice } from './mask-row.tsx';
+import type { MaskLayer } from './overlay.ts';
 import { Painter, type PainterStatus } from './painter.ts';
 
 type Base = ViewState['frames']['base'];
@@ -37,7 +42,14 @@ const LAYERS: readonly { readonly value: Base; readonly label: string }[] = [
   { value: 'residual', label: 'Residual' },
   { value: 'depth', label: 'Depth' },
 ];
-const NO_STATUS: PainterStatus = { scale: 1, loading: false, failure: null, depth: null, pointer: null };
+const NO_STATUS: PainterStatus = {
+  scale: 1,
+  loading: false,
+  failure: null,
+  depth: null,
+  pointer: null,
+  heat: false,
+};
 const UNTRAINED: Failure = {
   code: 'not-found',
   message: 'There is no model to draw this frame with.',
@@ -77,18 +89,27 @@ function FrameView({ captureId }: { captureId: number }) {
   const frames = useRecords((state) => state.frames);
   const objects = useRecords((state) => state.objects);
   const view = useView((state) => state.frames);
-  const observed = useSession((state) => (state.project?.observations ?? 0) > 0);
-  const sets = useMaskSets(captureId);
-  const [chosen, setChosen] = useState<string | null>(null);
+  const segmenting = useSegment((state) => state.active);
+  const hasLift = useHasLift();
+  const choice = useMaskChoice(captureId);
   const [status, setStatus] = useState(NO_STATUS);
   const canvasRef = useRef<HTMLCanvasElement>(null);
   const painterRef = useRef<Painter | null>(null);
 
-  const masks = chosen ?? (observed ? OBJECT_MASKS : (sets[0]?.name ?? null));
+  const selected = useSelection((state) => state.objects.at(-1) ?? null);
+  const heat = view.heat && hasLift ? selected : null;
   const colors = useMemo(() => {
     const list = objects.status === 'ready' ? objects.value.objects : [];
     return new Map(list.map(({ id, color, hidden }) => [id, hidden ? null : color]));
   }, [objects]);
+  const { shown, before } = choice;
+  const [masksLayer, beforeLayer] = useMemo(() => {
+    const layer = (set: string | null): MaskLayer | null =>
+      set === null
+        ? null
+        : { set, colorOf: (id) => (set === OBJECT_MASKS ? (colors.get(id) ?? null) : objectColor(id - 1)) };
+    return [layer(shown), layer(before)];
+  }, [shown, before, colors]);
   const revision = objects.status === 'ready' ? objects.value.revision : 0;
 
   useEffect(() => {
@@ -103,10 +124,15 @@ function FrameView({ captureId }: { captureId: number }) {
   }, [studio]);
   useEffect(() => {
     if (frames.status !== 'ready') return;
-    const colorOf = (id: number): string | null =>
-      masks === OBJECT_MASKS ? (colors.get(id) ?? null) : objectColor(id - 1);
-    painterRef.current?.setSource({ frames: frames.value, splatsId, masks, revision, colorOf });
-  }, [frames, splatsId, masks, revision, colors]);
+    painterRef.current?.setSource({
+      frames: frames.value,
+      splatsId,
+      masks: masksLayer,
+      before: beforeLayer,
+      revision,
+      heat,
+    });
+  }, [frames, splatsId, masksLayer, beforeLayer, revision, heat]);
 
   useCommandHandler(
     'frames.fit',
@@ -124,31 +150,20 @@ function FrameView({ captureId }: { captureId: number }) {
     <div className="ui-panel">
       <FramesToolbar hasModel={splatsId !== null} />
       {view.compare !== 'off' && <CompareRow hasModel={splatsId !== null} />}
-      {view.instances && masks !== null && (
-        <div className="frames-row">
-          <Select
-            label="Masks shown"
-            hideLabel
-            value={masks}
-            options={[
-              ...(observed ? [{ value: OBJECT_MASKS, label: 'Objects' }] : []),
-              ...sets.map(({ name, consistentIds }) => ({
-                value: name,
-                label: consistentIds ? name : `${name} (per frame)`,
-              })),
-            ]}
-            onChange={setChosen}
-          />
-          <Slider
-            label="Mask opacity"
-            hideLabel
-            value={view.instancesOpacity}
-            onChange={(instancesOpacity) => studio.setFramesView({ instancesOpacity })}
-          />
-        </div>
-      )}
+      {view.instances && <MaskRow choice={choice} />}
       <div className="frames-view">
-        <canvas ref={canvasRef} data-testid="frames-canvas" data-loading={status.loading} />
+        <canvas
+          ref={canvasRef}
+          data-testid="frames-canvas"
+          data-loading={status.loading}
+          {...(segmenting
+            ? {
+                tabIndex: 0,
+                role: 'application',
+                'aria-label': 'Frame: arrows move a cross, Space puts a click on the object, minus a click off it',
+              }
+            : {})}
+        />
         {failure !== null && (
           <div className="frames-failure">
             <ErrorState
@@ -170,6 +185,9 @@ function FrameView({ captureId }: { captureId: number }) {
             <span>{formatFixed(status.depth.far, 2)}</span>
           </div>
         )}
+        {view.heat && failure === null && (
+          <HeatLegend selected={selected} shown={status.heat} hasLift={hasLift} hasModel={splatsId !== null} />
+        )}
         <span className="frames-busy" data-busy={status.loading}>
           <Spinner label="Loading the image" />
         </span>
@@ -179,23 +197,6 @@ function FrameView({ captureId }: { captureId: number }) {
   );
 }
 
-function useMaskSets(captureId: number): readonly MaskSetSummary[] {
-  const studio = useStudio();
-  const revision = useSession((state) => state.project?.revision);
-  const [sets, setSets] = useState<readonly MaskSetSummary[]>([]);
-  // biome-ignore lint/correctness/useExhaustiveDependencies: a change of the project may have added a set
-  useEffect(() => {
-    const abort = new AbortController();
-    void studio
-      .attempt(() => studio.transport.call('masks.list', { captureId }, { signal: abort.signal }))
-      .then((answer) => {
-        if (answer !== undefined && !abort.signal.aborted) setSets(answer.sets);
-      });
-    return () => abort.abort();
-  }, [studio, captureId, revision]);
-  return sets;
-}
-
 function keysOf(id: string): { keys: string } {
   return { keys: formatChord(commandById(id).keys[0] ?? '', isMac()) };
 }
@@ -203,6 +204,7 @@ function keysOf(id: string): { keys: string } {
 function FramesToolbar({ hasModel }: { hasModel: boolean }) {
   const studio = useStudio();
   const view = useView((state) => state.frames);
+  const segmenting = useSegment((state) => state.active);
   return (
     <div className="ui-toolbar frames-toolbar" role="toolbar" aria-label="Frames">
       <Segments
@@ -229,6 +231,22 @@ function FramesToolbar({ hasModel }: { hasModel: boolean }) {
         onClick={() => studio.setFramesView({ compare: view.compare === 'split' ? 'off' : 'split' })}
       />
       <span className="ui-toolbar-gap" />
+      <IconButton
+        icon="wand"
+        label="Click to segment"
+        {...keysOf('tools.segment')}
+        disabled={!hasModel}
+        pressed={segmenting}
+        onClick={() => runCommand(studio, 'tools.segment')}
+      />
+      <IconButton
+        icon="heat"
+        label="Heat map of the selected object"
+        {...keysOf('frames.heat')}
+        disabled={!hasModel}
+        pressed={view.heat}
+        onClick={() => runCommand(studio, 'frames.heat')}
+      />
       <IconButton
         icon="layers"
         label="Show masks"
@@ -307,6 +325,45 @@ function StatusLine({ status }: { status: PainterStatus }) {
         {...keysOf('frames.pixels')}
         onClick={() => runCommand(studio, 'frames.pixels')}
       />
+    </div>
+  );
+}
+
+interface HeatLegendProps {
+  selected: number | null;
+  shown: boolean;
+  hasLift: boolean;
+  hasModel: boolean;
+}
+
+/** What the colours mean, or why there are none. */
+function HeatLegend({ selected, shown, hasLift, hasModel }: HeatLegendProps) {
+  const studio = useStudio();
+  const objects = useRecords((state) => state.objects);
+  const [gradient] = useState(heatGradient);
+  const name = objects.status === 'ready' ? objects.value.objects.find(({ id }) => id === selected)?.name : undefined;
+  if (!hasLift || selected === null) {
+    return (
+      <div className="frames-legend" role="status">
+        <span>
+          {hasLift
+            ? 'Select an object to see how much of each pixel is its own.'
+            : 'A heat map needs objects that are lifted on this model.'}
+        </span>
+        {!hasLift && hasModel && (
+          <Button size="small" onClick={() => runCommand(studio, 'lift.objects')}>
+            Lift objects…
+          </Button>
+        )}
+      </div>
+    );
+  }
+  return (
+    <div className="frames-legend tabular" aria-busy={!shown}>
+      <span className="frames-legend-name">{name ?? `object ${selected}`}</span>
+      <span>0 %</span>
+      <span className="frames-ramp" style={{ background: gradient }} />
+      <span>100 % of the pixel</span>
     </div>
   );
 }

@@ -2,7 +2,7 @@
  * Images of the model from the free camera, drawn by our own rasteriser in the view worker. One request is under way at a
  * time and the newest camera is next; when the camera rests, the exact image follows.
  */
-import { routes, SUPERSEDED_STATUS } from '../../../contract/index.ts';
+import { routes, SUPERSEDED_STATUS, type ViewImageRequest } from '../../../contract/index.ts';
 import type { CameraState } from '../../state/index.ts';
 import { viewRequest } from './geometry.ts';
 
@@ -28,8 +28,11 @@ export interface ImageStreamOptions {
   readonly onBusy: (busy: boolean) => void;
 }
 
+type ObjectLook = NonNullable<ViewImageRequest['objects']> | null;
+
 interface Wanted {
   readonly splatsId: number;
+  readonly objects: ObjectLook;
   readonly camera: CameraState;
   readonly width: number;
   readonly height: number;
@@ -51,10 +54,18 @@ export class ImageStream {
   }
 
   /** @param moving false asks for the exact image at once. Sizes in device pixels. */
-  show(splatsId: number, camera: CameraState, width: number, height: number, moving: boolean): void {
+  show(
+    splatsId: number,
+    camera: CameraState,
+    width: number,
+    height: number,
+    moving: boolean,
+    objects: ObjectLook = null,
+  ): void {
     const shrink = Math.min(1, MAX_SIDE / Math.max(width, height));
     this.wanted = {
       splatsId,
+      objects,
       camera,
       width: Math.max(1, Math.round(width * shrink)),
       height: Math.max(1, Math.round(height * shrink)),
@@ -97,8 +108,9 @@ export class ImageStream {
     const abort = new AbortController();
     this.underWay = { abort, quality };
     const started = performance.now();
-    const { splatsId, camera, width, height } = wanted;
-    const body = { stream: this.stream, channel: 'colour', quality, ...viewRequest(camera, width, height) };
+    const { splatsId, camera, width, height, objects } = wanted;
+    const look = objects === null ? {} : { objects };
+    const body = { stream: this.stream, channel: 'colour', quality, ...viewRequest(camera, width, height), ...look };
     try {
       const response = await this.options.fetch(routes.view(splatsId), {
         method: 'POST',

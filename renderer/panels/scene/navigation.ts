@@ -8,7 +8,7 @@ export interface NavigationOptions {
   readonly camera: () => CameraState;
   /** `moving` is false once, when the movement has ended. */
   readonly move: (camera: CameraState, moving: boolean) => void;
-  /** A press without a drag, in CSS pixels of the element. */
+  /** A press of the left or the right button without a drag, in CSS pixels of the element. */
   readonly click: (x: number, y: number, event: PointerEvent) => void;
   readonly doubleClick: (x: number, y: number) => void;
   readonly hover: (x: number, y: number) => void;
@@ -82,9 +82,10 @@ export function navigate(element: HTMLElement, options: NavigationOptions): () =
   const release = (event: PointerEvent): void => {
     if (drag === undefined || event.pointerId !== drag.id) return;
     const { moved, pan } = drag;
+    const pressed = event.button === 2 || !pan;
     drag = undefined;
     if (moved) options.move(options.camera(), false);
-    else if (event.type === 'pointerup' && !pan) options.click(...local(event), event);
+    else if (event.type === 'pointerup' && pressed) options.click(...local(event), event);
   };
   element.addEventListener('pointerup', release, { signal });
   element.addEventListener('pointercancel', release, { signal });

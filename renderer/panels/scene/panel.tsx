@@ -1,7 +1,8 @@
 import './scene.css';
 import { useState } from 'react';
 import { commandById, formatChord, isMac, runCommand } from '../../commands/index.ts';
-import { useRecords, useSession, useStudio, useView, type ViewState } from '../../state/index.ts';
+import { useRecords, useSegment, useSession, useStudio, useView, type ViewState } from '../../state/index.ts';
+import { useHasLift } from '../../tools/index.ts';
 import {
   Button,
   EmptyState,
@@ -83,6 +84,9 @@ function keysOf(command: string | undefined): { keys?: string } {
 function SceneToolbar({ software }: { software: boolean }) {
   const studio = useStudio();
   const scene = useView((state) => state.scene);
+  const segmenting = useSegment((state) => state.active);
+  const hasSplats = useSession((state) => (state.project?.currentSplatsId ?? null) !== null);
+  const hasLift = useHasLift();
   return (
     <div className="ui-toolbar" role="toolbar" aria-label="Scene">
       {TOGGLES.map(({ key, icon, label, command }) => (
@@ -111,6 +115,31 @@ function SceneToolbar({ software }: { software: boolean }) {
         {...keysOf('scene.follow')}
         pressed={scene.followFrame}
         onClick={() => studio.setSceneView({ followFrame: !scene.followFrame })}
+      />
+      <span className="ui-toolbar-rule" />
+      <IconButton
+        icon="palette"
+        label={`Tint splats by object: ${hasLift ? scene.tint : 'lift objects first'}`}
+        {...keysOf('scene.tint')}
+        disabled={!hasLift}
+        pressed={scene.tint !== 'off'}
+        onClick={() => runCommand(studio, 'scene.tint')}
+      />
+      <IconButton
+        icon="isolate"
+        label="Selected objects alone"
+        {...keysOf('scene.isolate')}
+        disabled={!hasLift}
+        pressed={scene.isolate}
+        onClick={() => runCommand(studio, 'scene.isolate')}
+      />
+      <IconButton
+        icon="wand"
+        label="Click to segment"
+        {...keysOf('tools.segment-anywhere')}
+        disabled={!hasSplats}
+        pressed={segmenting}
+        onClick={() => runCommand(studio, 'tools.segment-anywhere')}
       />
       <span className="ui-toolbar-gap" />
       <div className="scene-renderer">

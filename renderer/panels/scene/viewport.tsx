@@ -11,6 +11,7 @@ import {
   useStudio,
   useView,
 } from '../../state/index.ts';
+import { useHasLift } from '../../tools/index.ts';
 import { formatCount, Note, Spinner } from '../../ui/index.ts';
 import type { Adapter } from './adapter.ts';
 import {
@@ -26,7 +27,9 @@ import {
 } from './geometry.ts';
 import { ImageStream } from './image-stream.ts';
 import { navigate } from './navigation.ts';
+import { objectLook } from './object-view.ts';
 import { Cameras, ObjectCentroids, SharedCamera, SparsePoints } from './overlays.tsx';
+import { clickScene, SegmentOverlay } from './segment-overlay.tsx';
 import { SparkSplats } from './spark-splats.tsx';
 
 interface ViewportProps {
@@ -50,6 +53,8 @@ export function Viewport({ frames, bounds, captureId, points, splats, adapter }:
   const metrics = useRecords((state) => state.metrics);
   const objects = useRecords((state) => state.objects);
   const point = useSelection((state) => state.point);
+  const selected = useSelection((state) => state.objects);
+  const hasLift = useHasLift();
   const hostRef = useRef<HTMLDivElement>(null);
   const imageRef = useRef<HTMLCanvasElement>(null);
   const movingRef = useRef(false);
@@ -60,7 +65,15 @@ export function Viewport({ frames, bounds, captureId, points, splats, adapter }:
   /** The camera that the picture on screen was drawn for. */
   const [displayed] = useState(() => createStore<CameraState>(() => studio.camera.getState()));
 
-  const spark = scene.renderer === 'spark' || (scene.renderer === 'auto' && !adapter.software);
+  const { tint, isolate } = scene;
+  const look = useMemo(
+    () =>
+      hasLift && objects.status === 'ready' ? objectLook({ tint, isolate }, objects.value.objects, selected) : null,
+    [hasLift, tint, isolate, objects, selected],
+  );
+  // Spark is given the plain model: what is to be seen of objects, our own rasteriser draws.
+  const sparkWanted = scene.renderer === 'spark' || (scene.renderer === 'auto' && !adapter.software);
+  const spark = sparkWanted && look === null;
   const splatsId = splats?.id ?? null;
   const asImages = scene.splats && splatsId !== null && !spark;
 
@@ -98,6 +111,12 @@ export function Viewport({ frames, bounds, captureId, points, splats, adapter }:
   }, [scene.followFrame, studio, frames, towards, setCamera]);
 
   // Images from the worker.
+  const lookRef = useRef(look);
+  const refreshRef = useRef<() => void>(() => undefined);
+  useEffect(() => {
+    lookRef.current = look;
+    refreshRef.current();
+  }, [look]);
   useEffect(() => {
     const host = hostRef.current;
     const canvas = imageRef.current;
@@ -134,12 +153,15 @@ export function Viewport({ frames, bounds, captureId, points, splats, adapter }:
       const { clientWidth, clientHeight } = host;
       if (clientWidth === 0 || clientHeight === 0) return;
       const ratio = devicePixelRatio;
-      stream.show(splatsId, studio.camera.getState(), clientWidth * ratio, clientHeight * ratio, moving);
+      const camera = studio.camera.getState();
+      stream.show(splatsId, camera, clientWidth * ratio, clientHeight * ratio, moving, lookRef.current);
     };
+    refreshRef.current = () => show(false);
     const observer = new ResizeObserver(() => show(false));
     observer.observe(host);
     const stop = studio.camera.subscribe(() => show(movingRef.current));
     return () => {
+      refreshRef.current = () => undefined;
       stop();
       observer.disconnect();
       stream.clear();
@@ -151,10 +173,20 @@ export function Viewport({ frames, bounds, captureId, points, splats, adapter }:
       const host = hostRef.current;
       if (splatsId === null || host === null) return null;
       const view = viewRequest(displayed.getState(), host.clientWidth, host.clientHeight);
-      const found = await studio.attempt(() => studio.transport.call('view.pick', { splatsId, x, y, ...view }));
+      const shown = lookRef.current === null ? {} : { objects: lookRef.current };
+      const found = await studio.attempt(() =>
+        studio.transport.call('view.pick', { splatsId, x, y, ...view, ...shown }),
+      );
       return found ?? null;
     },
     [studio, splatsId, displayed],
+  );
+  const locate = useCallback(
+    async (x: number, y: number): Promise<Vec3 | null> => {
+      const found = await pick(x, y);
+      return found === null ? null : [...found.position];
+    },
+    [pick],
   );
 
   const focusOn = useCallback(
@@ -206,6 +238,12 @@ export function Viewport({ frames, bounds, captureId, points, splats, adapter }:
         studio.hoverObject(found?.id ?? null);
       },
       click: (x, y, event) => {
+        if (studio.segment.getState().active) {
+          const positive = event.button === 0 && !event.altKey;
+          clickScene(studio, displayed.getState(), host, { x, y, positive }, locate);
+          return;
+        }
+        if (event.button !== 0) return;
         const candidates = shownObjects();
         const object =
           candidates[
@@ -229,11 +267,21 @@ export function Viewport({ frames, bounds, captureId, points, splats, adapter }:
             return;
           }
         }
-        void pick(x, y).then((found) => studio.selectPoint(found));
+        const toggle = event.ctrlKey || event.metaKey;
+        void pick(x, y).then((found) => {
+          if (toggle) {
+            if (found !== null && found.objectId !== null) studio.selectObjects([found.objectId], 'toggle');
+            return;
+          }
+          if ((found?.objectId ?? null) === null) studio.selectObjects([]);
+          studio.selectPoint(found);
+        });
       },
-      doubleClick: (x, y) => void pick(x, y).then((found) => found !== null && focusOn([...found.position])),
+      doubleClick: (x, y) =>
+        !studio.segment.getState().active &&
+        void pick(x, y).then((found) => found !== null && focusOn([...found.position])),
     });
-  }, [studio, frames, displayed, setCamera, pick, focusOn]);
+  }, [studio, frames, displayed, setCamera, pick, locate, focusOn]);
 
   useCommandHandler(
     'scene.reset',
@@ -278,6 +326,7 @@ export function Viewport({ frames, bounds, captureId, points, splats, adapter }:
           {scene.objects && objects.status === 'ready' && <ObjectCentroids objects={objects.value.objects} />}
         </Canvas>
       </div>
+      <SegmentOverlay displayed={displayed} host={hostRef} locate={locate} />
       {point !== null && <PickedMark position={point.position} displayed={displayed} host={hostRef} />}
       <div className="scene-status" aria-live="off">
         {splats === null ? (
@@ -287,7 +336,7 @@ export function Viewport({ frames, bounds, captureId, points, splats, adapter }:
             {formatCount(splats.gaussians)} Gaussians ·{' '}
             {spark
               ? `Spark on ${adapter.name || 'WebGL'}${sparkReady ? '' : ' · loading'}`
-              : `our rasteriser${milliseconds === null ? '' : ` · ${Math.round(milliseconds)} ms`}`}
+              : `our rasteriser${sparkWanted ? ', for objects' : ''}${milliseconds === null ? '' : ` · ${Math.round(milliseconds)} ms`}`}
           </span>
         )}
         <span className="scene-busy" data-busy={busy && asImages}>

@@ -1,0 +1,1 @@
+export { EmbeddingsPanel } from './panel.tsx';
