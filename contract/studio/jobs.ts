@@ -40,7 +40,11 @@ export const jobSpecSchema = z.discriminatedUnion('kind', [
     kind: z.literal('lift-objects'),
     splatsId: count,
     recipe: z.string().min(1).max(100),
+    /** Absent: the set made last that is no lift's; without any, the frames are segmented first. */
     masks: z.string().min(1).max(200).optional(),
+    /** Overrides of the recipe's own parameters, as `lift --set`. */
+    parameters: z.record(z.string().max(100), z.json()).optional(),
+    seed: z.int().min(0).max(0xffffffff).optional(),
   }),
   z.object({
     kind: z.literal('segment-frames'),

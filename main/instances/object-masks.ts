@@ -47,23 +47,27 @@ export async function objectMasks(
 ): Promise<FrameMasks> {
   const { name, width, height } = frame;
   const masks = new Map(project.masks.ofFrame(captureId, position).map((mask) => [mask.id, mask]));
-  const segments: { id: number; rle: string }[] = [];
+  const drawn: { id: number; rle: string }[] = [];
   const recorded = new Set<number>();
   for (const { trackId, maskId } of masks.size === 0 ? [] : project.observations.ofFrame(captureId, position)) {
     const mask = maskId === null ? undefined : masks.get(maskId);
     const objectId = project.tracks.get(trackId)?.objectId ?? null;
     if (mask === undefined || objectId === null || mask.width !== width || mask.height !== height) continue;
     recorded.add(objectId);
-    segments.push({ id: objectId, rle: mask.rle ?? (await textOf(project, mask.artifact ?? '')) });
+    drawn.push({ id: objectId, rle: mask.rle ?? (await textOf(project, mask.artifact ?? '')) });
   }
-  if (lifted !== undefined && lifted.masks.width === width && lifted.masks.height === height) {
-    for (const { id, rle } of lifted.masks.segments) {
-      const objectId = lifted.objects.get(id) ?? 0;
-      if (objectId !== 0 && !recorded.has(objectId)) segments.push({ id: objectId, rle });
-    }
+  const fits = lifted !== undefined && lifted.masks.width === width && lifted.masks.height === height;
+  const computed = (fits ? lifted.masks.segments : []).flatMap(({ id, rle }) => {
+    const objectId = lifted?.objects.get(id) ?? 0;
+    return objectId === 0 || recorded.has(objectId) ? [] : [{ id: objectId, rle }];
+  });
+  // Through labels: several segments of one object become one, and what is recorded lies over what is computed.
+  const { labels } = labelsOfFrame({ width, height, segments: computed });
+  if (drawn.length > 0) {
+    const over = labelsOfFrame({ width, height, segments: drawn }).labels;
+    for (let i = 0; i < labels.length; i++) if (over[i] !== 0) labels[i] = over[i]!;
   }
-  // Through labels: several segments of one object become one.
-  return { frame: name, width, height, segments: segmentsOfLabels(labelsOfFrame({ width, height, segments }).labels) };
+  return { frame: name, width, height, segments: segmentsOfLabels(labels) };
 }
 
 function textOf(project: Project, artifact: string): Promise<string> {

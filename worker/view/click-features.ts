@@ -16,7 +16,10 @@ export interface LiftFeatures {
   readonly source: 'embedding' | 'votes';
 }
 
-/** Directions of objects where no embedding was trained: two random ones have a cosine of about 0 ± 0.25. */
+/**
+ * Directions of objects, and of what is no object, where no embedding was trained: two random ones have a cosine of about
+ * 0 ± 0.25. What is mostly background points where background does, however its few votes fell.
+ */
 const VOTE_DIMENSIONS = 16;
 
 /** @throws LiftscopeError `bad-input` */
@@ -32,23 +35,31 @@ async function liftFeatures(path: string): Promise<LiftFeatures> {
     return { ...shared, dimensions, rows, similarity: unitLength ? 'cosine' : 'distance', source: 'embedding' };
   }
   const dimensions = VOTE_DIMENSIONS;
-  const directions = randomDirections(objects, dimensions);
+  const directions = randomDirections(objects + 1, dimensions);
   const rows = new Float32Array(gaussians * dimensions);
   const add = (gaussian: number, object: number, weight: number): void => {
     for (let d = 0; d < dimensions; d++) {
-      rows[gaussian * dimensions + d]! += weight * directions[(object - 1) * dimensions + d]!;
+      rows[gaussian * dimensions + d]! += weight * directions[object * dimensions + d]!;
     }
   };
   for (let i = 0; i < gaussians; i++) {
     if (readout.kind === 'votes') {
       const { start, ids, weights } = readout.shares;
-      for (let k = start[i]!; k < start[i + 1]!; k++) add(i, ids[k]!, weights[k]!);
+      let rest = 1;
+      for (let k = start[i]!; k < start[i + 1]!; k++) {
+        add(i, ids[k]!, weights[k]!);
+        rest -= weights[k]!;
+      }
+      add(i, 0, Math.max(0, rest));
       continue;
     }
     const scores = readout.features.subarray(i * objects, (i + 1) * objects);
     const most = scores.reduce((best, score) => Math.max(best, score), -Infinity);
     const total = scores.reduce((sum, score) => sum + Math.exp(score - most), 0);
-    if (foreground[i] === 0) continue;
+    if (foreground[i] === 0) {
+      add(i, 0, 1);
+      continue;
+    }
     for (const [k, score] of scores.entries()) add(i, k + 1, Math.exp(score - most) / total);
   }
   return { ...shared, dimensions, rows, similarity: 'cosine', source: 'votes' };

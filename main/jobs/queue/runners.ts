@@ -138,6 +138,8 @@ const liftObjects: JobRunner<'lift-objects'> = {
       jobId: run.job.id,
       recipe: requireRecipe(spec.recipe),
       ...(spec.masks !== undefined && { masks: spec.masks }),
+      ...(spec.parameters !== undefined && { parameters: spec.parameters }),
+      ...(spec.seed !== undefined && { seed: spec.seed }),
     });
     for (const warning of result.warnings) run.report.log('warning', warning);
     const known = found === 0 ? '' : `, ${found} of them known from before`;
