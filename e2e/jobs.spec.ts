@@ -1,6 +1,6 @@
 /** Jobs end when they are told to, say why when they end otherwise, and go on where they stopped. */
 import { expect, test } from './fixtures.ts';
-import { iterationOf, newestJob, panel, startTraining } from './steps.ts';
+import { iterationOf, jobEnded, newestJob, panel, startTraining } from './steps.ts';
 import { isAlive } from './studio.ts';
 
 /** A training writes a checkpoint that often. */
@@ -16,14 +16,14 @@ test('a job is cancelled, keeps what it has done, and is resumed to its end', as
   await expect.poll(() => iterationOf(studio, first.id)).toBeGreaterThan(100);
   const jobs = await panel(page, 'Jobs');
   await jobs.getByRole('button', { name: 'Cancel', exact: true }).click();
-  await expect(jobs.getByText('Cancelled').first()).toBeVisible();
+  await jobEnded(jobs, 'Cancelled');
   const reached = await iterationOf(studio, first.id);
   expect(reached).toBeLessThan(900);
 
   await jobs.getByRole('button', { name: 'Resume', exact: true }).click();
   await expect.poll(async () => (await newestJob(studio, 'train-splats')).id).toBeGreaterThan(first.id);
   const second = await newestJob(studio, 'train-splats');
-  await expect(jobs.getByText('Done').first()).toBeVisible({ timeout: 150_000 });
+  await jobEnded(jobs, 'Done');
   const { points } = await studio.call('jobs.curve', { jobId: second.id });
   const iterations = points.map(({ iteration }) => iteration);
   // One curve without a step back: it did not begin again.
@@ -46,7 +46,7 @@ test('a killed worker is reported in words, and its job goes on from the checkpo
   for (const pid of [worker as number, ...others]) process.kill(pid, 'SIGKILL');
 
   const jobs = await panel(page, 'Jobs');
-  await expect(jobs.getByText('Failed').first()).toBeVisible();
+  await jobEnded(jobs, 'Failed');
   await expect(jobs.getByText(/The worker was killed .*(SIGKILL|memory)/)).toBeVisible();
   await expect(jobs.getByText(/Resume continues from the last checkpoint\./)).toBeVisible();
   // It is said where nobody looks at the Jobs panel, too.
@@ -60,7 +60,7 @@ test('a killed worker is reported in words, and its job goes on from the checkpo
   const iterations = (await studio.call('jobs.curve', { jobId: second.id })).points.map(({ iteration }) => iteration);
   expect(iterations).toEqual([...iterations].sort((a, b) => a - b));
   await jobs.getByRole('button', { name: 'Cancel', exact: true }).click();
-  await expect(jobs.getByText('Cancelled').first()).toBeVisible();
+  await jobEnded(jobs, 'Cancelled');
 });
 
 test('a killed studio is opened again with nothing lost', async ({ launch, room }) => {
@@ -99,5 +99,5 @@ test('a killed studio is opened again with nothing lost', async ({ launch, room 
   const second = await newestJob(studio, 'train-splats');
   await expect.poll(() => iterationOf(studio, second.id), { timeout: 120_000 }).toBeGreaterThan(CHECKPOINT_EVERY);
   await jobs.getByRole('button', { name: 'Cancel', exact: true }).click();
-  await expect(jobs.getByText('Cancelled').first()).toBeVisible();
+  await jobEnded(jobs, 'Cancelled');
 });

@@ -47,7 +47,7 @@ test('creates, imports, trains and steps through frames by keyboard alone', asyn
   await page.keyboard.type('keys');
   await page.keyboard.press('Enter');
   await expect(page.getByRole('main', { name: 'Workspace' })).toBeVisible();
-  await expect(page.getByRole('heading', { name: 'keys' })).toBeVisible();
+  await expect(page.getByRole('banner').getByRole('heading', { name: 'keys' })).toBeVisible();
 
   await page.keyboard.press('Control+i');
   const files = page.getByRole('dialog', { name: 'Import a capture' });

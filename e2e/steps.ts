@@ -134,14 +134,15 @@ export async function newestJob(studio: Studio, kind: JobView['kind']): Promise<
   return job;
 }
 
-/** Bytes of what an element looks like when it has come to rest: two pictures alike, a moment apart. */
-export async function picture(element: Locator): Promise<Buffer> {
-  let before = await element.screenshot();
-  for (let attempt = 0; attempt < 40; attempt++) {
-    await element.page().waitForTimeout(150);
-    const now = await element.screenshot();
-    if (now.equals(before)) return now;
-    before = now;
+/** What a canvas holds, as a PNG, when it has come to rest: twice the same, a moment apart. Nothing that lies over it is in it. */
+export async function picture(canvas: Locator): Promise<Buffer> {
+  const now = () => canvas.evaluate((element: HTMLCanvasElement) => element.toDataURL());
+  let before = await now();
+  for (let attempt = 0; attempt < 60; attempt++) {
+    await canvas.page().waitForTimeout(150);
+    const url = await now();
+    if (url === before) return Buffer.from(url.slice(url.indexOf(',') + 1), 'base64');
+    before = url;
   }
   throw new Error('the picture does not come to rest');
 }
@@ -164,4 +165,13 @@ export async function openProject(studio: Studio, root: string, path: string): P
 /** Iteration that a training has reached, from its curve; 0 before its first point. */
 export async function iterationOf(studio: Studio, jobId: number): Promise<number> {
   return (await studio.call('jobs.curve', { jobId })).points.at(-1)?.iteration ?? 0;
+}
+
+/** Waits until the Jobs panel says of the job that it shows: Done, Cancelled, Failed. */
+export async function jobEnded(
+  jobs: Locator,
+  state: 'Done' | 'Cancelled' | 'Failed',
+  timeout = 150_000,
+): Promise<void> {
+  await expect(jobs.locator('.job-detail header')).toContainText(state, { timeout });
 }

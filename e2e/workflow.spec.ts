@@ -8,6 +8,7 @@ import {
   currentFrame,
   finishImport,
   frameShown,
+  jobEnded,
   newestJob,
   openTrainMenu,
   panel,
@@ -29,7 +30,7 @@ test('imports a capture by mouse, trains it, and shows model, frames and cameras
 
   await test.step('a project is made in the folder browser', async () => {
     await createProject(studio, folder, join(folder, 'first.liftscope'));
-    await expect(page.getByRole('heading', { name: 'first' })).toBeVisible();
+    await expect(page.getByRole('banner').getByRole('heading', { name: 'first' })).toBeVisible();
   });
 
   await test.step('the preview shows every camera before anything is imported', async () => {
@@ -66,7 +67,7 @@ test('imports a capture by mouse, trains it, and shows model, frames and cameras
     measured(info, 'Train to first preview', Date.now() - start, 'ms');
     const first = await bytesOf(page, await preview.getAttribute('src'));
 
-    await expect(jobs.getByText('Done').first()).toBeVisible({ timeout: 240_000 });
+    await jobEnded(jobs, 'Done', 240_000);
     measured(info, 'training, 300 iterations', Date.now() - start, 'ms');
     const long = (await longTasks(page)).slice(longBefore.length);
     measured(info, 'longest task of the page while training', Math.max(0, ...long), 'ms');
