@@ -15,7 +15,7 @@ export interface Diagnosis {
   /** Whether everything that training on this machine needs is there. */
   readonly ready: boolean;
   /** What `--backend auto` takes. */
-  readonly backend: 'wasm' | 'none';
+  readonly backend: 'webgpu' | 'wasm' | 'none';
   readonly why: string;
   readonly lines: readonly InspectionLine[];
 }
@@ -33,12 +33,12 @@ export async function diagnose(signal?: AbortSignal): Promise<Diagnosis> {
   const gpu = lines.find((line) => line.name === 'webgpu');
   return {
     ready: needed.length === 0,
-    backend: needed.length === 0 ? 'wasm' : 'none',
+    backend: needed.length > 0 ? 'none' : gpu?.state === 'ok' ? 'webgpu' : 'wasm',
     why:
       needed.length > 0
         ? `not ready: ${needed.map((line) => line.name).join(', ')}`
         : gpu?.state === 'ok'
-          ? 'the kernels of this version run on wasm only; the GPU is not used yet'
+          ? 'a hardware adapter answers'
           : `no usable GPU (${gpu?.detail ?? 'not looked at'})`,
     lines,
   };

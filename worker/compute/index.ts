@@ -14,11 +14,12 @@ export { createBackend } from './select.ts';
 export { WasmBackend, type WasmBackendOptions, WasmBuffer } from './wasm/index.ts';
 export {
   type BufferSlice,
+  describeAdapter,
   findAdapter,
   itemProgram,
-  mayHaveHardware,
   NoAdapterError,
   program,
+  SOFTWARE_VARIABLE,
   WebgpuBackend,
   wgslFloat,
 } from './webgpu/index.ts';

@@ -4,6 +4,7 @@ import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { InspectionLine, InspectionRequest, InspectionResult } from '../../contract/index.ts';
+import { describeAdapter, findAdapter, NoAdapterError, SOFTWARE_VARIABLE } from '../compute/index.ts';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 
@@ -94,32 +95,26 @@ function inspectKernels(): InspectionLine {
   };
 }
 
-// Dawn's objects die with the last JavaScript reference to the instance, device and all.
-let dawn: GPU | undefined;
-
 async function inspectWebgpu(): Promise<InspectionLine> {
-  const line = { name: 'webgpu', enables: 'the GPU backend (not in this version yet: training runs on wasm)' };
-  const onCpu = 'Nothing to do for the CPU path; for a GPU install its Vulkan (Linux), D3D12 or Metal driver.';
+  const line = { name: 'webgpu', enables: 'training and rendering on the GPU' };
   try {
-    const module = await import('webgpu');
-    dawn = module.create([]);
-    const adapter = await dawn.requestAdapter({ powerPreference: 'high-performance' });
-    if (adapter === null) return { ...line, state: 'absent', detail: 'Dawn runs, no adapter answers', remedy: onCpu };
-    const { vendor, architecture, device, description } = adapter.info;
-    const name = [description || device || 'unnamed adapter', vendor, architecture].filter(Boolean).join(', ');
-    if (adapter.info.isFallbackAdapter === true) {
-      return { ...line, state: 'absent', detail: `software adapter only: ${name}`, remedy: onCpu };
-    }
-    return { ...line, state: 'ok', detail: name };
-  } catch (error) {
+    const found = await findAdapter({ allowSoftware: true });
+    const detail = describeAdapter(found);
+    if (!found.isSoftware) return { ...line, state: 'ok', detail };
     return {
       ...line,
       state: 'absent',
-      detail: `Dawn does not load: ${firstLine(error)}`,
-      remedy: 'npm install webgpu',
+      detail: `software adapter only: ${detail}`,
+      remedy: `${NO_GPU} ${SOFTWARE_VARIABLE}=1 with --backend webgpu runs the GPU's kernels on it all the same, for tests.`,
     };
+  } catch (error) {
+    const remedy =
+      error instanceof NoAdapterError && /does not load/.test(error.message) ? 'npm install webgpu' : NO_GPU;
+    return { ...line, state: 'absent', detail: firstLine(error), remedy };
   }
 }
+
+const NO_GPU = 'Nothing to do for the CPU path; for a GPU install its Vulkan (Linux), D3D12 or Metal driver.';
 
 async function inspectOnnxruntime(): Promise<InspectionLine> {
   const line = { name: 'onnxruntime', enables: 'segmentation, detection and text models' };

@@ -1,7 +1,7 @@
 /** How a conformance test is written: once, against the `Backend` interface alone. */
 import { afterAll, afterEach, beforeAll, describe, it } from 'vitest';
 import type { Backend, BackendKind, DeviceBuffer, Kernel, MemoryUse } from '../index.ts';
-import { BACKENDS, MUST_NOT_SKIP, suiteName, verdictOn } from './backends.ts';
+import { BACKENDS, type BackendUnderTest, MUST_NOT_SKIP, suiteName, verdictOn } from './backends.ts';
 
 /** As a float 3.4e38, as an index far out of every range: a kernel that relies on zeros does not get away with it. */
 const JUNK = 0x7f;
@@ -88,30 +88,39 @@ export class JunkFilledBackend implements Backend {
  */
 export function conformance(title: string, tests: (on: () => JunkFilledBackend) => void): void {
   for (const candidate of BACKENDS) {
-    const name = `${suiteName(candidate)}: ${title}`;
-    const reason = candidate.unavailable;
-    switch (verdictOn(candidate, process.env[MUST_NOT_SKIP])) {
-      case 'skip':
-        it.skip(`${name} (${reason})`, () => {});
-        break;
-      case 'fail':
-        it(name, () => {
-          throw new Error(`${MUST_NOT_SKIP} names ${candidate.name}, which cannot be tested here: ${reason}`);
-        });
-        break;
-      default:
-        describe(name, () => {
-          let backend: JunkFilledBackend | undefined;
-          beforeAll(async () => {
-            backend = new JunkFilledBackend(await candidate.create());
-          });
-          afterEach(() => backend?.destroyAll());
-          afterAll(() => backend?.dispose());
-          tests(() => {
-            if (backend === undefined) throw new Error('a backend exists inside tests only');
-            return backend;
-          });
-        });
-    }
+    whereAvailable(candidate, `${suiteName(candidate)}: ${title}`, () => {
+      let backend: JunkFilledBackend | undefined;
+      beforeAll(async () => {
+        backend = new JunkFilledBackend(await candidate.create());
+      });
+      afterEach(() => backend?.destroyAll());
+      afterAll(() => backend?.dispose());
+      tests(() => {
+        if (backend === undefined) throw new Error('a backend exists inside tests only');
+        return backend;
+      });
+    });
+  }
+}
+
+/** Tests of the webgpu backend itself: skipped by name, or failing, as its conformance suite is. */
+export function webgpuTests(title: string, tests: () => void): void {
+  const candidate = BACKENDS.find(({ name }) => name === 'webgpu')!;
+  whereAvailable(candidate, `webgpu: ${title}`, tests);
+}
+
+function whereAvailable(candidate: BackendUnderTest, name: string, tests: () => void): void {
+  const reason = candidate.unavailable;
+  switch (verdictOn(candidate, process.env[MUST_NOT_SKIP])) {
+    case 'skip':
+      it.skip(`${name} (${reason})`, () => {});
+      break;
+    case 'fail':
+      it(name, () => {
+        throw new Error(`${MUST_NOT_SKIP} names ${candidate.name}, which cannot be tested here: ${reason}`);
+      });
+      break;
+    default:
+      describe(name, tests);
   }
 }

@@ -47,12 +47,12 @@ export async function findAdapter({
   }
   const adapter = await gpu.requestAdapter({ powerPreference: 'high-performance' });
   if (adapter === null) throw new NoAdapterError('Dawn runs, no adapter answers');
-  const found = describe(adapter);
+  const found = named(adapter);
   if (found.isSoftware && !allowSoftware) throw new NoAdapterError(`software adapter only: ${found.name}`);
   return found;
 }
 
-function describe(adapter: GPUAdapter): FoundAdapter {
+function named(adapter: GPUAdapter): FoundAdapter {
   const { vendor, architecture, device, description } = adapter.info;
   const name = [description || device || 'unnamed adapter', vendor, architecture].filter(Boolean).join(', ');
   return { adapter, name, isSoftware: adapter.info.isFallbackAdapter === true };
@@ -74,4 +74,17 @@ export function mayHaveHardware(): boolean {
 
 function firstLine(error: unknown): string {
   return (error instanceof Error ? error.message : String(error)).split('\n', 1)[0] ?? '';
+}
+
+/** What kernels have to work with, for people: "NVIDIA H200, nvidia; 2048 MiB per binding, 48 KiB of workgroup memory, …". */
+export function describeAdapter({ adapter, name }: FoundAdapter): string {
+  const { maxStorageBufferBindingSize, maxComputeWorkgroupStorageSize, maxStorageBuffersPerShaderStage } =
+    adapter.limits;
+  const features = ['subgroups', 'shader-f16', 'timestamp-query'].filter((feature) => adapter.features.has(feature));
+  const limits = [
+    `${Math.floor(maxStorageBufferBindingSize / 2 ** 20)} MiB per binding`,
+    `${Math.floor(maxComputeWorkgroupStorageSize / 2 ** 10)} KiB of workgroup memory`,
+    `${maxStorageBuffersPerShaderStage} buffers per kernel`,
+  ];
+  return `${name}; ${[...limits, ...features].join(', ')}`;
 }
