@@ -39,6 +39,8 @@ export interface StoredTracks {
 
 interface Lane {
   readonly objectId: number;
+  /** Nothing may be added to a locked object, not even a frame that it lacks. */
+  readonly locked: boolean;
   /** Track record of each initial id. */
   readonly tracks: Map<number, number>;
   current: number;
@@ -47,7 +49,7 @@ interface Lane {
 /**
  * Replaces what earlier jobs found in the capture. One object record for every tracked object, one track record for every initial id
  * of it, one observation a frame; frames in which it is unseen belong to the track that it was last seen in. What a person made or
- * locked stays, and nothing of it is written twice: observations of a locked object are added only where it has none.
+ * locked stays as it is: a locked object whole, of others the frames that a person's observations are in; tracking adds the rest.
  * @throws LiftscopeError
  */
 export async function storeTracks(project: Project, options: StoreTracksOptions): Promise<StoredTracks> {
@@ -67,7 +69,7 @@ export async function storeTracks(project: Project, options: StoreTracksOptions)
   const names = new Map<string, number>();
   const objectRecords = fresh.map(({ object, category }, index): StudioRecord => {
     const id = firstObject + index;
-    lanes.set(object, { objectId: id, tracks: new Map(), current: 0 });
+    lanes.set(object, { objectId: id, locked: false, tracks: new Map(), current: 0 });
     const label = category ?? 'object';
     const number = (names.get(label) ?? 0) + 1;
     names.set(label, number);
@@ -78,11 +80,13 @@ export async function storeTracks(project: Project, options: StoreTracksOptions)
   });
   for (const { object, objectId } of objects) {
     if (objectId !== undefined && existing.has(objectId)) {
-      lanes.set(object, { objectId, tracks: new Map(), current: 0 });
+      const locked = project.objects.get(objectId)?.locked === true;
+      lanes.set(object, { objectId, locked, tracks: new Map(), current: 0 });
     }
   }
   write(project, objectRecords);
 
+  const ids = new IdBlocks(project, frames);
   const counts = { tracks: 0, observations: 0, skipped: given.skipped };
   let records: StudioRecord[] = [];
   const flush = (): void => {
@@ -99,7 +103,7 @@ export async function storeTracks(project: Project, options: StoreTracksOptions)
     for (const observation of observations) {
       const lane = lanes.get(observation.object);
       if (lane === undefined) throw missing(`object ${observation.object}`);
-      if (protectedFrames.get(lane.objectId)?.has(position) === true) {
+      if (lane.locked || protectedFrames.get(lane.objectId)?.has(position) === true) {
         counts.skipped++;
         continue;
       }
@@ -107,7 +111,7 @@ export async function storeTracks(project: Project, options: StoreTracksOptions)
       if (source !== undefined || lane.current === 0) {
         const known = lane.tracks.get(source ?? 0);
         if (known === undefined) {
-          lane.current = project.newIds('track');
+          lane.current = ids.track();
           lane.tracks.set(source ?? 0, lane.current);
           counts.tracks++;
           records.push({
@@ -119,7 +123,7 @@ export async function storeTracks(project: Project, options: StoreTracksOptions)
       const segment = source === undefined ? undefined : segments.get(source);
       let maskId: number | null = null;
       if (segment !== undefined && frameMasks !== undefined) {
-        maskId = project.newIds('mask');
+        maskId = ids.mask();
         const inline = segment.rle.length <= maxInlineMaskCharacters;
         records.push({
           ...{ type: 'mask', id: maskId, captureId, position, width: frameMasks.width, height: frameMasks.height },
@@ -142,6 +146,39 @@ export async function storeTracks(project: Project, options: StoreTracksOptions)
   return { objects: lanes.size, ...counts };
 }
 
+/** Ids in blocks: giving one out is a transaction. */
+class IdBlocks {
+  #track: number;
+  #mask: number;
+
+  /** As many as these frames can need; what is left over is never given again. */
+  constructor(
+    project: Project,
+    frames: readonly {
+      readonly observations: readonly { readonly object: number; readonly segment?: number | undefined }[];
+    }[],
+  ) {
+    let segments = 0;
+    const lanes = new Set<string>();
+    for (const { observations } of frames) {
+      for (const { object, segment } of observations) {
+        lanes.add(`${object}/${segment ?? 0}`);
+        if (segment !== undefined) segments++;
+      }
+    }
+    this.#track = lanes.size === 0 ? 0 : project.newIds('track', lanes.size);
+    this.#mask = segments === 0 ? 0 : project.newIds('mask', segments);
+  }
+
+  track(): number {
+    return this.#track++;
+  }
+
+  mask(): number {
+    return this.#mask++;
+  }
+}
+
 function write(project: Project, put: readonly StudioRecord[]): JobWriteReport {
   return project.jobRecords.write({ put });
 }
@@ -157,12 +194,16 @@ function storeGeometry(
   for (const { observations } of frames) {
     for (const { object, at } of observations) if (at !== undefined) last.set(object, at);
   }
-  const rows = [...last].map(([object, at]) => ({
-    objectId: lanes.get(object)!.objectId,
-    centroid: [...at] as [number, number, number],
-    gaussians: null,
-    confidence: null,
-  }));
+  const rows = [...last].flatMap(([object, at]) =>
+    lanes.get(object)!.locked
+      ? []
+      : {
+          objectId: lanes.get(object)!.objectId,
+          centroid: [...at] as [number, number, number],
+          gaussians: null,
+          confidence: null,
+        },
+  );
   project.objects.setGeometry(rows, jobId);
 }
 
