@@ -89,7 +89,7 @@ interface FrameComparison {
  * object together are compared with its lifted mask; an object without any disagrees entirely.
  * @param map [H·W] lifted, 0 = none. @param segments [H·W] given, 0 = none
  */
-export function compareFrame(
+function compareFrame(
   map: Uint32Array,
   objects: number,
   segments: Uint16Array | Uint32Array | undefined,
