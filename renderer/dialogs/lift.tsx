@@ -22,19 +22,19 @@ const RECIPES: readonly {
   },
   {
     value: 'contrastive-lift',
-    title: 'Best objects',
+    title: 'Careful',
     note: 'Trains an embedding of every Gaussian and clusters it. Copes with masks that disagree, and finds the number of objects by itself.',
     fact: 'A minute or more · Contrastive Lift',
   },
   {
     value: 'gaussian-clustering',
-    title: 'Best for clicking',
+    title: 'Made for clicking',
     note: 'Trains directions that say how alike two places are. Clicks find parts as well as wholes.',
-    fact: 'A minute or more · Contrastive Gaussian Clustering',
+    fact: 'A minute or more · Gaussian clustering',
   },
   {
     value: 'linear-assignment',
-    title: 'Baseline to compare with',
+    title: 'To compare with',
     note: 'A fixed number of objects, matched to the masks of each frame. Slower and weaker with many objects.',
     fact: 'Minutes · Panoptic Lifting',
   },
@@ -79,7 +79,14 @@ export function LiftDialog() {
       width={600}
       footer={
         <>
-          <Button variant="quiet" icon="layers" onClick={() => studio.openDialog({ kind: 'segment' })}>
+          <Button
+            variant="quiet"
+            icon="layers"
+            onClick={() => {
+              studio.closeDialog();
+              studio.openDialog({ kind: 'segment' });
+            }}
+          >
             Segment frames…
           </Button>
           <span className="ui-toolbar-gap" />
