@@ -4,6 +4,7 @@ import { addComputeOptions, type ComputeFlags, type Invocation, present, showEve
 import { addDemo } from './demo.ts';
 import { diagnose, formatDiagnosis } from './doctor.ts';
 import { EXIT_CODE_HELP, EXIT_OK, exitCodeOf } from './exit-codes.ts';
+import { addExport } from './export.ts';
 import { toFailure } from './failures.ts';
 import { watchInterrupts } from './interrupts.ts';
 import { addLift, formatLiftQuality } from './lift.ts';
@@ -12,7 +13,7 @@ import { formatBytes, formatDuration, formatQuality, formatTruth, Output, type S
 import { addTrainingParameters, givenTrainingParameters } from './parameters.ts';
 import { addScene } from './scene.ts';
 import { addStudio } from './studio.ts';
-import { addTrack } from './track.ts';
+import { addTrack, addTracks } from './track.ts';
 import { naturalNumber, positiveNumber } from './values.ts';
 
 /** Runs one verb. Never throws; returns the exit code. */
@@ -200,26 +201,11 @@ function buildProgram(invocation: Invocation, streams: Streams): Command {
     },
   );
 
-  verb('export <dir>', 'Write the newest splats in an exchange format')
-    .addOption(new Option('--format <name>', 'ply: the common 3DGS layout').choices(['ply']).default('ply'))
-    .requiredOption('--out <file>', 'file to write')
-    .action(async (dir: string, options: { format: 'ply'; out: string }) => {
-      const { openProject } = await import('../project/index.ts');
-      const { latestSplats } = await import('../jobs/index.ts');
-      const { exportSplatPly } = await import('../export/index.ts');
-      using project = await openProject(dir);
-      const splats = latestSplats(project, project.captures.current().id);
-      const { gaussians } = await exportSplatPly(project.artifacts.path(splats.artifact), options.out, {
-        signal: interrupts.signal,
-        onProgress: (done, total) => output.progress({ label: 'export', done, total }),
-      });
-      const document = { outputPath: options.out, format: options.format, gaussians };
-      output.result(document, `Wrote ${options.out} (${gaussians} Gaussians)`);
-    });
-
+  addExport(verb, invocation);
   addStudio(verb, invocation);
   addLift(verb, invocation);
   addTrack(verb, invocation);
+  addTracks(verb, invocation);
   addSegment(verb, invocation);
   addMasks(verb, invocation);
   addScene(verb, invocation);

@@ -1,5 +1,11 @@
 import { type Command, Option } from 'commander';
-import { type DepthSource, type TrackingFigures, type TrackingRecipe, trackingRecipes } from '../../contract/index.ts';
+import {
+  type DepthSource,
+  LiftscopeError,
+  type TrackingFigures,
+  type TrackingRecipe,
+  trackingRecipes,
+} from '../../contract/index.ts';
 import { parsePairs } from './bench.ts';
 import { type Invocation, present, showEvent } from './common.ts';
 import { formatBytes, formatDuration } from './output.ts';
@@ -55,6 +61,41 @@ export function addTrack(verb: (usage: string, description: string) => Command, 
           `  depth of ${depth.fitted} frames aligned, ${depth.previous} by the previous frame, ${depth.none} without`,
           `  ${formatDuration(result.seconds.total ?? 0)}, of it ${formatDuration(result.seconds.tracking ?? 0)} tracking; peak memory ${formatBytes(result.peakMemoryBytes)}`,
           ...(result.quality === undefined ? [] : formatTrackingQuality(result.quality)),
+        ].join('\n'),
+      );
+    });
+}
+
+/** `tracks import` */
+export function addTracks(verb: (usage: string, description: string) => Command, invocation: Invocation): void {
+  const { output, interrupts } = invocation;
+  const tracks = verb('tracks', 'Tracks of other programs: read them (export writes them)');
+  tracks.action(() => {
+    throw new LiftscopeError({ code: 'usage', message: 'tracks needs a verb: import.', hint: 'See tracks --help.' });
+  });
+  tracks
+    .command('import <dir> <path>')
+    .description(
+      'Read MOT (boxes become rectangles) or VISOR JSON; MOTS and COCO come in by: masks import --consistent',
+    )
+    .option('--json', 'print one JSON document on stdout and nothing else there')
+    .addOption(new Option('--format <name>', 'default: told by the path').choices(['mot', 'visor']))
+    .option('--name <name>', 'name of the mask set (default: that of the file)')
+    .action(async (dir: string, path: string, options: { format?: 'mot' | 'visor'; name?: string }) => {
+      const { openProject } = await import('../project/index.ts');
+      const { importProjectTracks } = await import('../tracks/index.ts');
+      using project = await openProject(dir);
+      const imported = await importProjectTracks(project, path, {
+        ...{ format: options.format, name: options.name },
+        signal: interrupts.signal,
+      });
+      for (const note of imported.notes) output.note(`Warning: ${note}`);
+      output.result(
+        { ...imported, project: project.folder },
+        [
+          `Imported ${imported.tracks} tracks, ${imported.segments} segments in ${imported.frames} frames (${imported.format}): mask set "${imported.name}"`,
+          ...(imported.skipped === 0 ? [] : [`  ${imported.skipped} left out`]),
+          `Next: liftscope track ${dir} --masks "${imported.name}"`,
         ].join('\n'),
       );
     });

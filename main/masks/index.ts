@@ -9,6 +9,7 @@ export {
 } from './import.ts';
 export { MasksFile, writeMasksFile } from './masks-file.ts';
 export type { MaskFrame } from './match.ts';
+export { countsOfPolygons } from './polygons.ts';
 export {
   exportProjectMasks,
   type ImportIntoProjectMasksOptions,

@@ -1,3 +1,16 @@
 /** @public door of main/tracks: tracks of projects, in and out. */
+export {
+  type ExportTracksOptions,
+  exportProjectTracks,
+  type TrackExportFormat,
+  type TrackExportReport,
+  trackExportFormats,
+} from './export-tracks.ts';
+export {
+  type ImportedTracks,
+  type ImportTracksOptions,
+  importProjectTracks,
+  type TrackImportFormat,
+} from './import-tracks.ts';
 export { locksOfProject, type StoredTracks, type StoreTracksOptions, storeTracks } from './store-tracks.ts';
 export { readTracksFile } from './tracks-file.ts';
