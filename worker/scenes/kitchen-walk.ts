@@ -48,6 +48,9 @@ export interface WalkFrame {
 
 const EYE_HEIGHT = 1.56;
 const STAND_OFF = 0.62;
+/** How often one stoops to look for a thing, and how high the eyes are then, metres above the surface. */
+const STOOP_CHANCE = 0.9;
+const STOOP_ABOVE = 0.13;
 /** Where a carried thing is held, camera axes, metres. */
 const CARRY: Vec3 = [0.1, 0.19, 0.52];
 /** Arms at rest, below the picture. */
@@ -94,7 +97,7 @@ const armPose = (grip: Vec3, shoulder: Vec3, worldFromCamera: Pose): Pose => {
 };
 
 /**
- * Plays the errands as frames: walk to the object, look, reach, lift, carry, put down, glance around. Objects in hand keep upright and
+ * Plays the errands as frames: walk to the object, look or stoop, reach, lift, carry, put down, glance around. Objects in hand keep upright and
  * turn with the head. Runs until `frameCount` frames exist, starting again from the last place when the errands are done.
  */
 export function walk(
@@ -196,7 +199,17 @@ export function walk(
     const standFrom = standAt(from);
     const target = worldCentre(object);
     play({ to: headTowards(standFrom, target), frames: seconds(random.range(1.2, 1.9)), held: -1 });
-    play({ to: headTowards(standFrom, add(target, [0, 0, -0.02])), frames: seconds(random.range(0.3, 0.7)), held: -1 });
+    if (random.chance(STOOP_CHANCE)) {
+      // From low down, what stands in front hides what stands behind.
+      const low: Vec3 = [standFrom[0], standFrom[1], SURFACES[from.surface]!.height + STOOP_ABOVE];
+      const along = mix(target, slotPoint(places[random.integer(places.length)]!), 0.15);
+      play({ to: headTowards(low, target), frames: seconds(0.5), held: -1 });
+      play({ to: headTowards(low, along), frames: seconds(random.range(0.8, 1.4)), held: -1 });
+      play({ to: headTowards(standFrom, target), frames: seconds(0.5), held: -1 });
+    } else {
+      const nearby = add(target, [0, 0, -0.02]);
+      play({ to: headTowards(standFrom, nearby), frames: seconds(random.range(0.3, 0.7)), held: -1 });
+    }
     const lean: Vec3 = add(mix(standFrom, [target[0], target[1], EYE_HEIGHT], 0.22), [0, 0, -0.1]);
     play({
       to: headTowards(lean, target),

@@ -10,14 +10,17 @@ import {
 import { type Ambiguity, ByteTracker, ObjectTracker, type TrackingNotes } from '../objects/index.ts';
 import type { ObservedFrame } from './observe.ts';
 
-/** Found by `bench tracking --set tune=true` on kitchens 101 to 103, which no benchmark figure comes from. */
+/**
+ * Found by `bench tracking --set tune=true frames=300 size=96` on kitchens 101 to 103, which no benchmark figure comes from; so are
+ * those of the baselines below.
+ */
 const SPATIAL: Partial<TrackingParameters> = {
   locationCost: 'scaled',
-  alphaLocation: 0.3,
+  alphaLocation: 0.5,
   alphaVisual: 4,
-  alphaCategory: 2,
+  alphaCategory: 1.5,
   alphaInstance: 1,
-  gamma: 3,
+  gamma: 2,
   unknownCost: 1,
   centroid: 'median-depth',
 };
@@ -26,8 +29,9 @@ const APPEARANCE_ONLY: Partial<TrackingParameters> = {
   useCategory: false,
   useInstance: false,
   alphaVisual: 4,
-  gamma: 0.8,
+  gamma: 0.6,
 };
+const BYTE_TRACK: Partial<ByteTrackParameters> = { minIou: 0.05 };
 
 export interface FrameIds {
   /** [segments of the frame], from 1. */
@@ -55,7 +59,7 @@ export function trackingParametersOf(recipe: Exclude<TrackingRecipe, 'byte-track
 /** @throws LiftscopeError `usage` for a parameter that the recipe does not have or that is out of range */
 export function createAssociator(recipe: TrackingRecipe, given: Overrides, notes: TrackingNotes): Associator {
   return recipe === 'byte-track'
-    ? new BoxAssociator(parsed(byteTrackParametersSchema, recipe, given))
+    ? new BoxAssociator(parsed(byteTrackParametersSchema, recipe, { ...BYTE_TRACK, ...given }))
     : new ObjectAssociator(trackingParametersOf(recipe, given), notes);
 }
 
