@@ -13,3 +13,4 @@ export * from './shared/index.ts';
 export * from './sparse-product/index.ts';
 export * from './spherical-harmonics/index.ts';
 export * from './splat-update/index.ts';
+export * from './triplane/index.ts';
