@@ -5,7 +5,13 @@ import { describe, expect, it } from 'vitest';
 
 const FOLDERS = ['contract', 'main', 'renderer', 'worker', 'native-models', 'e2e'];
 /** Named by path in configuration or started as a process, so that no import shows it. */
-const ENTRY_POINTS = [/worker\/compute\/wasm\/build\.ts$/, /\/main\.ts$/, /main\/cli\.ts$/, /\.config\.ts$/];
+const ENTRY_POINTS = [
+  /worker\/compute\/wasm\/build\.ts$/,
+  /worker\/compute\/conformance\/run\.ts$/,
+  /\/main\.ts$/,
+  /main\/cli\.ts$/,
+  /\.config\.ts$/,
+];
 
 function sources(folder: string): string[] {
   return readdirSync(folder, { recursive: true, encoding: 'utf8' })
