@@ -11,8 +11,11 @@ import {
   segmentsOfLabels,
   type TrainingFrame,
 } from '../../contract/index.ts';
+import { InstanceRenderer } from '../objects/index.ts';
 import { type LabelledWorld, labelledWorld, OBJECTS } from '../objects/lifting/testing.ts';
 import { writeSplats } from '../splats/index.ts';
+import { readLift } from './artifact.ts';
+import { writeInstances } from './instances.ts';
 import { liftObjects } from './job.ts';
 import { loadMasks } from './masks.ts';
 
@@ -100,6 +103,35 @@ describe('instance maps of all frames', () => {
     expect(of(2, 0)).toBeLessThan(0.4);
     expect(Math.max(of(3, 2), of(4, 2))).toBe(1);
     expect(Math.min(of(3, 2), of(4, 2))).toBeGreaterThan(0.3);
+  });
+});
+
+describe('maps drawn as channels', () => {
+  it('are those of the votes, also where nobody votes for an object', async () => {
+    const { maps } = await lifted();
+    const { lifted: gaussians } = await readLift(at('out.lift'));
+    if (gaussians.readout.kind !== 'votes') throw new Error('not votes');
+    const { shares } = gaussians.readout;
+    // Foreground that is of no object.
+    const weights = shares.weights.map((weight, k) => (shares.ids[k] === 3 ? 0 : weight));
+    for (const variant of [
+      gaussians,
+      { ...gaussians, readout: { kind: 'votes' as const, shares: { ...shares, weights } } },
+    ]) {
+      const sparse = new InstanceRenderer(world.backend, world.reader, variant);
+      const target = { masksPath: at('again.masks'), observationsPath: at('again.observations'), setName: 'again' };
+      await writeInstances(sparse, variant, {
+        ...{ backend: world.backend, reader: world.reader, target, recipe: 'closed-form', frames },
+        ...{ masks: new Map(), consistentIds: false },
+      });
+      const again = await loadMasks(at('again.masks'), frames);
+      for (const [v, { name }] of frames.entries()) {
+        const segments = await sparse.map(world.views[v]!);
+        expect(again.frames.get(name)!.segments).toEqual(segments);
+        if (variant === gaussians) expect(maps.frames.get(name)!.segments).toEqual(segments);
+        else expect(segments.includes(3)).toBe(false);
+      }
+    }
   });
 });
 

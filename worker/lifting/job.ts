@@ -101,7 +101,8 @@ export async function liftObjects(request: LiftingRequest, context: LiftContext)
     const areas: { frame: string; areaPx: Uint32Array }[] = [];
     const shown =
       request.instances &&
-      (await writeInstances(renderer, outcome.lifted.objects, {
+      (await writeInstances(renderer, outcome.lifted, {
+        ...{ backend, reader },
         ...{ target: request.instances, recipe: request.recipe, frames: request.frames, masks: masks.frames },
         consistentIds: masks.set.consistentIds,
         signal: context.signal,
