@@ -1,5 +1,6 @@
-import { afterAll, describe, expect, it } from 'vitest';
-import { type DeviceBuffer, WasmBackend } from '../../compute/index.ts';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { webgpuTests } from '../../compute/conformance/suite.ts';
+import { type Backend, type DeviceBuffer, WasmBackend, WebgpuBackend } from '../../compute/index.ts';
 import { binTiles, TileLists } from '../binning/index.ts';
 import { BlendState, blendChannels, blendChannelsBackward, reduceSlots } from '../blending/index.ts';
 import {
@@ -34,12 +35,12 @@ function planar(values: readonly number[], channels: number): number[] {
   return values.map((_, i) => values[(i % pixels) * channels + Math.floor(i / pixels)]);
 }
 
-async function render(backend: WasmBackend, golden: SplatCase) {
+async function render(backend: Backend, golden: SplatCase) {
   const { width, height, N: count, featureDim, shDegree, upstream } = golden;
   const pixels = width * height;
   const used: DeviceBuffer[] = [];
   const keep = <B extends DeviceBuffer>(buffer: B): B => {
-    backend.bytes(buffer).fill(0x7f);
+    backend.write(buffer, new Uint8Array(buffer.sizeBytes).fill(0x7f));
     used.push(buffer);
     return buffer;
   };
@@ -70,6 +71,7 @@ async function render(backend: WasmBackend, golden: SplatCase) {
   const contributors = create('contributors', pixels * 4);
   backend.run(project, scene);
   backend.run(binTiles, { projected, count, width, height, lists });
+  await backend.synchronise();
   backend.run(blendChannels, { ...view, features, featureDim, output, alpha, contributors });
 
   const slots = create('slots', lists.instanceCount * SLOT_BYTES);
@@ -111,7 +113,8 @@ async function render(backend: WasmBackend, golden: SplatCase) {
   return result;
 }
 
-describe.each(loadSplatCases())('wasm rendering of golden case $name', ({ golden }) => {
+/** The images and gradients of a golden case on one backend. */
+function reproduces(golden: SplatCase, on: () => Backend): void {
   const pixels = golden.width * golden.height;
   const ambiguous = new Set(golden.ambiguousPixels);
   const bandOf = (channels: number) => ({
@@ -121,7 +124,7 @@ describe.each(loadSplatCases())('wasm rendering of golden case $name', ({ golden
   });
 
   it('has the images', async () => {
-    const { outputs, contributors } = await render(backends[1], golden);
+    const { outputs, contributors } = await render(on(), golden);
     for (const kind of ['rgb', 'depth', 'alpha', 'features'] as const) {
       expectCloseOutsideBand(kind, outputs[kind], golden.outputs[kind], OUTPUT, bandOf(outputs[kind].length / pixels));
     }
@@ -129,14 +132,27 @@ describe.each(loadSplatCases())('wasm rendering of golden case $name', ({ golden
   });
 
   it('has the gradients', async () => {
-    const { gradients } = await render(backends[1], golden);
+    const { gradients } = await render(on(), golden);
     for (const kind of ['means', 'quats_wxyz', 'logScales', 'logitOpacities', 'sh', 'features'] as const) {
       expectClose(kind, gradients[kind], golden.gradients[kind], GRADIENT);
       expectVectorAgreement(kind, gradients[kind], golden.gradients[kind], { minCosine: 1 - 1e-6, normRel: 1e-3 });
     }
   });
+}
+
+describe.each(loadSplatCases())('wasm rendering of golden case $name', ({ golden }) => {
+  reproduces(golden, () => backends[1]);
 
   it('has the same bits on one thread and on two', async () => {
     expect(await render(backends[0], golden)).toEqual(await render(backends[1], golden));
   });
+});
+
+webgpuTests('golden values', () => {
+  let backend: WebgpuBackend;
+  beforeAll(async () => {
+    backend = await WebgpuBackend.create({ allowSoftware: true });
+  });
+  afterAll(() => backend.dispose());
+  describe.each(loadSplatCases())('rendering of golden case $name', ({ golden }) => reproduces(golden, () => backend));
 });
