@@ -53,8 +53,9 @@ interface Run {
 /**
  * Trains the fox at a quarter of its size through the same functions as `import` and `train`, with the default preset.
  *
- * Protocol: 50 photos, box-filtered to 132x236 PNG. 0074.png held out; the same again on one thread, same seed; then every 8th
- * photo by name held out. PSNR and SSIM are those of the finished splats, `seconds` is training without evaluations.
+ * Protocol: 50 photos, box-filtered to 132x236 PNG. 0074.png held out; the same again on one thread, same seed, and once more on
+ * all, because a virtual machine is not equally fast from one minute to the next: the speed of one thread is compared with the
+ * mean of the runs before and after it. Then every 8th photo by name held out. PSNR and SSIM are those of the finished splats, `seconds` is training without evaluations.
  */
 export async function benchSplatFox(options: SplatFoxOptions, context: SplatFoxContext): Promise<BenchmarkResult> {
   const capture = findCapture(options.capture);
@@ -74,6 +75,7 @@ export async function benchSplatFox(options: SplatFoxOptions, context: SplatFoxC
     };
     const main = await train(holdout, threads);
     const single = main.result.backend === 'wasm' && threads > 1 ? await train(holdout, 1) : undefined;
+    const again = single === undefined ? undefined : await train(holdout, threads);
     const wantsEveryNth = options.holdout === undefined && options.quick !== true;
     const everyNth = wantsEveryNth ? await train(EVERY_NTH, threads) : undefined;
 
@@ -87,6 +89,7 @@ export async function benchSplatFox(options: SplatFoxOptions, context: SplatFoxC
       capture: options.capture === undefined ? 'fox-quarter' : capture,
       quick: options.quick === true,
       singleThread: single === undefined ? null : figuresOf(single),
+      repeated: again === undefined ? null : figuresOf(again),
       every8th: everyNth === undefined ? null : { ...figuresOf(everyNth), perFrame: everyNth.result.perFrame },
       perFrame: main.result.perFrame,
       parameters: main.result.parameters,
@@ -99,7 +102,9 @@ export async function benchSplatFox(options: SplatFoxOptions, context: SplatFoxC
           main.result.peakMemoryBytes,
           main.result.peakMemoryBytes <= TARGET_MEMORY_BYTES,
         ),
-        ...(single === undefined ? [] : threadTargets(main.result, single.result, threads)),
+        ...(single === undefined || again === undefined
+          ? []
+          : threadTargets([main.result, again.result], single.result, threads)),
         ...(everyNth === undefined
           ? []
           : [target('every 8th held out', 'reported', everyNth.result.psnr, everyNth.result.psnr !== null)]),
@@ -175,15 +180,11 @@ function qualityTargets(result: TrainingResult): BenchmarkTarget[] {
   ];
 }
 
-function threadTargets(many: TrainingResult, one: TrainingResult, threads: number): BenchmarkTarget[] {
-  const speedUp = one.seconds / many.seconds;
+function threadTargets(many: readonly TrainingResult[], one: TrainingResult, threads: number): BenchmarkTarget[] {
+  const speedUp = (one.seconds * many.length) / many.reduce((sum, run) => sum + run.seconds, 0);
+  const equal = many.every((run) => run.splatsHash === one.splatsHash);
   return [
-    target(
-      `same result on 1 and ${threads} threads`,
-      'equal hash',
-      many.splatsHash === one.splatsHash,
-      many.splatsHash === one.splatsHash,
-    ),
+    target(`same result on 1 and ${threads} threads`, 'equal hash', equal, equal),
     target(`speed of ${threads} threads over one`, `≥ ${TARGET_SPEED_UP}x`, speedUp, speedUp >= TARGET_SPEED_UP),
   ];
 }
