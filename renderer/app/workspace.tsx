@@ -2,7 +2,7 @@ import { type DockviewApi, DockviewReact, type DockviewTheme, type IDockviewPane
 import { useCallback, useEffect, useMemo, useRef, useState } from 'react';
 import { panels } from '../panels/index.ts';
 import { type PanelId, useCommandHandler, useStudio } from '../state/index.ts';
-import { Icon, IconButton } from '../ui/index.ts';
+import { Icon } from '../ui/index.ts';
 import { PanelFrame } from './panel-frame.tsx';
 
 const THEME: DockviewTheme = {
@@ -26,16 +26,19 @@ function Tab({ api, tabLocation }: IDockviewPanelHeaderProps) {
       {panel !== undefined && <Icon name={panel.icon} size={14} />}
       <span>{api.title ?? api.id}</span>
       {tabLocation === 'header' && (
-        <IconButton
-          icon="close"
-          size="small"
-          label={`Close ${api.title ?? api.id}`}
-          tabIndex={-1}
+        // No button: a tab may hold nothing that acts by itself. The command "Close panel" is the way for keyboards.
+        <span
+          className="tab-close"
+          aria-hidden="true"
+          title={`Close ${api.title ?? api.id}`}
+          onPointerDown={(event) => event.stopPropagation()}
           onClick={(event) => {
             event.stopPropagation();
             api.close();
           }}
-        />
+        >
+          <Icon name="close" size={12} />
+        </span>
       )}
     </div>
   );
@@ -176,6 +179,10 @@ export function Workspace() {
     useCallback(() => {
       if (api !== null) arrange(api);
     }, [api]),
+  );
+  useCommandHandler(
+    'view.panel.close',
+    useCallback(() => api?.activePanel?.api.close(), [api]),
   );
   useCommandHandler(
     'view.panel.maximize',

@@ -240,6 +240,7 @@ export const commands: readonly Command[] = [
     run: (s) => s.openDialog({ kind: 'layouts' }),
   }),
   byPanel({ id: 'view.layout.reset', title: 'Reset layout', menu: 'View' }),
+  byPanel({ id: 'view.panel.close', title: 'Close panel', menu: 'View' }),
   byPanel({ id: 'view.panel.maximize', title: 'Maximise or restore panel', menu: 'View', keys: ['Shift+Space'] }),
   command({
     id: 'view.theme.dark',

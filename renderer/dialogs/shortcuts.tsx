@@ -17,7 +17,8 @@ export function ShortcutSheet() {
   const mac = isMac();
   return (
     <Dialog title="Keyboard shortcuts" onClose={() => studio.closeDialog()} width={880}>
-      <div className="shortcuts">
+      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: the sheet is longer than small windows, and scrolls by keys */}
+      <div className="shortcuts" tabIndex={0} data-autofocus="">
         {SCOPES.map(({ scope, title, note }) => (
           <section key={scope} aria-label={title}>
             <h3>{title}</h3>

@@ -17,7 +17,7 @@ export function ProjectInspector({ project }: { project: ProjectState }) {
         <Fact name="Folder" copy={project.folder}>
           <Path path={project.folder} />
         </Fact>
-        <Fact name="Saved">{formatAgo(project.savedAt, now)}</Fact>
+        {project.savedAt > 0 && <Fact name="Saved">{formatAgo(project.savedAt, now)}</Fact>}
         <Fact name="Objects">{formatCount(project.objects)}</Fact>
         <Fact name="Observations">{formatCount(project.observations)}</Fact>
       </dl>
