@@ -79,6 +79,8 @@ test('creates, imports, trains and steps through frames by keyboard alone', asyn
   await expect.poll(async () => (await newestJob(studio, 'train-splats')).state, { timeout: 90_000 }).toBe('finished');
   expect((await studio.call('app.state', {})).project?.splats).toHaveLength(1);
 
+  // The Jobs panel came to the front of the Timeline when the training began.
+  await page.keyboard.press('Alt+3');
   await page.keyboard.press('Alt+1');
   expect(await currentFrame(page)).toBe(1);
   await page.keyboard.press('f');

@@ -108,7 +108,7 @@ export class Studio {
   /** Worker processes of this studio that compute, by process id. */
   workerPids(): number[] {
     return childrenOf(this.hostPid)
-      .filter(({ command }) => command.includes('worker/main'))
+      .filter(({ command }) => /worker\/host\/main\.[jt]s/.test(command))
       .map(({ pid }) => pid);
   }
 
