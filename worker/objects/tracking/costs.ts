@@ -11,6 +11,13 @@ export function locationCost(distance: number, parameters: TrackingParameters): 
   return (form === 'published' ? scaled : scaled / alphaLocation) + Math.log(alphaLocation);
 }
 
+/** The distance that costs so much; below 0 where none costs as little. The inverse of {@link locationCost}. */
+export function distanceOf(cost: number, parameters: TrackingParameters): number {
+  const { locationCost: form, locationScale, alphaLocation } = parameters;
+  const scaled = cost - Math.log(alphaLocation);
+  return (form === 'published' ? scaled : scaled * alphaLocation) / locationScale;
+}
+
 /** δ_v = −log(1/(1 + α_v‖Δv‖²)). */
 export function visualCost(squaredDistance: number, alphaVisual: number): number {
   return Math.log1p(alphaVisual * squaredDistance);

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { type TrackingParameters, trackingParametersSchema } from '../../../contract/index.ts';
-import { locationCost, visualCost } from './costs.ts';
+import { distanceOf, locationCost, visualCost } from './costs.ts';
 import { FeatureMemory } from './feature-memory.ts';
 import { ObjectTracker, type TrackDetection } from './tracker.ts';
 
@@ -33,6 +33,10 @@ describe('costs', () => {
     expect(locationCost(2, { ...published, locationScale: 3 })).toBeCloseTo(6 + Math.log(10), 12);
     expect(locationCost(2, { ...published, locationCost: 'scaled' })).toBeCloseTo(0.2 + Math.log(10), 12);
     expect(visualCost(3, 2)).toBeCloseTo(-Math.log(1 / 7), 12);
+    for (const locationCostForm of ['published', 'scaled'] as const) {
+      const one = { ...published, locationCost: locationCostForm, locationScale: 3, alphaLocation: 0.4 };
+      expect(distanceOf(locationCost(1.7, one), one)).toBeCloseTo(1.7, 12);
+    }
   });
 
   it('the mean of appearances is that of the last N', () => {

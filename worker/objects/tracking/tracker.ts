@@ -5,7 +5,7 @@
  */
 import { maxSegmentId, type TrackingParameters } from '../../../contract/index.ts';
 import { AssignmentSolver } from '../assignment/index.ts';
-import { locationCost, squaredDistance, visualCost } from './costs.ts';
+import { distanceOf, locationCost, squaredDistance, visualCost } from './costs.ts';
 import { FeatureMemory } from './feature-memory.ts';
 import { TrackingNotes } from './notes.ts';
 
@@ -66,9 +66,40 @@ interface Track {
 
 /** No initial id. */
 const NO_ID = -1;
+const NOWHERE = [Number.NaN, Number.NaN, Number.NaN] as const;
 /** A track of fewer sightings is no rival: most are false detections. */
 const RIVAL_SIGHTINGS = 3;
 const MAX_RIVALS = 8;
+
+/** What every pair is first judged by, of all tracks, one entry each: so many tracks are looked at that objects would be too slow. */
+class TrackColumns {
+  /** NaN without a place. */
+  x = new Float64Array(64);
+  y = new Float64Array(64);
+  z = new Float64Array(64);
+  /** {@link NO_ID} for none. */
+  source = new Int32Array(64);
+  /** Number of the category; −1 for none. */
+  category = new Int32Array(64);
+
+  set(index: number, track: Track, category: number): void {
+    if (index >= this.x.length) {
+      for (const name of ['x', 'y', 'z'] as const) {
+        const grown = new Float64Array(2 * this.x.length);
+        grown.set(this[name]);
+        this[name] = grown;
+      }
+      for (const name of ['source', 'category'] as const) {
+        const grown = new Int32Array(2 * this.source.length);
+        grown.set(this[name]);
+        this[name] = grown;
+      }
+    }
+    [this.x[index], this.y[index], this.z[index]] = track.location ?? NOWHERE;
+    this.source[index] = track.sourceId;
+    this.category[index] = category;
+  }
+}
 
 interface Checked extends TrackDetection {
   readonly id: number;
@@ -79,6 +110,8 @@ export class ObjectTracker {
   readonly notes: TrackingNotes;
   readonly #tracks: Track[] = [];
   readonly #locked = new Map<number, Track>();
+  readonly #columns = new TrackColumns();
+  readonly #categoryNumbers = new Map<string, number>();
   readonly #solver = new AssignmentSolver();
   #costs = new Float64Array(0);
   #dimensions = 0;
@@ -165,6 +198,7 @@ export class ObjectTracker {
       track.categories.set(category, (track.categories.get(category) ?? 0) + 1);
     }
     if (feature !== undefined) track.features.add(feature);
+    this.#columns.set(track.id - 1, track, this.#categoryNumber(track.category));
     if (lockedTo !== undefined && track.lockedTo === undefined && !this.#locked.has(lockedTo)) {
       track.lockedTo = lockedTo;
       this.#locked.set(lockedTo, track);
@@ -231,8 +265,12 @@ export class ObjectTracker {
     const columnOf = new Map<Track, number>();
     const columns: Track[] = [];
     const pairs: { row: number; column: number; cost: number }[] = [];
+    const near: number[] = [];
     rows.forEach((index, row) => {
-      for (const track of this.#tracks) {
+      near.length = 0;
+      this.#candidates(detections[index]!, near);
+      for (const number of near) {
+        const track = this.#tracks[number]!;
         if (taken.has(track)) continue;
         const cost = this.#cost(detections[index]!, track);
         if (!(cost < gamma)) continue;
@@ -258,6 +296,46 @@ export class ObjectTracker {
       matched[index] = columns[column]!;
       costs[index] = matrix[row * width + column]!;
     });
+  }
+
+  /** Indices of the tracks whose cost can be below γ by category, initial id and distance; a few too many do no harm. */
+  #candidates({ id, category, location }: Checked, found: number[]): void {
+    const { x, y, z, source, category: categories } = this.#columns;
+    const { gamma, useCategory, useInstance, useLocation, alphaCategory, alphaInstance } = this.parameters;
+    const wanted = this.#categoryNumber(category);
+    const [px, py, pz] = location ?? NOWHERE;
+    // By what does not match: nothing, the category, the initial id, both.
+    const limits = [0, alphaCategory, alphaInstance, alphaCategory + alphaInstance].map((spent) => {
+      const left = gamma - spent;
+      if (!useLocation) return left;
+      const reach = distanceOf(left, this.parameters) * (1 + 1e-9);
+      return reach * Math.abs(reach);
+    }) as [number, number, number, number];
+    const count = this.#tracks.length;
+    for (let i = 0; i < count; i++) {
+      let mismatch = 0;
+      if (useCategory && wanted >= 0 && categories[i]! >= 0 && categories[i] !== wanted) mismatch = 1;
+      if (useInstance && (id === NO_ID || source[i] !== id)) mismatch += 2;
+      if (useLocation) {
+        const dx = x[i]! - px;
+        const dy = y[i]! - py;
+        const dz = z[i]! - pz;
+        // Without a place on either side the sum is NaN, and the pair stays.
+        if (dx * dx + dy * dy + dz * dz > limits[mismatch]!) continue;
+      } else if (!(limits[mismatch]! > 0)) continue;
+      found.push(i);
+    }
+  }
+
+  /** From 0; −1 for none. */
+  #categoryNumber(category: string | undefined): number {
+    if (category === undefined) return -1;
+    let number = this.#categoryNumbers.get(category);
+    if (number === undefined) {
+      number = this.#categoryNumbers.size;
+      this.#categoryNumbers.set(category, number);
+    }
+    return number;
   }
 
   /** Total cost, or some value of at least γ. */
@@ -309,7 +387,8 @@ function categoryCost({ category }: Checked, track: Track, { alphaCategory }: Tr
 }
 
 function distance(a: readonly [number, number, number], b: readonly [number, number, number]): number {
-  return Math.hypot(a[0] - b[0], a[1] - b[1], a[2] - b[2]);
+  const [x, y, z] = [a[0] - b[0], a[1] - b[1], a[2] - b[2]];
+  return Math.sqrt(x * x + y * y + z * z);
 }
 
 function mostFrequent(counts: ReadonlyMap<string, number>): string | undefined {

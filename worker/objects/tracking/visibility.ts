@@ -45,7 +45,9 @@ export function expectedState(
   const [u, v, z] = camera.project(object.location);
   if (!(z > NEAREST)) return { state: 'out-of-view' };
   const radiusPx = (object.radius * camera.focal) / z;
-  const tolerance = object.radius + DEPTH_TOLERANCE * z;
+  // The place is on the near side of the object: what is in front is in front of that, what is behind may still be the object.
+  const nearest = z - 0.25 * object.radius - DEPTH_TOLERANCE * z;
+  const farthest = z + object.radius + DEPTH_TOLERANCE * z;
   let [inside, blocked, through, known] = [0, 0, 0, 0];
   const inFront = new Map<number, number>();
   for (const [dx, dy] of PROBES) {
@@ -55,11 +57,11 @@ export function expectedState(
     const seen = depth?.[y * camera.width + x] ?? 0;
     if (!(seen > 0)) continue;
     known++;
-    if (seen < z - tolerance) {
+    if (seen < nearest) {
       blocked++;
       const label = labels[y * camera.width + x]!;
       inFront.set(label, (inFront.get(label) ?? 0) + 1);
-    } else if (seen > z + tolerance) through++;
+    } else if (seen > farthest) through++;
   }
   if (inside === 0) return { state: 'out-of-view' };
   if (known === 0) return { state: 'occluded' };
