@@ -100,7 +100,7 @@ function Clicks() {
       </span>
       <div className="tool-bar-slider">
         <Slider
-          label="Similarity at least"
+          label="Similarity"
           value={threshold}
           onChange={(value) => studio.segment.setState({ threshold: value })}
         />

@@ -47,6 +47,19 @@ export function frameView(studio: Studio): { captureId: number; frameId: string 
   return frameId === undefined ? null : { captureId: frames.value.captureId, frameId };
 }
 
+/** Longest side of the image that a click is answered for, pixels: an outline needs no more, and the answer comes sooner. */
+const MAX_SIDE = 640;
+
+/** The frame in that size. Clicks keep the view that they were made in. */
+function smallView(studio: Studio, frame: { captureId: number; frameId: string } | null) {
+  const { frames } = studio.records.getState();
+  if (frame === null || frames.status !== 'ready') return null;
+  const { frame: index } = studio.selection.getState();
+  const [width = 1, height = 1] = frames.value.intrinsics.slice(6 * index, 6 * index + 2);
+  const longest = Math.max(width, height);
+  return longest <= MAX_SIDE ? frame : { ...frame, width: Math.max(1, Math.round((width * MAX_SIDE) / longest)) };
+}
+
 function pointsOf(points: readonly SegmentPoint[]) {
   return points.map(({ x, y, positive, view }) => ({ x, y, positive, view }));
 }
@@ -56,7 +69,7 @@ function requestOf(studio: Studio): Request | null {
   const { active, points, threshold, scene } = studio.segment.getState();
   const splatsId = studio.session.getState().project?.currentSplatsId ?? null;
   const frame = frameView(studio);
-  const view = scene?.view ?? frame;
+  const view = scene?.view ?? smallView(studio, frame);
   if (!active || splatsId === null || view === null || !points.some(({ positive }) => positive)) return null;
   const request = { splatsId, view, threshold, points: pointsOf(points) };
   if (scene === null || frame === null) return request;
@@ -137,10 +150,10 @@ function framesToMask(studio: Studio): { captureId: number; ids: string[] } | nu
   return { captureId, ids: spread(ids.length, current).map((index) => ids[index]!) };
 }
 
-/** Most frames of one request (the contract's bound). */
-const MAX_FRAMES = 50;
+/** Most frames of one request: the contract's bound is 50, and the one that is clicked on counts. */
+const MAX_FRAMES = 49;
 
-/** At most 50 indices below `count`, ascending, evenly spread, `current` among them. */
+/** At most 49 indices below `count`, ascending, evenly spread, `current` among them. */
 export function spread(count: number, current: number): number[] {
   const taken = Math.min(count, MAX_FRAMES);
   const all = new Set(Array.from({ length: taken }, (_, i) => Math.floor((i * count) / taken)));
