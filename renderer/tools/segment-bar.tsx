@@ -80,7 +80,9 @@ function Clicks() {
         </p>
       ) : (
         <p className="tool-bar-text">
-          {points.length === 0 ? (
+          {making ? (
+            <span role="status">Making the object and its masks in every frame…</span>
+          ) : points.length === 0 ? (
             'Click the object in Frames or Scene. Alt-click or right-click what does not belong. Keyboard: arrows move a cross, Space puts a click, - a negative one.'
           ) : (
             <span role="status" className="tabular">
@@ -95,7 +97,7 @@ function Clicks() {
           )}
         </p>
       )}
-      <span className="tool-bar-busy" data-busy={busy}>
+      <span className="tool-bar-busy" data-busy={busy || making}>
         <Spinner label="Looking for what the clicks mean" />
       </span>
       <div className="tool-bar-slider">

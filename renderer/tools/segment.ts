@@ -172,7 +172,7 @@ export function freshName(names: readonly string[]): string {
   for (let n = names.length + 1; ; n++) if (!taken.has(`object ${n}`)) return `object ${n}`;
 }
 
-/** The clicks as a new object: one undoable step. It is selected, and the tool is ready for the next one. */
+/** The clicks as a new object: one undoable step. It is selected, and the tool, if still in the hand, ready for the next one. */
 export async function createFromClicks(studio: Studio, name: string): Promise<boolean> {
   const request = requestOf(studio);
   if (request === null) return false;
@@ -181,6 +181,7 @@ export async function createFromClicks(studio: Studio, name: string): Promise<bo
   const chosen = name.trim() === '' ? freshName(names) : name.trim();
   const { splatsId, view, threshold, points } = request;
   const frames = framesToMask(studio);
+  const asked = studio.segment.getState().points;
   const made = await studio.attempt(() =>
     studio.transport.call('segment.create', {
       ...{ splatsId, view, threshold, points, name: chosen },
@@ -188,7 +189,9 @@ export async function createFromClicks(studio: Studio, name: string): Promise<bo
     }),
   );
   if (made === undefined) return false;
-  startSegment(studio);
+  // Masks in many frames take a while: the tool may have been put away, or be at something else by now.
+  const now = studio.segment.getState();
+  if (now.active && now.points === asked) startSegment(studio);
   studio.selectObjects([made.objectId]);
   studio.toast('success', `Made ${chosen}.`, 'Undo takes it back.');
   return true;

@@ -128,6 +128,20 @@ describe('click to segment', () => {
     stop();
   });
 
+  it('stays away when it was put away while the object was made', async () => {
+    const { studio, fake, stop } = studioWith();
+    clickIn(studio, 2);
+    await expect.poll(() => studio.segment.getState().gaussians, { interval: 2 }).toBe(7);
+    fake.answers['segment.create'] = async () => {
+      studio.segment.setState({ active: false, points: [] });
+      return { project: sampleProject(), objectId: 9, gaussians: 7 };
+    };
+    expect(await createFromClicks(studio, 'mug')).toBe(true);
+    expect(studio.segment.getState().active).toBe(false);
+    expect(studio.selection.getState().objects).toEqual([9]);
+    stop();
+  });
+
   it('is put away when another model is chosen', () => {
     const { studio, stop } = studioWith();
     clickIn(studio, 2);
