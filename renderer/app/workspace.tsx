@@ -67,8 +67,11 @@ function arrange(api: DockviewApi): void {
   add('embeddings', { referencePanel: 'scene', direction: 'within' }, true);
   const width = api.width;
   const height = api.height;
-  api.getPanel('objects')?.group.api.setSize({ width: Math.min(260, width * 0.19) });
-  api.getPanel('inspector')?.group.api.setSize({ width: Math.min(280, width * 0.2) });
+  const sides = { objects: Math.min(260, width * 0.19), inspector: Math.min(280, width * 0.2) };
+  api.getPanel('objects')?.group.api.setSize({ width: sides.objects });
+  api.getPanel('inspector')?.group.api.setSize({ width: sides.inspector });
+  // Photo and 3D view are equals, and each has room for its tools in one line.
+  api.getPanel('frames')?.group.api.setSize({ width: (width - sides.objects - sides.inspector) / 2 });
   api.getPanel('timeline')?.group.api.setSize({ height: Math.min(300, height * 0.34) });
   api.getPanel('frames')?.api.setActive();
 }

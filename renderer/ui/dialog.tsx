@@ -24,7 +24,7 @@ export function Dialog({ title, onClose, width = 480, children, footer, bare = f
     const before = document.activeElement;
     dialog?.showModal();
     // Not the close button, which is merely the first that could have the focus.
-    (dialog?.querySelector<HTMLElement>('[data-autofocus]') ?? dialog)?.focus();
+    (dialog?.querySelector<HTMLElement>('[data-autofocus]') ?? dialog)?.focus({ preventScroll: true });
     return () => {
       dialog?.close();
       if (before instanceof HTMLElement && before.isConnected) before.focus({ preventScroll: true });

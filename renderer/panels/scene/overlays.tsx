@@ -148,11 +148,12 @@ export function SparsePoints({ captureId }: { captureId: number }) {
   return points === null ? null : <PointCloud {...points} size={2} />;
 }
 
+/** @param size in CSS pixels: three.js multiplies by the pixel ratio */
 function PointCloud({ positions, colors, size }: { positions: Float32Array; colors: Float32Array; size: number }) {
   const geometry = useGeometry(positions, colors);
   return (
     <points geometry={geometry} frustumCulled={false}>
-      <pointsMaterial vertexColors size={size * devicePixelRatio} sizeAttenuation={false} />
+      <pointsMaterial vertexColors size={size} sizeAttenuation={false} />
     </points>
   );
 }
@@ -186,13 +187,7 @@ function Dots({ objects, size }: { objects: readonly ObjectView[]; size: number 
   const geometry = useGeometry(arrays.positions, arrays.colors);
   return (
     <points geometry={geometry} frustumCulled={false} renderOrder={3}>
-      <pointsMaterial
-        vertexColors
-        size={size * devicePixelRatio}
-        sizeAttenuation={false}
-        depthTest={false}
-        transparent
-      />
+      <pointsMaterial vertexColors size={size} sizeAttenuation={false} depthTest={false} transparent />
     </points>
   );
 }
