@@ -8,6 +8,7 @@ export * from './mlp/index.ts';
 export * from './neighbours/index.ts';
 export * from './pairwise/index.ts';
 export * from './projection/index.ts';
+export * from './relevancy/index.ts';
 export * from './roofline/index.ts';
 export * from './shared/index.ts';
 export * from './sparse-product/index.ts';

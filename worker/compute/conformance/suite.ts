@@ -5,6 +5,8 @@ import { BACKENDS, type BackendUnderTest, MUST_NOT_SKIP, suiteName, verdictOn } 
 
 /** As a float 3.4e38, as an index far out of every range: a kernel that relies on zeros does not get away with it. */
 const JUNK = 0x7f;
+/** A software driver compiles every kernel on its first use, which takes seconds of a busy machine. */
+const FIRST_COMPILE_TIMEOUT_MS = 180_000;
 
 /** A backend whose new buffers hold junk, working memory of kernels included, and which knows the buffers alive. */
 export class JunkFilledBackend implements Backend {
@@ -121,6 +123,6 @@ function whereAvailable(candidate: BackendUnderTest, name: string, tests: () => 
       });
       break;
     default:
-      describe(name, tests);
+      describe(name, candidate.name === 'webgpu' ? { timeout: FIRST_COMPILE_TIMEOUT_MS } : {}, tests);
   }
 }

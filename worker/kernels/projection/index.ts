@@ -1,11 +1,12 @@
 /** @public door of worker/kernels/projection */
 export {
-  COLOUR_MEAN_FLOATS,
+  COEFFICIENT_WGSL,
+  COLOUR_FLOATS,
   GEOMETRY_GRADIENT_FLOATS,
+  launchColours,
   launchGeometryGradient,
   ofDegree,
   requireDegree,
-  SH_UPSTREAM_WGSL,
   SHAPE_WGSL,
 } from './kernel.wgsl.ts';
 export {

@@ -1,6 +1,7 @@
 /** Projection and its backward pass in WGSL, one invocation per Gaussian; the definition is reference.ts. */
-import { itemProgram, type WebgpuBackend } from '../../compute/index.ts';
+import { type DeviceBuffer, itemProgram, type WebgpuBackend } from '../../compute/index.ts';
 import {
+  type GaussianRange,
   gaussianRanges,
   LANES_WGSL,
   LAYOUT_CONSTANTS,
@@ -10,7 +11,7 @@ import {
   viewParameters,
   webgpuWorkspace,
 } from '../shared/index.ts';
-import { type ShDegree, shCoefficientCount, shWgsl } from '../spherical-harmonics/index.ts';
+import { type ShDegree, shCoefficientCount, shSumsWgsl, shWgsl } from '../spherical-harmonics/index.ts';
 import type { GaussianBuffers, ProjectArgs, ProjectBackwardArgs } from './projection.ts';
 
 /** Rotation and scales of a Gaussian; needs bindings quaternions and logScales, and LANES_WGSL. */
@@ -94,7 +95,7 @@ function forwardProgram(degree: ShDegree) {
       ...({ logitOpacities: 'read f32', sh: 'read f32', projected: 'write f32' } as const),
     },
     constants: LAYOUT_CONSTANTS,
-    body: `${GEOMETRY_WGSL}${shWgsl(degree)}
+    body: `${GEOMETRY_WGSL}${shWgsl(degree)}${shSumsWgsl(degree)}
 fn item(g: u32) {
   let at = geometryOf(g);
   let xx = dot(at.m0, at.m0) + LOW_PASS;
@@ -119,12 +120,7 @@ fn item(g: u32) {
     return;
   }
   let direction = viewDirection(meanOf(g));
-  let basis = shBasis(direction.unit);
-  var colour = vec3f(0.5);
-  for (var k = 0u; k < SH_COUNT; k++) {
-    let first = laneIndex(g, 3u * k, 3u * params.shStride);
-    colour += basis[k] * vec3f(sh[first], sh[first + 4u], sh[first + 8u]);
-  }
+  let colour = shColour(g, direction.unit);
   let lit = vec3f(litChannel(colour.x), litChannel(colour.y), litChannel(colour.z));
   let inverse = 1.0 / determinant;
   let cutoff = 2.0 * max(0.0, log(scaled));
@@ -192,77 +188,108 @@ export function requireDegree({ activeShDegree, shDegree }: Pick<ProjectArgs, 'a
   throw new RangeError(`active SH degree ${activeShDegree} is above the stored ${shDegree}`);
 }
 
-/** Gradient of the mean through the colour: 4 floats per Gaussian, the last unused. */
-export const COLOUR_MEAN_FLOATS = 4;
+/**
+ * What the backward pass knows of a Gaussian's colour, three vectors: gradient of the mean, direction from the camera, and
+ * upstream of the colour where it was not clamped; zeros for what is not drawn.
+ */
+export const COLOUR_FLOATS = 12;
 /** Gradients of the geometry per Gaussian: mean [3], logit opacity, quaternion [4], log scales [3], unused. */
 export const GEOMETRY_GRADIENT_FLOATS = 12;
 
-const shGradientPrograms = new Map<ShDegree, ReturnType<typeof shGradientProgram>>();
+const colourPrograms = new Map<ShDegree, ReturnType<typeof colourProgram>>();
 
-function shGradientProgram(degree: ShDegree) {
+function colourProgram(degree: ShDegree) {
   return itemProgram({
     name: 'projectBackward (colour)',
     params: { ...VIEW_PARAMETERS, shStride: 'u32' },
     buffers: {
-      ...({ means: 'read f32', sh: 'read f32', projected: 'read f32', upstream: 'read f32' } as const),
-      ...({ gradSh: 'write f32', colourMean: 'write vec4f' } as const),
+      ...({ means: 'read f32', sh: 'read f32', projected: 'read f32' } as const),
+      ...({ upstream: 'read f32', colours: 'write vec4f' } as const),
     },
     constants: LAYOUT_CONSTANTS,
-    body: `${LANES_WGSL}${shWgsl(degree)}${SH_UPSTREAM_WGSL}
+    body: `${LANES_WGSL}${shWgsl(degree)}${shSumsWgsl(degree)}
 fn item(g: u32) {
-  for (var k = 0u; k < 3u * params.shStride; k++) { gradSh[laneIndex(g, k, 3u * params.shStride)] = 0.0; }
-  colourMean[g] = vec4f(0.0);
-  // Padding lanes of the last block belong to nobody else.
-  if (g == params.items - 1u) {
-    for (var lane = g + 1u; lane % 4u != 0u; lane++) {
-      for (var k = 0u; k < 3u * params.shStride; k++) { gradSh[laneIndex(lane, k, 3u * params.shStride)] = 0.0; }
-    }
+  let row = g * PROJECTED_FLOATS;
+  if (projected[row + PROJECTED_extentX] < 0.0) {
+    for (var k = 0u; k < 3u; k++) { colours[3u * g + k] = vec4f(0.0); }
+    return;
   }
-  if (projected[g * PROJECTED_FLOATS + PROJECTED_extentX] < 0.0) { return; }
-  let up = colourUpstream(g);
-  let direction = viewDirection(meanOfLanes(g));
-  let basis = shBasis(direction.unit);
-  var dots: array<f32, SH_COUNT>;
-  for (var k = 0u; k < SH_COUNT; k++) {
-    let first = laneIndex(g, 3u * k, 3u * params.shStride);
-    dots[k] = dot(up, vec3f(sh[first], sh[first + 4u], sh[first + 8u]));
-    gradSh[first] = basis[k] * up.x;
-    gradSh[first + 4u] = basis[k] * up.y;
-    gradSh[first + 8u] = basis[k] * up.z;
-  }
-  colourMean[g] = vec4f(throughDirection(direction, &dots), 0.0);
+  let upstreamRow = g * SCREEN_GRADIENT_FLOATS;
+  let up = vec3f(
+    select(0.0, upstream[upstreamRow + SCREEN_GRADIENT_red], projected[row + PROJECTED_red] > 0.0),
+    select(0.0, upstream[upstreamRow + SCREEN_GRADIENT_green], projected[row + PROJECTED_green] > 0.0),
+    select(0.0, upstream[upstreamRow + SCREEN_GRADIENT_blue], projected[row + PROJECTED_blue] > 0.0),
+  );
+  let mean = vec3f(means[laneIndex(g, 0u, 3u)], means[laneIndex(g, 1u, 3u)], means[laneIndex(g, 2u, 3u)]);
+  let direction = viewDirection(mean);
+  let turned = shGradientOfDirection(g, direction.unit, up);
+  // d(v / |v|)/dv = (I - d d^T) / |v|.
+  let moved = (turned - dot(turned, direction.unit) * direction.unit) * direction.inverse;
+  colours[3u * g] = vec4f(moved, 0.0);
+  colours[3u * g + 1u] = vec4f(direction.unit, 0.0);
+  colours[3u * g + 2u] = vec4f(up, 0.0);
 }
 `,
   });
 }
 
-/** Upstream gradient of the colour where it was not clamped, and its way to the mean; needs means, upstream, projected. */
-export const SH_UPSTREAM_WGSL = `
-fn meanOfLanes(g: u32) -> vec3f {
-  return vec3f(means[laneIndex(g, 0u, 3u)], means[laneIndex(g, 1u, 3u)], means[laneIndex(g, 2u, 3u)]);
+/** Fills `colours` of one range (see COLOUR_FLOATS) from the parameters as they are. */
+export function launchColours(
+  backend: WebgpuBackend,
+  args: Pick<ProjectArgs, 'view' | 'parameters' | 'projected' | 'shDegree' | 'activeShDegree'>,
+  { slice, count: items }: GaussianRange,
+  buffers: Readonly<Record<'upstream' | 'colours', DeviceBuffer>>,
+): void {
+  const shStride = shCoefficientCount(args.shDegree);
+  backend.launch(ofDegree(colourPrograms, args.activeShDegree, colourProgram), {
+    params: { ...viewParameters(args.view), shStride, items },
+    buffers: {
+      means: slice(args.parameters.means, 3),
+      sh: slice(args.parameters.sh, 3 * shStride),
+      projected: slice(args.projected, PROJECTED_FLOATS),
+      upstream: slice(buffers.upstream, SCREEN_GRADIENT_FLOATS),
+      colours: slice(buffers.colours, COLOUR_FLOATS),
+    },
+  });
 }
-fn colourUpstream(g: u32) -> vec3f {
-  let row = g * PROJECTED_FLOATS;
-  let up = g * SCREEN_GRADIENT_FLOATS;
-  return vec3f(
-    select(0.0, upstream[up + SCREEN_GRADIENT_red], projected[row + PROJECTED_red] > 0.0),
-    select(0.0, upstream[up + SCREEN_GRADIENT_green], projected[row + PROJECTED_green] > 0.0),
-    select(0.0, upstream[up + SCREEN_GRADIENT_blue], projected[row + PROJECTED_blue] > 0.0),
-  );
+
+/** One element of a coefficient array in the order of memory: whose it is, and its gradient. Needs `colours`, `shWgsl`. */
+export const COEFFICIENT_WGSL = `
+struct Element { gaussian: u32, coefficient: u32, channel: u32 }
+fn elementOf(i: u32) -> Element {
+  let component = (i / 4u) % (3u * params.shStride);
+  return Element(i / (12u * params.shStride) * 4u + i % 4u, component / 3u, component % 3u);
 }
-fn throughDirection(direction: ViewDirection, dots: ptr<function, array<f32, SH_COUNT>>) -> vec3f {
-  let unit = shGradientOfDirection(direction.unit, dots);
-  // d(v / |v|)/dv = (I - d d^T) / |v|.
-  return (unit - dot(unit, direction.unit) * direction.unit) * direction.inverse;
+fn gradientOf(e: Element) -> f32 {
+  let direction = colours[3u * e.gaussian + 1u].xyz;
+  return shBasis(e.coefficient, direction) * colours[3u * e.gaussian + 2u][e.channel];
 }
 `;
+
+const coefficientPrograms = new Map<ShDegree, ReturnType<typeof coefficientProgram>>();
+
+function coefficientProgram(degree: ShDegree) {
+  return itemProgram({
+    name: 'projectBackward (coefficients)',
+    params: { ...VIEW_PARAMETERS, shStride: 'u32', count: 'u32' },
+    buffers: { colours: 'read vec4f', gradSh: 'write f32' },
+    body: `${shWgsl(degree)}${COEFFICIENT_WGSL}
+fn item(i: u32) {
+  let e = elementOf(i);
+  var gradient = 0.0;
+  if (e.gaussian < params.count && e.coefficient < SH_COUNT) { gradient = gradientOf(e); }
+  gradSh[i] = gradient;
+}
+`,
+  });
+}
 
 const GEOMETRY_GRADIENT = itemProgram({
   name: 'projectBackward (geometry)',
   params: VIEW_PARAMETERS,
   buffers: {
     ...({ means: 'read f32', quaternions: 'read f32', logScales: 'read f32', projected: 'read f32' } as const),
-    ...({ upstream: 'read f32', colourMean: 'read vec4f', gradients: 'write vec4f' } as const),
+    ...({ upstream: 'read f32', colours: 'read vec4f', gradients: 'write vec4f' } as const),
   },
   constants: LAYOUT_CONSTANTS,
   body: `${GEOMETRY_WGSL}
@@ -310,7 +337,7 @@ fn item(g: u32) {
   let turned = dx * at.camera.x + dy * at.camera.y;
   let stretched = dScaleX * scaleX + dScaleY * scaleY;
   let dz = upstream[up + SCREEN_GRADIENT_depth] - (turned + stretched) * at.inverse;
-  let mean = colourMean[g].xyz + dx * poseX() + dy * poseY() + dz * poseZ();
+  let mean = colours[3u * g].xyz + dx * poseX() + dy * poseY() + dz * poseZ();
 
   // d[row][column] = dL/dR, T^T e.
   let d0 = at.t0.x * e0 + at.t1.x * e1;
@@ -339,7 +366,7 @@ export function launchGeometryGradient(
   backend: WebgpuBackend,
   args: Pick<ProjectArgs, 'view' | 'parameters' | 'projected'>,
   range: ReturnType<typeof gaussianRanges>[number],
-  buffers: Readonly<Record<'upstream' | 'colourMean' | 'gradients', Parameters<Slice>[0]>>,
+  buffers: Readonly<Record<'upstream' | 'colours' | 'gradients', Parameters<Slice>[0]>>,
 ): void {
   const { slice, count: items } = range;
   backend.launch(GEOMETRY_GRADIENT, {
@@ -350,7 +377,7 @@ export function launchGeometryGradient(
       logScales: slice(args.parameters.logScales, 3),
       projected: slice(args.projected, PROJECTED_FLOATS),
       upstream: slice(buffers.upstream, SCREEN_GRADIENT_FLOATS),
-      colourMean: slice(buffers.colourMean, COLOUR_MEAN_FLOATS),
+      colours: slice(buffers.colours, COLOUR_FLOATS),
       gradients: slice(buffers.gradients, GEOMETRY_GRADIENT_FLOATS),
     },
   });
@@ -380,23 +407,17 @@ export function projectBackwardOnWebgpu(backend: WebgpuBackend, args: ProjectBac
   const { parameters, count, shDegree, activeShDegree, view, projected, upstream, gradients } = args;
   const shStride = shCoefficientCount(shDegree);
   const workspace = webgpuWorkspace(backend);
-  const colourMean = workspace.ensure('colour to mean', count * COLOUR_MEAN_FLOATS * 4);
+  const colours = workspace.ensure('colours', count * COLOUR_FLOATS * 4);
   const geometry = workspace.ensure('geometry gradients', count * GEOMETRY_GRADIENT_FLOATS * 4);
   for (const range of gaussianRanges(backend, count, Math.max(PROJECTED_FLOATS, 3 * shStride))) {
     const { slice, count: items } = range;
-    backend.launch(ofDegree(shGradientPrograms, activeShDegree, shGradientProgram), {
-      params: { ...viewParameters(view), shStride, items },
-      buffers: {
-        means: slice(parameters.means, 3),
-        sh: slice(parameters.sh, 3 * shStride),
-        projected: slice(projected, PROJECTED_FLOATS),
-        upstream: slice(upstream, SCREEN_GRADIENT_FLOATS),
-        gradSh: slice(gradients.sh, 3 * shStride),
-        colourMean: slice(colourMean, COLOUR_MEAN_FLOATS),
-      },
+    launchColours(backend, args, range, { upstream, colours });
+    backend.launch(ofDegree(coefficientPrograms, activeShDegree, coefficientProgram), {
+      params: { ...viewParameters(view), shStride, count: items, items: Math.ceil(items / 4) * 12 * shStride },
+      buffers: { colours: slice(colours, COLOUR_FLOATS), gradSh: slice(gradients.sh, 3 * shStride) },
     });
     launchGeometryGradient(backend, { view, parameters, projected }, range, {
-      ...{ upstream, colourMean, gradients: geometry },
+      ...{ upstream, colours, gradients: geometry },
     });
     const { sh: _, ...outputs } = parameterSlices(gradients, shStride, slice);
     backend.launch(SPREAD, {

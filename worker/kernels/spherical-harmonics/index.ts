@@ -1,4 +1,4 @@
-export { shWgsl } from './kernel.wgsl.ts';
+export { shSumsWgsl, shWgsl } from './kernel.wgsl.ts';
 export {
   type ShColourInputs,
   type ShDegree,

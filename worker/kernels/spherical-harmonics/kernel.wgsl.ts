@@ -3,10 +3,12 @@ import { wgslFloat } from '../../compute/index.ts';
 import type { ShDegree } from './reference.ts';
 import { shCoefficientCount } from './reference.ts';
 
-/** Functions of the camera's `params` (see VIEW_PARAMETERS) for colours of one degree. */
+/**
+ * Functions of the camera's `params` (see VIEW_PARAMETERS) for colours of one degree. Straight code without arrays: those that
+ * are indexed live in memory on hardware, and a software driver takes half a minute to compile their loops.
+ */
 export function shWgsl(degree: ShDegree): string {
   const count = shCoefficientCount(degree);
-  const list = (values: readonly string[]) => values.slice(0, count).join(', ');
   return `
 const SH_COUNT = ${count}u;
 struct ViewDirection { unit: vec3f, inverse: f32 }
@@ -15,18 +17,40 @@ fn viewDirection(mean: vec3f) -> ViewDirection {
   let inverse = 1.0 / sqrt(dot(v, v));
   return ViewDirection(v * inverse, inverse);
 }
-fn shBasis(d: vec3f) -> array<f32, ${count}> {
+/** Value of one basis function. */
+fn shBasis(k: u32, d: vec3f) -> f32 {
   let x = d.x; let y = d.y; let z = d.z;
-  return array<f32, ${count}>(${list(BASIS)});
+  switch (k) {
+${BASIS.slice(0, count)
+  .map((value, k) => `    case ${k}u: { return ${value}; }`)
+  .join('\n')}
+    default: { return 0.0; }
+  }
 }
-fn shGradientOfDirection(d: vec3f, s: ptr<function, array<f32, ${count}>>) -> vec3f {
+`;
+}
+
+/** Of a binding `sh` of rows of `params.shStride` coefficients: the colour, and what it does to the direction. */
+export function shSumsWgsl(degree: ShDegree): string {
+  const count = shCoefficientCount(degree);
+  const each = (line: (k: number) => string) => Array.from({ length: count }, (_, k) => line(k)).join('\n');
+  return `
+fn coefficient(g: u32, k: u32) -> vec3f {
+  let first = laneIndex(g, 3u * k, 3u * params.shStride);
+  return vec3f(sh[first], sh[first + 4u], sh[first + 8u]);
+}
+fn shColour(g: u32, d: vec3f) -> vec3f {
+  let x = d.x; let y = d.y; let z = d.z;
+  var colour = vec3f(0.5);
+${each((k) => `  colour += (${BASIS[k]}) * coefficient(g, ${k}u);`)}
+  return colour;
+}
+fn shGradientOfDirection(g: u32, d: vec3f, up: vec3f) -> vec3f {
   let x = d.x; let y = d.y; let z = d.z;
   let band = 4.0 * z * z - x * x - y * y;
-  var g = vec3f(0.0);
-${PARTIALS.slice(1, count)
-  .map((partial, k) => `  g += s[${k + 1}] * vec3f(${partial});`)
-  .join('\n')}
-  return g;
+  var sum = vec3f(0.0);
+${each((k) => (k === 0 ? '' : `  sum += dot(up, coefficient(g, ${k}u)) * vec3f(${PARTIALS[k]});`))}
+  return sum;
 }
 `;
 }

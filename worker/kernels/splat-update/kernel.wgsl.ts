@@ -1,28 +1,27 @@
 /**
- * The end of a training step in WGSL; reference.ts is the definition. Four passes, because eight storage buffers are all
- * that every adapter binds: slots to screen gradients; colours, which are four fifths of the memory, back through spherical
- * harmonics and Adam at once; gradients of the geometry; Adam and noise on them.
+ * The end of a training step in WGSL; reference.ts is the definition. Several passes, because eight storage buffers are all
+ * that every adapter binds: slots to screen gradients; what a colour's gradient is made of; Adam on the coefficients, whose
+ * gradients never reach memory; gradients of the geometry, then Adam and noise on it.
  */
 import { type DeviceBuffer, itemProgram, type WebgpuBackend } from '../../compute/index.ts';
 import { screenGradientsOnWebgpu } from '../blending/index.ts';
 import {
-  COLOUR_MEAN_FLOATS,
+  COEFFICIENT_WGSL,
+  COLOUR_FLOATS,
   type GaussianBuffers,
   GEOMETRY_GRADIENT_FLOATS,
+  launchColours,
   launchGeometryGradient,
   ofDegree,
   requireDegree,
-  SH_UPSTREAM_WGSL,
   SHAPE_WGSL,
 } from '../projection/index.ts';
 import {
   type GaussianRange,
   gaussianRanges,
   LANES_WGSL,
-  LAYOUT_CONSTANTS,
   PROJECTED_FLOATS,
   SCREEN_GRADIENT_BYTES,
-  SCREEN_GRADIENT_FLOATS,
   VIEW_PARAMETERS,
   viewParameters,
   webgpuWorkspace,
@@ -51,42 +50,26 @@ const SEEN_WGSL = `
 fn isSeen(g: u32) -> bool { return slotStart[g + 1u] > slotStart[g]; }
 `;
 
-const colourPrograms = new Map<ShDegree, ReturnType<typeof colourProgram>>();
+const coefficientPrograms = new Map<ShDegree, ReturnType<typeof coefficientProgram>>();
 
-function colourProgram(degree: ShDegree) {
+/** One invocation per element, in the order of memory: four fifths of all parameters pass here. */
+function coefficientProgram(degree: ShDegree) {
   return itemProgram({
-    name: 'splatUpdate (colour)',
-    params: { ...VIEW_PARAMETERS, ...ADAM_PARAMETERS, shStride: 'u32', rateDc: 'f32', rateRest: 'f32' },
+    name: 'splatUpdate (coefficients)',
+    params: { ...VIEW_PARAMETERS, ...ADAM_PARAMETERS, shStride: 'u32', count: 'u32', rateDc: 'f32', rateRest: 'f32' },
     buffers: {
-      ...({ means: 'read f32', projected: 'read f32', upstream: 'read f32', slotStart: 'read u32' } as const),
-      ...({ valueSh: 'write f32', firstSh: 'write f32', secondSh: 'write f32', colourMean: 'write vec4f' } as const),
+      ...({ colours: 'read vec4f', slotStart: 'read u32' } as const),
+      ...({ valueSh: 'write f32', firstSh: 'write f32', secondSh: 'write f32' } as const),
     },
-    constants: LAYOUT_CONSTANTS,
-    body: `${LANES_WGSL}${shWgsl(degree)}${SH_UPSTREAM_WGSL}${adamWgsl('Sh')}${SEEN_WGSL}
-fn item(g: u32) {
-  let seen = isSeen(g);
+    body: `${shWgsl(degree)}${COEFFICIENT_WGSL}${adamWgsl('Sh')}${SEEN_WGSL}
+fn item(i: u32) {
+  let e = elementOf(i);
+  if (e.gaussian >= params.count || e.coefficient >= SH_COUNT) { return; }
+  let seen = isSeen(e.gaussian);
   if (!seen && params.selective == 1u) { return; }
-  let drawn = seen && projected[g * PROJECTED_FLOATS + PROJECTED_extentX] >= 0.0;
-  var up = vec3f(0.0);
-  var unit = vec3f(0.0);
-  var inverse = 0.0;
-  if (drawn) {
-    let direction = viewDirection(meanOfLanes(g));
-    unit = direction.unit;
-    inverse = direction.inverse;
-    up = colourUpstream(g);
-  }
-  let basis = shBasis(unit);
-  var dots: array<f32, SH_COUNT>;
-  for (var k = 0u; k < SH_COUNT; k++) {
-    let at = laneIndex(g, 3u * k, 3u * params.shStride);
-    dots[k] = dot(up, vec3f(valueSh[at], valueSh[at + 4u], valueSh[at + 8u]));
-    let rate = select(params.rateRest, params.rateDc, k == 0u);
-    adamSh(at, basis[k] * up.x, rate);
-    adamSh(at + 4u, basis[k] * up.y, rate);
-    adamSh(at + 8u, basis[k] * up.z, rate);
-  }
-  colourMean[g] = vec4f(throughDirection(ViewDirection(unit, inverse), &dots), 0.0);
+  var gradient = 0.0;
+  if (seen) { gradient = gradientOf(e); }
+  adamSh(i, gradient, select(params.rateRest, params.rateDc, e.coefficient == 0u));
 }
 `,
   });
@@ -214,7 +197,7 @@ export function splatUpdateOnWebgpu(backend: WebgpuBackend, args: SplatUpdateArg
   const shStride = shCoefficientCount(shDegree);
   const workspace = webgpuWorkspace(backend);
   const screen = workspace.ensure('screen gradients', count * SCREEN_GRADIENT_BYTES);
-  const colourMean = workspace.ensure('colour to mean', count * COLOUR_MEAN_FLOATS * 4);
+  const colours = workspace.ensure('colours', count * COLOUR_FLOATS * 4);
   const geometry = workspace.ensure('geometry gradients', count * GEOMETRY_GRADIENT_FLOATS * 4);
   screenGradientsOnWebgpu(backend, { projected, slotStart, slots, gradients: screen }, count);
   const { parameters, firstMoments, secondMoments } = args;
@@ -222,20 +205,20 @@ export function splatUpdateOnWebgpu(backend: WebgpuBackend, args: SplatUpdateArg
     const { slice, count: items, first: firstGaussian } = range;
     const seen = { slotStart: slotStartOf(range, slotStart) };
     const gradients = slice(geometry, GEOMETRY_GRADIENT_FLOATS);
-    backend.launch(ofDegree(colourPrograms, activeShDegree, colourProgram), {
+    launchColours(backend, args, range, { upstream: screen, colours });
+    backend.launch(ofDegree(coefficientPrograms, activeShDegree, coefficientProgram), {
       params: {
-        ...{ ...viewParameters(view), ...adam, shStride, items },
-        ...{ rateDc: rates.shDc * scale, rateRest: rates.shRest * scale },
+        ...{ ...viewParameters(view), ...adam, shStride, count: items },
+        ...{ rateDc: rates.shDc * scale, rateRest: rates.shRest * scale, items: Math.ceil(items / 4) * 12 * shStride },
       },
       buffers: {
-        ...{ means: slice(parameters.means, 3), projected: slice(projected, PROJECTED_FLOATS), ...seen },
-        ...{ upstream: slice(screen, SCREEN_GRADIENT_FLOATS), colourMean: slice(colourMean, COLOUR_MEAN_FLOATS) },
+        ...{ colours: slice(colours, COLOUR_FLOATS), ...seen },
         valueSh: slice(parameters.sh, 3 * shStride),
         firstSh: slice(firstMoments.sh, 3 * shStride),
         secondSh: slice(secondMoments.sh, 3 * shStride),
       },
     });
-    launchGeometryGradient(backend, args, range, { upstream: screen, colourMean, gradients: geometry });
+    launchGeometryGradient(backend, args, range, { upstream: screen, colours, gradients: geometry });
     if (!args.selective) backend.launch(NONE, { params: { items }, buffers: { ...seen, gradients } });
     backend.launch(MEANS, {
       params: { ...adam, rate: rates.means * scale, noiseScale: args.noiseScale, key0, key1, firstGaussian, items },
