@@ -1,7 +1,7 @@
 /** Jobs end when they are told to, say why when they end otherwise, and go on where they stopped. */
 import { expect, test } from './fixtures.ts';
 import { iterationOf, jobEnded, newestJob, panel, sceneShown, startTraining } from './steps.ts';
-import { isAlive } from './studio.ts';
+import { isAlive, type Studio } from './studio.ts';
 
 /** A training writes a checkpoint that often. */
 const CHECKPOINT_EVERY = 500;
@@ -26,7 +26,8 @@ test('a job is cancelled, keeps what it has done, and is resumed to its end', as
   await jobEnded(jobs, 'Done');
   const { points } = await studio.call('jobs.curve', { jobId: second.id });
   const iterations = points.map(({ iteration }) => iteration);
-  // One curve without a step back: it did not begin again.
+  expect(await startOf(studio, second.id)).toBe(reached);
+  // One curve without a step back.
   expect(iterations).toEqual([...iterations].sort((a, b) => a - b));
   expect(iterations[0]).toBeLessThanOrEqual(reached);
   expect(iterations.at(-1)).toBe(900);
@@ -44,20 +45,22 @@ test('a killed worker is reported in words, and its job goes on from the checkpo
   await expect.poll(() => iterationOf(studio, first.id), { timeout: 120_000 }).toBeGreaterThan(CHECKPOINT_EVERY);
   const started = studio.workerPids().filter((pid) => !before.includes(pid));
   expect(started).toHaveLength(1);
+  // Looking elsewhere: then it is said over the window, too.
+  await page.keyboard.press('Alt+1');
   process.kill(started[0] as number, 'SIGKILL');
+  await expect(page.getByRole('alert').filter({ hasText: 'killed' })).toBeVisible();
 
   const jobs = await panel(page, 'Jobs');
   await jobEnded(jobs, 'Failed');
   await expect(jobs.getByText(/The worker was killed .*(SIGKILL|memory)/)).toBeVisible();
-  await expect(jobs.getByText(/Resume continues from the last checkpoint\./)).toBeVisible();
-  // It is said where nobody looks at the Jobs panel, too.
-  await expect(page.getByRole('alert').filter({ hasText: 'killed' })).toBeVisible();
+  await expect(jobs.getByText(/Resume continues from iteration \d+\./)).toBeVisible();
   const reached = await iterationOf(studio, first.id);
 
   await jobs.getByRole('button', { name: 'Resume', exact: true }).click();
   await expect.poll(async () => (await newestJob(studio, 'train-splats')).id).toBeGreaterThan(first.id);
   const second = await newestJob(studio, 'train-splats');
   await expect.poll(() => iterationOf(studio, second.id), { timeout: 120_000 }).toBeGreaterThan(reached);
+  expect(await startOf(studio, second.id)).toBeGreaterThanOrEqual(CHECKPOINT_EVERY);
   const iterations = (await studio.call('jobs.curve', { jobId: second.id })).points.map(({ iteration }) => iteration);
   expect(iterations).toEqual([...iterations].sort((a, b) => a - b));
   await jobs.getByRole('button', { name: 'Cancel', exact: true }).click();
@@ -98,7 +101,14 @@ test('a killed studio is opened again with nothing lost', async ({ launch, room 
   await jobs.getByRole('button', { name: 'Resume', exact: true }).click();
   await expect.poll(async () => (await newestJob(studio, 'train-splats')).id).toBeGreaterThan(first.id);
   const second = await newestJob(studio, 'train-splats');
-  await expect.poll(() => iterationOf(studio, second.id), { timeout: 120_000 }).toBeGreaterThan(CHECKPOINT_EVERY);
+  await expect.poll(() => startOf(studio, second.id), { timeout: 120_000 }).toBeGreaterThanOrEqual(CHECKPOINT_EVERY);
   await jobs.getByRole('button', { name: 'Cancel', exact: true }).click();
   await jobEnded(jobs, 'Cancelled');
 });
+
+/** The iteration that a job's worker began at, as its log says; 0 for one from the beginning, NaN before it began. */
+async function startOf(studio: Studio, jobId: number): Promise<number> {
+  const { lines } = await studio.call('jobs.log', { jobId });
+  const started = lines.map(({ text }) => text).find((text) => text.startsWith('Started '));
+  return started === undefined ? Number.NaN : Number(/^Started from iteration ([\d,]+)/.exec(started)?.[1] ?? 0);
+}
