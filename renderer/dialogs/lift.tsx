@@ -18,7 +18,7 @@ const RECIPES: readonly {
     value: 'closed-form',
     title: 'Quick look',
     note: 'Joins masks that cover the same splats and lets them vote. Nothing is trained. Good for a first look and clean masks.',
-    fact: 'Seconds · closed form',
+    fact: 'Seconds to a minute · closed form',
   },
   {
     value: 'contrastive-lift',
