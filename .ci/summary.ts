@@ -1,52 +1,95 @@
 /**
- * Prints what was skipped, by name, and a last line "N passed, N failed" counted from Vitest's JSON reports.
- * Usage: summary.ts STATUS REPORT [REPORT...]; a report that is missing is a failure. Every word of CI_MUST_NOT_SKIP must be part of the file name or title of a test that
- * passed and of none that was skipped; otherwise it counts as a failure.
+ * Prints what was skipped, by name, and a last line "N passed, N failed" counted from the JSON reports of both test runners.
+ * Usage: summary.ts STATUS REPORT [REPORT...]; a report that is missing is a failure. Every word of CI_MUST_NOT_SKIP must be part of the file name or
+ * title of a test that passed and of none that was skipped; otherwise it counts as a failure.
  */
 import { existsSync, readFileSync } from 'node:fs';
 import { relative } from 'node:path';
 
-interface Report {
+interface VitestReport {
   readonly testResults: readonly {
     readonly name: string;
     readonly status: string;
-    readonly message?: string;
     readonly assertionResults: readonly { readonly fullName: string; readonly status: string }[];
   }[];
+}
+
+interface PlaywrightSuite {
+  readonly suites?: readonly PlaywrightSuite[];
+  readonly specs?: readonly {
+    readonly title: string;
+    readonly file: string;
+    readonly tests: readonly {
+      readonly projectName: string;
+      readonly status: 'expected' | 'unexpected' | 'flaky' | 'skipped';
+      readonly annotations: readonly { readonly type: string; readonly description?: string }[];
+    }[];
+  }[];
+}
+
+interface PlaywrightReport extends PlaywrightSuite {
+  readonly errors?: readonly { readonly message?: string }[];
 }
 
 const [status, ...reportPaths] = process.argv.slice(2);
 let passed = 0;
 let failed = 0;
-const results = reportPaths.flatMap((path) => {
-  if (existsSync(path)) return (JSON.parse(readFileSync(path, 'utf8')) as Report).testResults;
-  failed++;
-  console.log(`there is no report at ${path}`);
-  return [];
-});
 const ran: string[] = [];
 const skipped: string[] = [];
-for (const file of results) {
-  const path = relative(process.cwd(), file.name);
-  // A file that does not load has no tests to count, and must not look like success.
-  if (file.status === 'failed' && !file.assertionResults.some((test) => test.status === 'failed')) {
-    failed++;
-    console.log(`failed to run: ${path}`);
+
+function count(name: string, outcome: 'passed' | 'failed' | 'skipped', why = ''): void {
+  if (outcome === 'passed') {
+    passed++;
+    ran.push(name.toLowerCase());
+  } else {
+    if (outcome === 'failed') failed++;
+    else skipped.push(name);
+    console.log(`${outcome}: ${name}${why === '' ? '' : ` (${why})`}`);
   }
-  for (const test of file.assertionResults) {
-    const name = `${path}: ${test.fullName}`;
-    if (test.status === 'passed') {
-      passed++;
-      ran.push(name.toLowerCase());
-    } else if (test.status === 'failed') {
-      failed++;
-      console.log(`failed: ${name}`);
-    } else {
-      skipped.push(name);
-      console.log(`skipped: ${name}`);
+}
+
+function countFiles({ testResults }: VitestReport): void {
+  for (const file of testResults) {
+    const path = relative(process.cwd(), file.name);
+    // A file that does not load has no tests to count, and must not look like success.
+    if (file.status === 'failed' && !file.assertionResults.some((test) => test.status === 'failed'))
+      count(`${path} did not run`, 'failed');
+    for (const test of file.assertionResults) {
+      const outcome = test.status === 'passed' || test.status === 'failed' ? test.status : 'skipped';
+      count(`${path}: ${test.fullName}`, outcome);
     }
   }
 }
+
+function countSuite(suite: PlaywrightSuite): void {
+  for (const inner of suite.suites ?? []) countSuite(inner);
+  for (const { title, file, tests } of suite.specs ?? []) {
+    for (const { projectName, status: outcome, annotations } of tests) {
+      // `e2e` in CI_MUST_NOT_SKIP means the browser shell: the Electron binary is not installed where this runs.
+      const name = projectName === 'browser' ? `e2e/${file}: ${title}` : `${projectName}, ${file}: ${title}`;
+      const about = (type: string) =>
+        annotations.filter((one) => one.type === type).map((one) => one.description ?? '');
+      const outcomes = { expected: 'passed', skipped: 'skipped', unexpected: 'failed', flaky: 'failed' } as const;
+      count(name, outcomes[outcome], about('skip').join(', '));
+      for (const figure of about('measured')) console.log(`measured: ${figure}`);
+    }
+  }
+}
+
+for (const path of reportPaths) {
+  if (!existsSync(path)) {
+    count(`there is no report at ${path}`, 'failed');
+    continue;
+  }
+  const report = JSON.parse(readFileSync(path, 'utf8')) as VitestReport | PlaywrightReport;
+  if ('testResults' in report) countFiles(report);
+  else {
+    countSuite(report);
+    // What fails outside tests: a file that does not load, a setup.
+    for (const { message = '' } of report.errors ?? []) count(`e2e: ${message.split('\n')[0]}`, 'failed');
+  }
+}
+
 for (const word of (process.env.CI_MUST_NOT_SKIP ?? '')
   .toLowerCase()
   .split(/[\s,]+/)
