@@ -21,6 +21,6 @@ export const FIELD_RECIPES = {
   margin,
   dino,
 } as const satisfies Record<string, FieldRecipe>;
-export type { FieldRecipe } from './recipe.ts';
 export { closedForm } from './closed-form.ts';
 export { maskTracking2d } from './mask-tracking-2d.ts';
+export type { FieldRecipe } from './recipe.ts';
