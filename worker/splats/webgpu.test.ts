@@ -19,7 +19,7 @@ webgpuTests('training', () => {
     vi.stubEnv(SOFTWARE_VARIABLE, '1');
     directory = mkdtempSync(join(tmpdir(), 'liftscope-webgpu-'));
     capture = await makeSmallCapture(directory);
-  });
+  }, 60_000);
   afterEach(() => vi.restoreAllMocks());
   afterAll(() => {
     rmSync(directory, { recursive: true, force: true });

@@ -5,6 +5,7 @@ import { BACKENDS, type BackendUnderTest, MUST_NOT_SKIP, suiteName, verdictOn } 
 
 /** As a float 3.4e38, as an index far out of every range: a kernel that relies on zeros does not get away with it. */
 const JUNK = 0x7f;
+const START_TIMEOUT_MS = 60_000;
 /** A software driver compiles every kernel on its first use, which takes seconds of a busy machine. */
 const FIRST_COMPILE_TIMEOUT_MS = 180_000;
 
@@ -94,7 +95,7 @@ export function conformance(title: string, tests: (on: () => JunkFilledBackend) 
       let backend: JunkFilledBackend | undefined;
       beforeAll(async () => {
         backend = new JunkFilledBackend(await candidate.create());
-      });
+      }, START_TIMEOUT_MS);
       afterEach(() => backend?.destroyAll());
       afterAll(() => backend?.dispose());
       tests(() => {
