@@ -97,7 +97,8 @@ export class NestedEmbeddings {
   /** Wᵀ of every phrase, made a unit vector first. */
   #projectUnits(phrases: readonly ArrayLike<number>[]): Float64Array[] {
     const { dimensions } = this;
-    const length = this.#projection === undefined ? dimensions : this.#projection.length / dimensions;
+    const projection = this.#projection;
+    const length = projection === undefined ? dimensions : projection.length / dimensions;
     return phrases.map((phrase, i) => {
       if (phrase.length !== length) {
         throw new RangeError(`relevancy: phrase ${i} has ${phrase.length} values, embeddings have ${length}`);
@@ -106,12 +107,11 @@ export class NestedEmbeddings {
       if (!(norm > SHORTEST_NORM && Number.isFinite(norm))) {
         throw new RangeError(`relevancy: phrase ${i} has length ${norm} and so no direction`);
       }
+      const unit = Float64Array.from(phrase, (value) => value / norm);
+      if (projection === undefined) return unit;
       const projected = new Float64Array(dimensions);
-      for (let e = 0; e < length; e++) {
-        if (this.#projection === undefined) projected[e] = phrase[e]! / norm;
-        else
-          for (let d = 0; d < dimensions; d++)
-            projected[d]! += (this.#projection[e * dimensions + d]! * phrase[e]!) / norm;
+      for (let e = 0, at = 0; e < length; e++) {
+        for (let d = 0; d < dimensions; d++, at++) projected[d]! += projection[at]! * unit[e]!;
       }
       return projected;
     });
