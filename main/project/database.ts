@@ -46,7 +46,8 @@ export function createDatabase(file: string, migrations: readonly Migration[]): 
  * A file of a newer version, or one that is not ours, is refused before anything is written. An older one is first copied,
  * the copy migrated and checked; only then is the original touched, and the copy of the old state stays in `backups/`.
  *
- * @param checked another connection of this program has just looked through the whole file; do not do it again
+ * @param checked another connection of this process has it open and has looked through the whole file; it is not done again, and the
+ *   file is touched through SQLite alone
  * @throws LiftscopeError `not-found`, `newer-project`, `damaged-project`
  */
 export function openDatabase(file: string, migrations: readonly Migration[], checked = false): Database.Database {
@@ -58,7 +59,9 @@ export function openDatabase(file: string, migrations: readonly Migration[], che
     });
   }
   const newest = migrations.length;
-  refuseUnreadable(file, readHeader(file), newest);
+  // Never by hand while SQLite has it open in this process: closing any handle of a file drops all POSIX locks that the process
+  // holds on it, and another program that then closes the database last would delete a log that is still in use.
+  if (!checked) refuseUnreadable(file, readHeader(file), newest);
   const version = withDatabase(file, { readonly: true }, (db) => {
     // The header on disk may be older than what the write-ahead log holds; SQLite's own answer counts.
     const found = { applicationId: pragmaNumber(db, 'application_id'), userVersion: pragmaNumber(db, 'user_version') };
