@@ -16,7 +16,8 @@ export type Shell = 'browser' | 'electron';
 export function whyAbsent(shell: Shell): string | undefined {
   if (shell === 'electron') {
     if (electronBinary() === undefined) return 'the Electron binary is not installed';
-    if (process.platform === 'linux' && !process.env.DISPLAY && !process.env.WAYLAND_DISPLAY) return 'no display';
+    if (process.platform === 'linux' && !process.env.DISPLAY && !process.env.WAYLAND_DISPLAY)
+      return 'there is no display';
     return undefined;
   }
   return existsSync(CHROMIUM) ? undefined : `there is no ${CHROMIUM}; LIFTSCOPE_CHROMIUM names another Chromium`;

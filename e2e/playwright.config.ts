@@ -9,6 +9,7 @@ const report = process.env.LIFTSCOPE_TEST_REPORT?.replace(/\.json$/, '.e2e.json'
 export default defineConfig<object, ShellOption>({
   testDir: '.',
   outputDir: '../build/e2e',
+  globalSetup: './setup.ts',
   globalTeardown: './teardown.ts',
   // Two cores: a studio, its worker and a browser are enough for them.
   workers: 1,
