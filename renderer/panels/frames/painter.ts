@@ -225,8 +225,13 @@ export class Painter {
     if (before === null) this.dropOverlay('before');
     if (heat === null) this.dropHeat();
     this.tell({ failure: null });
+    const first = this.show('a', a, key);
+    // Not after the masks: whoever steps faster than those arrive would never find the next photo decoded.
+    void first.then(() => {
+      if (this.wanted === key) for (const url of ahead) this.cache.load(url).catch(() => undefined);
+    });
     const work = [
-      this.show('a', a, key),
+      first,
       ...(b === null ? [] : [this.show('b', b, key)]),
       this.showMasks('masks', masks, key),
       this.showMasks('before', before, key),
@@ -236,7 +241,6 @@ export class Painter {
     void Promise.all(work).then(() => {
       if (this.wanted !== key) return;
       this.tell({ loading: false });
-      for (const url of ahead) this.cache.load(url).catch(() => undefined);
     });
     this.redraw();
   }

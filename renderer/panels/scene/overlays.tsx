@@ -50,20 +50,28 @@ function useGeometry(positions: Float32Array, colors?: Float32Array): BufferGeom
 }
 
 const FRUSTUM_POINTS = 16;
+/** Of more cameras only some are drawn, evenly spread: thousands of them hide the scene, and take a software adapter 100 ms. */
+const MAX_FRUSTA = 500;
+
+/** Indices of the frames whose cameras are drawn. */
+function drawnFrames(count: number): number[] {
+  const step = Math.max(1, Math.ceil(count / MAX_FRUSTA));
+  return Array.from({ length: Math.ceil(count / step) }, (_, i) => i * step);
+}
 
 /** Colour of each frame's camera: how badly it is rendered where that was measured, else whether it was held out. */
-function cameraColors(frames: FrameColumns, metrics: FrameMetrics | null): Float32Array {
+function cameraColors(frames: FrameColumns, drawn: readonly number[], metrics: FrameMetrics | null): Float32Array {
   const psnr = new Map(metrics?.frames.map((frame) => [frame.name, frame.psnr]) ?? []);
   const sorted = [...psnr.values()].sort((a, b) => a - b);
   const low = sorted[Math.floor(sorted.length * 0.05)] ?? 0;
   const high = sorted[Math.ceil(sorted.length * 0.95) - 1] ?? 1;
-  const out = new Float32Array(frames.ids.length * FRUSTUM_POINTS * 3);
+  const out = new Float32Array(drawn.length * FRUSTUM_POINTS * 3);
   const color = new Color();
-  for (let i = 0; i < frames.ids.length; i++) {
-    const value = psnr.get(frames.names[i] ?? '');
+  for (const [i, frame] of drawn.entries()) {
+    const value = psnr.get(frames.names[frame] ?? '');
     const hex =
       value === undefined
-        ? frames.holdout[i] === 1
+        ? frames.holdout[frame] === 1
           ? '#cc79a7'
           : '#8a97ab'
         : errorColor(high > low ? (high - value) / (high - low) : 0);
@@ -83,13 +91,15 @@ interface CamerasProps {
 
 export function Cameras({ frames, metrics, bounds }: CamerasProps) {
   const depth = useMemo(() => frustumDepth(frames, bounds), [frames, bounds]);
+  const drawn = useMemo(() => drawnFrames(frames.ids.length), [frames]);
   const positions = useMemo(() => {
-    const out = new Float32Array(frames.ids.length * FRUSTUM_POINTS * 3);
-    for (let i = 0; i < frames.ids.length; i++)
-      writeFrustum(frameCamera(frames, i), depth, out, i * FRUSTUM_POINTS * 3);
+    const out = new Float32Array(drawn.length * FRUSTUM_POINTS * 3);
+    for (const [i, frame] of drawn.entries()) {
+      writeFrustum(frameCamera(frames, frame), depth, out, i * FRUSTUM_POINTS * 3);
+    }
     return out;
-  }, [frames, depth]);
-  const colors = useMemo(() => cameraColors(frames, metrics), [frames, metrics]);
+  }, [frames, drawn, depth]);
+  const colors = useMemo(() => cameraColors(frames, drawn, metrics), [frames, drawn, metrics]);
   const geometry = useGeometry(positions, colors);
   return (
     <>
