@@ -195,7 +195,7 @@ export class Session {
     this.requireCapture(captureId);
     const revision = this.observationsRevision;
     if (this.observations?.captureId !== captureId || this.observations.revision !== revision) {
-      const bytes = this.reads.run('observations', { captureId });
+      const bytes = this.reads.run('observations', { captureId, observationsRevision: revision });
       this.observations = { captureId, revision, bytes };
       bytes.catch(() => {
         this.observations = undefined;

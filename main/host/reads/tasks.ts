@@ -22,7 +22,10 @@ export interface ReadTasks {
   open: { readonly input: { readonly create: boolean }; readonly output: null };
   frames: { readonly input: { readonly captureId: number }; readonly output: FrameTable };
   /** The file of `routes.observations`. */
-  observations: { readonly input: { readonly captureId: number }; readonly output: ArrayBuffer };
+  observations: {
+    readonly input: { readonly captureId: number; readonly observationsRevision: number };
+    readonly output: ArrayBuffer;
+  };
   observationCount: { readonly input: Record<never, never>; readonly output: number };
   objects: {
     readonly input: { readonly captureId: number; readonly observationsRevision: number };

@@ -1,13 +1,19 @@
 /** The thread behind `reads.ts`: its own connection to the project, one task after another. */
 import { stat } from 'node:fs/promises';
 import { parentPort, workerData } from 'node:worker_threads';
-import { LiftscopeError, OBJECT_MASKS, OBSERVATIONS_MAGIC, type ObjectView } from '../../../contract/index.ts';
+import {
+  LiftscopeError,
+  OBJECT_MASKS,
+  OBSERVATIONS_MAGIC,
+  type ObjectView,
+  type ObservationColumns,
+} from '../../../contract/index.ts';
 import { importCapture, importSplatPly } from '../../capture/index.ts';
 import { exportSplatPly } from '../../export/index.ts';
 import { failureOf } from '../../failures.ts';
 import { allObjectMasks, Memberships, objectExtents } from '../../instances/index.ts';
 import { exportMasks, MasksFile } from '../../masks/index.ts';
-import { type ObjectSpan, openProject, type Project } from '../../project/index.ts';
+import { openProject, type Project } from '../../project/index.ts';
 import { colorOf } from '../colours.ts';
 import { maskImage } from './masks.ts';
 import type { FrameTable, ReadRequest, ReadTask, ReadTasks, ThreadData } from './tasks.ts';
@@ -19,7 +25,8 @@ type Tasks = {
 const tasks: Tasks = {
   open: async () => null,
   frames: async (project, { captureId }) => frameTable(project, captureId),
-  observations: async (project, { captureId }) => observationsFile(project, captureId),
+  observations: async (project, { captureId, observationsRevision }) =>
+    observationsFile(project, captureId, observationsRevision),
   observationCount: async (project) => project.observations.count(),
   objects: async (project, { captureId, observationsRevision }) => ({
     objects: await objectViews(project, captureId, observationsRevision),
@@ -108,9 +115,9 @@ function frameTable(project: Project, captureId: number): FrameTable {
 }
 
 /** See `OBSERVATIONS_MAGIC`. */
-function observationsFile(project: Project, captureId: number): ArrayBuffer {
+function observationsFile(project: Project, captureId: number, observationsRevision: number): ArrayBuffer {
   const objects = project.objects.list(captureId);
-  const columns = project.observations.columns(captureId);
+  const columns = columnsOf(project, captureId, observationsRevision);
   const count = columns.object.length;
   const headBytes = OBSERVATIONS_MAGIC.length + 8;
   const bytes = new ArrayBuffer(headBytes + 4 * objects.length + 11 * count);
@@ -132,20 +139,41 @@ function observationsFile(project: Project, captureId: number): ArrayBuffer {
   return bytes;
 }
 
-/** First and last frames of the objects, which a million observations are read for: until one of those changes. */
-let spans: { readonly key: string; readonly byObject: ReadonlyMap<number, ObjectSpan> } | undefined;
+/** All observations of a capture, which both the list of objects and the timeline are made of: until one of them changes. */
+let known: { readonly key: string; readonly columns: ObservationColumns } | undefined;
+
+function columnsOf(project: Project, captureId: number, observationsRevision: number): ObservationColumns {
+  // An object without observations that comes or goes moves the places of the others.
+  const key = `${captureId} ${observationsRevision} ${project.objects.list(captureId).map(({ id }) => id)}`;
+  if (known?.key !== key) known = { key, columns: project.observations.columns(captureId) };
+  return known.columns;
+}
+
+/** Frames, first and last of each object, by its place in `objects.list`; zero frames where it was never observed. */
+function spansOf({ object, frame }: ObservationColumns): Map<number, { frames: number; first: number; last: number }> {
+  const spans = new Map<number, { frames: number; first: number; last: number }>();
+  // Sorted by object, then frame; two tracks of one object may share a frame.
+  let span: { frames: number; first: number; last: number } | undefined;
+  for (let i = 0; i < object.length; i++) {
+    const position = frame[i]!;
+    if (i === 0 || object[i] !== object[i - 1]) {
+      span = { frames: 1, first: position, last: position };
+      spans.set(object[i]!, span);
+    } else if (span !== undefined && position !== span.last) {
+      span.frames += 1;
+      span.last = position;
+    }
+  }
+  return spans;
+}
 
 async function objectViews(project: Project, captureId: number, observationsRevision: number): Promise<ObjectView[]> {
   // A lift that cannot be read takes no names off the list.
   const extents = await objectExtents(project, captureId).catch(() => new Map<number, never>());
-  const key = `${captureId} ${observationsRevision}`;
-  if (spans?.key !== key) {
-    spans = { key, byObject: new Map(project.objects.spans(captureId).map((span) => [span.objectId, span])) };
-  }
-  const { byObject } = spans;
+  const spans = spansOf(columnsOf(project, captureId, observationsRevision));
   const geometry = new Map(project.objects.geometry(captureId).map((row) => [row.objectId, row]));
-  return project.objects.list(captureId).map((object) => {
-    const span = byObject.get(object.id);
+  return project.objects.list(captureId).map((object, place) => {
+    const span = spans.get(place);
     const shape = geometry.get(object.id);
     return {
       id: object.id,
@@ -156,8 +184,8 @@ async function objectViews(project: Project, captureId: number, observationsRevi
       locked: object.locked,
       provenance: object.provenance,
       frames: span?.frames ?? 0,
-      firstFrame: span?.firstFrame ?? null,
-      lastFrame: span?.lastFrame ?? null,
+      firstFrame: span?.first ?? null,
+      lastFrame: span?.last ?? null,
       centroid: shape === undefined ? null : [...shape.centroid],
       confidence: shape?.confidence ?? null,
       gaussians: shape?.gaussians ?? null,
