@@ -144,7 +144,7 @@ test('a selected object is the same one in Objects, Timeline and Inspector', asy
   if (chosen === undefined) throw new Error('no object with a name of its own');
   await table.getByRole('row').filter({ hasText: chosen.name }).first().click();
   await expect(table.locator('[aria-selected="true"]')).toHaveCount(1);
-  await expect(await panel(page, 'Inspector')).toContainText(chosen.name);
+  await expect((await panel(page, 'Inspector')).getByRole('textbox', { name: 'Name' })).toHaveValue(chosen.name);
   expect((await picture(page.getByTestId('timeline-canvas'))).equals(lanes)).toBe(false);
   expect((await picture(frames)).equals(before)).toBe(false);
 });
