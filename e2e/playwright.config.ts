@@ -13,6 +13,8 @@ export default defineConfig<object, ShellOption>({
   globalTeardown: './teardown.ts',
   // Two cores: a studio, its worker and a browser are enough for them.
   workers: 1,
+  // A browser on a shared machine may starve once; what needs the second attempt is named by .ci/summary.ts.
+  retries: 1,
   fullyParallel: false,
   forbidOnly: process.env.CI !== undefined,
   // Generous, because nothing here asserts how fast a machine is: what hangs is caught all the same.
