@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { failureSchema, jobEventSchema } from './events.ts';
+import { languageTrainingRequestSchema, languageTrainingResultSchema } from './language.ts';
 import {
   liftEvaluationRequestSchema,
   liftEvaluationResultSchema,
@@ -95,6 +96,7 @@ export const jobSchemas = {
   'generate-scene': { request: sceneRequestSchema, result: sceneResultSchema },
   'segment-frames': { request: segmentationRequestSchema, result: segmentationResultSchema },
   'track-objects': { request: trackingRequestSchema, result: trackingResultSchema },
+  'train-language': { request: languageTrainingRequestSchema, result: languageTrainingResultSchema },
   'view-splats': { request: viewSplatsRequestSchema, result: viewSplatsResultSchema },
   bench: { request: benchmarkRequestSchema, result: benchmarkResultSchema },
   inspect: { request: inspectionRequestSchema, result: inspectionResultSchema },
@@ -120,6 +122,7 @@ const jobRequestSchema = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('generate-scene'), request: jobSchemas['generate-scene'].request }),
   z.object({ kind: z.literal('segment-frames'), request: jobSchemas['segment-frames'].request }),
   z.object({ kind: z.literal('track-objects'), request: jobSchemas['track-objects'].request }),
+  z.object({ kind: z.literal('train-language'), request: jobSchemas['train-language'].request }),
   z.object({ kind: z.literal('view-splats'), request: jobSchemas['view-splats'].request }),
   z.object({ kind: z.literal('bench'), request: jobSchemas.bench.request }),
   z.object({ kind: z.literal('inspect'), request: jobSchemas.inspect.request }),

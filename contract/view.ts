@@ -3,6 +3,7 @@
  * told to stop. Calls and answers travel in the call lane of the job protocol (jobs.ts); the host's client is main/jobs.
  */
 import { z } from 'zod';
+import { languageQuerySchema } from './language.ts';
 import { computeOptionsSchema, pinholeViewSchema } from './training.ts';
 
 const finite = z.number();
@@ -75,9 +76,12 @@ export const viewRenderCallSchema = z.object({
   /**
    * `residual`: mean absolute difference of the channels to `photoPath`, white at `residualFull`. `depth`: expected depth,
    * near white, far black; pixels that are less than half covered are black. `membership`: how much of what covers a pixel
-   * belongs to `objects.object`, white at 1.
+   * belongs to `objects.object`, white at 1. `relevancy`: raw, from `relevancyPath`, black at 0 and white at 1 whatever the
+   * view shows; pixels that are less than half covered are black.
    */
-  channel: z.enum(['colour', 'depth', 'alpha', 'residual', 'membership']).default('colour'),
+  channel: z.enum(['colour', 'depth', 'alpha', 'residual', 'membership', 'relevancy']).default('colour'),
+  /** Of channel `relevancy`: a file that a `query` call wrote; read once, so that one path must never mean two answers. */
+  relevancyPath: path.optional(),
   /** Absent: the model as it is. */
   objects: viewTintSchema.optional(),
   /**
@@ -111,6 +115,8 @@ const viewRenderAnswerSchema = z.object({
   gaussians: count,
   /** Of `depth`: distances shown as white and black. Absent when nothing is covered. */
   depthRange: z.object({ near: z.number(), far: z.number() }).optional(),
+  /** Of `relevancy`: the highest value in the image, before it became 8 bits. */
+  maximum: z.number().optional(),
 });
 export type ViewRenderAnswer = z.infer<typeof viewRenderAnswerSchema>;
 
@@ -232,6 +238,75 @@ const viewEmbeddingAnswerSchema = z.object({
 });
 export type ViewEmbeddingAnswer = z.infer<typeof viewEmbeddingAnswerSchema>;
 
+/** Most views that one `query` call looks at. */
+export const MAX_QUERY_VIEWS = 200;
+/** Ranked objects beyond these are not looked for in the views. */
+export const MAX_OBJECTS_IN_VIEWS = 7;
+
+/** Text to relevancy (methods section 3): which objects, where in the given views. */
+export const viewQueryCallSchema = languageQuerySchema.extend({
+  kind: z.literal('query'),
+  splatsPath: path,
+  /** Which Gaussian belongs to which object, as in `ViewObjects`: they are ranked then. */
+  idsPath: path.optional(),
+  /** Where in these the answer is. */
+  views: z.array(viewCameraSchema).max(MAX_QUERY_VIEWS).default([]),
+  /** Share of the way from the gate to a view's highest relevancy at which its mask begins; absent: the recipe's own. */
+  threshold: unit.optional(),
+  /** Where to write raw relevancy of every Gaussian: little endian f32 [N], for `render` with the channel of that name. */
+  relevancyPath: path.optional(),
+});
+export type ViewQueryCall = z.infer<typeof viewQueryCallSchema>;
+
+const viewQueryAnswerSchema = z.object({
+  /** Some Gaussian that training has seen beats every negative. Otherwise the answer is empty: nothing is ranked. */
+  found: z.boolean(),
+  /** Raw relevancy of the best Gaussian that training has seen, at the scale that was used. */
+  maximum: z.number(),
+  /** Words of the text that the encoder does not know. */
+  unknownWords: z.array(z.string()),
+  /** What was done to the text, in words: cut to the encoder's length, for example. */
+  notes: z.array(z.string()),
+  /** Of the field, with the highest raw relevancy of this query at each. */
+  scales: z.array(z.object({ name: z.string(), maximum: z.number() })),
+  /** Index of the scale that was used, or `composite`. */
+  scale: z.union([z.literal('composite'), count]),
+  /** By mean raw relevancy over what training has seen of their Gaussians, highest first; empty where nothing is found. */
+  objects: z.array(
+    z.object({
+      id: objectId,
+      relevancy: z.number(),
+      /** The highest of its Gaussians. */
+      maximum: z.number(),
+      /** Share of what was seen of it that beats every negative. */
+      share: z.number(),
+      /** Views of the call that show most of the answer in it, best first, at most 5; of the first objects alone. */
+      views: z.array(z.object({ view: count, score: z.number() })),
+    }),
+  ),
+  /** One for each view of the call. */
+  views: z.array(
+    z.object({
+      /** Highest raw relevancy of a pixel. */
+      maximum: z.number(),
+      /** That pixel (centre, as in `pick`); null where nothing in this view beats every negative. */
+      best: z.object({ x: z.number(), y: z.number() }).nullable(),
+      /** Pixels of the mask. */
+      areaPx: count,
+    }),
+  ),
+  /** As used. */
+  negatives: z.array(z.string()),
+  threshold: z.number(),
+  recipe: z.string(),
+  /** Field and encoder were in memory. */
+  warm: z.boolean(),
+  /** Text to vector, and all of it. */
+  encodeMs: z.number(),
+  totalMs: z.number(),
+});
+export type ViewQueryAnswer = z.infer<typeof viewQueryAnswerSchema>;
+
 /** One question to the view worker. */
 export const viewCallSchema = z.discriminatedUnion('kind', [
   viewRenderCallSchema,
@@ -240,6 +315,7 @@ export const viewCallSchema = z.discriminatedUnion('kind', [
   viewThumbnailCallSchema,
   viewSegmentCallSchema,
   viewEmbeddingCallSchema,
+  viewQueryCallSchema,
 ]);
 export type ViewCall = z.infer<typeof viewCallSchema>;
 export type ViewRenderCall = z.infer<typeof viewRenderCallSchema>;
@@ -254,5 +330,6 @@ export const viewAnswerSchemas = {
   thumbnail: viewRenderAnswerSchema,
   segment: viewSegmentAnswerSchema,
   embedding: viewEmbeddingAnswerSchema,
+  query: viewQueryAnswerSchema,
 } as const;
 export type ViewAnswer<K extends ViewCall['kind'] = ViewCall['kind']> = z.infer<(typeof viewAnswerSchemas)[K]>;

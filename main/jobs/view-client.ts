@@ -9,12 +9,14 @@ import {
   type ViewEmbeddingAnswer,
   type ViewInfoAnswer,
   type ViewPickAnswer,
+  type ViewQueryAnswer,
   type ViewRenderAnswer,
   type ViewSegmentAnswer,
   viewAnswerSchemas,
   viewCallSchema,
   type viewEmbeddingCallSchema,
   type viewPickCallSchema,
+  type viewQueryCallSchema,
   type viewRenderCallSchema,
   type viewSegmentCallSchema,
   type viewThumbnailCallSchema,
@@ -40,6 +42,7 @@ export type ViewRenderInput = Omit<z.input<typeof viewRenderCallSchema>, 'kind'>
 export type ViewPickInput = Omit<z.input<typeof viewPickCallSchema>, 'kind'>;
 export type ViewSegmentInput = Omit<z.input<typeof viewSegmentCallSchema>, 'kind'>;
 export type ViewEmbeddingInput = Omit<z.input<typeof viewEmbeddingCallSchema>, 'kind'>;
+export type ViewQueryInput = Omit<z.input<typeof viewQueryCallSchema>, 'kind'>;
 export type ViewThumbnailInput = Omit<z.input<typeof viewThumbnailCallSchema>, 'kind'>;
 
 /** A newer call of the stream has replaced this one: no picture, and no error. */
@@ -129,6 +132,11 @@ export class ViewClient {
   /** @throws LiftscopeError */
   async embedding(input: ViewEmbeddingInput, { signal }: ViewCallOptions = {}): Promise<ViewEmbeddingAnswer> {
     return unreplaced(await this.#ask('embedding', { kind: 'embedding', ...input }, signal));
+  }
+
+  /** What a text means on a language field: objects, and where in the given views. @throws LiftscopeError */
+  async query(input: ViewQueryInput, { signal }: ViewCallOptions = {}): Promise<ViewQueryAnswer> {
+    return unreplaced(await this.#ask('query', { kind: 'query', ...input }, signal));
   }
 
   /** Ends the process; what waits is rejected as `cancelled`. */

@@ -84,6 +84,8 @@ export class ViewService {
         return this.#segment(call);
       case 'embedding':
         return this.#embedding(call);
+      case 'query':
+        return Promise.reject(new LiftscopeError({ code: 'unsupported', message: 'Queries are not answered yet.' }));
       default:
         return call satisfies never;
     }
@@ -106,6 +108,9 @@ export class ViewService {
     const { renderer, gaussians } = whole
       ? { renderer: model.upload(look?.hidden), gaussians: model.header.count }
       : this.#moving.prepare(blocksOf(model, look), view);
+    if (call.channel === 'relevancy') {
+      throw new LiftscopeError({ code: 'unsupported', message: 'Relevancy is not drawn yet.' });
+    }
     const { image, range } =
       call.channel === 'membership'
         ? { image: await this.#membership(model, view, call), range: undefined }
@@ -202,7 +207,7 @@ function blocksOf(model: ViewModel, look: Look | undefined): SplatBlocks {
 async function draw(
   renderer: SplatRenderer,
   view: PinholeView,
-  channel: Exclude<ViewRenderCall['channel'], 'membership'>,
+  channel: Exclude<ViewRenderCall['channel'], 'membership' | 'relevancy'>,
   call: ViewRenderCall,
 ): Promise<{ image: PlanarFloatImage; range?: DepthRange | undefined }> {
   switch (channel) {

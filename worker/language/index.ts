@@ -1,0 +1,2 @@
+/** @public door of worker/language */
+export { trainLanguageField } from './job.ts';
