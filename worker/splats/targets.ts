@@ -1,7 +1,7 @@
 /** The photos on the device, as 8-bit planar images at the resolutions that training asks for. */
 import type { TrainingFrame } from '../../contract/index.ts';
 import type { Backend, DeviceBuffer } from '../compute/index.ts';
-import { boxDownscale, loadImage } from '../images/index.ts';
+import { boxDownscale, loadImage, type PlanarImage } from '../images/index.ts';
 import type { PinholeView } from '../kernels/index.ts';
 
 export interface Target {
@@ -44,19 +44,37 @@ export class Targets {
   }
 
   async #load(index: number, level: number): Promise<Target> {
-    const frame = this.#frames[index]!;
-    const image = boxDownscale(await loadImage(frame.imagePath, { expected: frame }), 2 ** level);
+    const photo = await this.#photo(index, level);
+    const image = boxDownscale(photo, 2 ** level);
     for (const [key, entry] of this.#cache) {
       if (this.#usedBytes + image.data.byteLength <= this.#cacheBytes) break;
       this.#backend.destroyBuffer(entry.image);
       this.#usedBytes -= entry.image.sizeBytes;
       this.#cache.delete(key);
     }
-    const buffer = this.#backend.createBuffer(`photo ${frame.name}`, image.data.byteLength);
-    this.#backend.write(buffer, image.data);
-    this.#usedBytes += buffer.sizeBytes;
-    this.#cache.set(`${index}/${level}`, { image: buffer });
-    return { image: buffer, view: viewOf(frame, level) };
+    return { image: this.#keep(index, level, image), view: viewOf(this.#frames[index]!, level) };
+  }
+
+  /** At its full size. Where there is room it stays: the finer levels of later iterations need not decode it again. */
+  async #photo(index: number, level: number): Promise<PlanarImage> {
+    const frame = this.#frames[index]!;
+    const full = this.cached(index, 0);
+    if (full !== undefined) {
+      const data = new Uint8Array(await this.#backend.read(full.image));
+      return { width: frame.width, height: frame.height, data };
+    }
+    const photo = await loadImage(frame.imagePath, { expected: frame });
+    const needed = photo.data.byteLength * (1 + 1 / 4 ** level);
+    if (level > 0 && this.#usedBytes + needed <= this.#cacheBytes) this.#keep(index, 0, photo);
+    return photo;
+  }
+
+  #keep(index: number, level: number, { data }: PlanarImage): DeviceBuffer {
+    const image = this.#backend.createBuffer(`photo ${this.#frames[index]!.name}`, data.byteLength);
+    this.#backend.write(image, data);
+    this.#usedBytes += image.sizeBytes;
+    this.#cache.set(`${index}/${level}`, { image });
+    return image;
   }
 
   dispose(): void {

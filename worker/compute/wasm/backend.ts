@@ -202,7 +202,10 @@ export class WasmBackend implements Backend {
     for (let spins = 0; others > 0; ) {
       const finished = Atomics.load(this.#control, CONTROL.finished);
       if (finished === others) break;
-      if (++spins > 100_000) Atomics.wait(this.#control, CONTROL.finished, finished, 1000);
+      if (++spins <= 100_000) continue;
+      Atomics.store(this.#control, CONTROL.callerAsleep, 1);
+      Atomics.wait(this.#control, CONTROL.finished, finished, 1000);
+      Atomics.store(this.#control, CONTROL.callerAsleep, 0);
     }
     if (failure !== undefined || Atomics.load(this.#control, CONTROL.failed) !== 0) {
       throw new KernelError(name, failure ?? this.#failure ?? 'a pool thread trapped');
@@ -214,7 +217,7 @@ export class WasmBackend implements Backend {
     this.#control[CONTROL.argumentCount] = args.length;
     for (let i = 0; i < args.length; i++) this.#values[CONTROL.arguments + i] = args[i]!;
     Atomics.add(this.#control, CONTROL.generation, 1);
-    Atomics.notify(this.#control, CONTROL.generation);
+    if (Atomics.load(this.#control, CONTROL.asleep) > 0) Atomics.notify(this.#control, CONTROL.generation);
   }
 
   #own(buffer: DeviceBuffer): WasmBuffer {

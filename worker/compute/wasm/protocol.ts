@@ -9,8 +9,12 @@ export const CONTROL = {
   functionIndex: 32,
   argumentCount: 33,
   failed: 34,
+  /** Threads that sleep until the generation changes; waking nobody is a system call saved. */
+  asleep: 48,
+  /** 1 while the caller sleeps until `finished` changes. */
+  callerAsleep: 64,
   /** Float64 index and capacity of the arguments. */
-  arguments: 32,
+  arguments: 40,
   maxArguments: 48,
   /** First byte that buffers may use. */
   endBytes: 1024,

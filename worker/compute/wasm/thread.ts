@@ -14,7 +14,11 @@ for (;;) {
   // Kernels follow each other within microseconds during training; sleeping between them would cost more than it saves.
   let spins = 0;
   while (Atomics.load(control, CONTROL.generation) === generation) {
-    if (++spins > 20_000) Atomics.wait(control, CONTROL.generation, generation);
+    if (++spins <= 20_000) continue;
+    // Counted before waiting: whoever changes the generation after that sees the count, before that ends the wait at once.
+    Atomics.add(control, CONTROL.asleep, 1);
+    Atomics.wait(control, CONTROL.generation, generation);
+    Atomics.sub(control, CONTROL.asleep, 1);
   }
   generation = Atomics.load(control, CONTROL.generation);
   const index = control[CONTROL.functionIndex]!;
@@ -28,5 +32,5 @@ for (;;) {
     parentPort!.postMessage(String(error));
   }
   Atomics.add(control, CONTROL.finished, 1);
-  Atomics.notify(control, CONTROL.finished);
+  if (Atomics.load(control, CONTROL.callerAsleep) !== 0) Atomics.notify(control, CONTROL.finished);
 }

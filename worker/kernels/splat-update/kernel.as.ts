@@ -7,7 +7,7 @@ import { fma, fnma, sigmoidx4, splat, transpose0, transpose1, transpose2, transp
 import { SLOT_BYTES } from "../shared/layout.as";
 import {
   S_BASIS, S_GRADIENT, S_GRADIENT_QUATERNION, S_GRADIENT_SCALE, S_RECORD, S_ROTATION, S_SCALES, S_SH_DOT, S_UPSTREAM,
-  SCRATCH_BYTES,
+  SCRATCH_BYTES, SHARE_BLOCKS, VIEW_NEXT,
 } from "../shared/view.as";
 import { geometryBackward, prepareBlock } from "../projection/geometry.as";
 import { lanesBelow, loadRecords } from "../projection/rows.as";
@@ -195,69 +195,73 @@ export function update(
   const adam = scratch + S_ADAM;
   storeConstants(adam, beta1, beta2, epsilon);
   const blocks = (count + 3) >> 2;
-  const end = <i32>((<i64>blocks * <i64>(thread + 1)) / <i64>threads);
   const coefficients = <usize>((degree + 1) * (degree + 1));
-  for (let block = <i32>((<i64>blocks * <i64>thread) / <i64>threads); block < end; block++) {
-    const b = <usize>block;
-    const visible = gatherSlots(slotStart, slots, block, count, scratch);
-    const anyVisible = v128.any_true(visible);
-    if (selective != 0 && !anyVisible) continue;
-    const active = selective != 0 ? visible : lanesBelow(block, count);
+  for (;;) {
+    let block = atomic.add<i32>(view + VIEW_NEXT, 1) * SHARE_BLOCKS;
+    if (block >= blocks) break;
+    const end = min(block + SHARE_BLOCKS, blocks);
+    for (; block < end; block++) {
+      const b = <usize>block;
+      const visible = gatherSlots(slotStart, slots, block, count, scratch);
+      const anyVisible = v128.any_true(visible);
+      if (selective != 0 && !anyVisible) continue;
+      const active = selective != 0 ? visible : lanesBelow(block, count);
 
-    const at3 = b * 48;
-    const at4 = b * 64;
-    const at1 = b * 16;
-    const atSh = b * (<usize>shStride * 48);
-    const drawn = v128.and(loadRecords(projected, block, count, scratch), visible);
-    maskColourGradient(scratch, drawn);
-    prepareBlock(means + at3, quaternions + at4, logScales + at3, view, scratch);
-    shBasisLanes(means + at3, view, scratch, degree, drawn);
-    const p = sh + atSh;
-    const m = sh1 + atSh;
-    const v = sh2 + atSh;
-    if (i32x4.all_true(active)) {
-      updateCoefficients(adam, p, m, v, coefficients, rateDc, rateRest, scratch, false, active);
-    } else {
-      updateCoefficients(adam, p, m, v, coefficients, rateDc, rateRest, scratch, true, active);
-    }
+      const at3 = b * 48;
+      const at4 = b * 64;
+      const at1 = b * 16;
+      const atSh = b * (<usize>shStride * 48);
+      const drawn = v128.and(loadRecords(projected, block, count, scratch), visible);
+      maskColourGradient(scratch, drawn);
+      prepareBlock(means + at3, quaternions + at4, logScales + at3, view, scratch);
+      shBasisLanes(means + at3, view, scratch, degree, drawn);
+      const p = sh + atSh;
+      const m = sh1 + atSh;
+      const v = sh2 + atSh;
+      if (i32x4.all_true(active)) {
+        updateCoefficients(adam, p, m, v, coefficients, rateDc, rateRest, scratch, false, active);
+      } else {
+        updateCoefficients(adam, p, m, v, coefficients, rateDc, rateRest, scratch, true, active);
+      }
 
-    const logit = v128.load(logitOpacities + at1);
-    const opacity = sigmoidx4(logit);
-    const transparency = f32x4.sub(splat(1.0), opacity);
-    // dL/dopacity = -g / opacity, times the slope opacity (1 - opacity) of the sigmoid.
-    const opacityGradient = v128.and(mul(v128.load(scratch + S_UPSTREAM, 64), f32x4.neg(transparency)), drawn);
-    if (anyVisible) {
-      momentsToRecord(scratch);
-      shDirectionGradient(scratch, degree);
-      geometryBackward(view, scratch, drawn);
-    } else {
-      for (let at: usize = 0; at < 160; at += 16) v128.store(scratch + S_GRADIENT + at, splat(0.0));
-    }
-    for (let k: usize = 0; k < 48; k += 16) {
-      const gradient = scratch + S_GRADIENT_SCALE + k;
-      v128.store(gradient, fma(splat(scaleRegulariser), v128.load(scratch + S_SCALES + k), v128.load(gradient)));
-    }
-    const regularised = fma(splat(opacityRegulariser), mul(opacity, transparency), opacityGradient);
+      const logit = v128.load(logitOpacities + at1);
+      const opacity = sigmoidx4(logit);
+      const transparency = f32x4.sub(splat(1.0), opacity);
+      // dL/dopacity = -g / opacity, times the slope opacity (1 - opacity) of the sigmoid.
+      const opacityGradient = v128.and(mul(v128.load(scratch + S_UPSTREAM, 64), f32x4.neg(transparency)), drawn);
+      if (anyVisible) {
+        momentsToRecord(scratch);
+        shDirectionGradient(scratch, degree);
+        geometryBackward(view, scratch, drawn);
+      } else {
+        for (let at: usize = 0; at < 160; at += 16) v128.store(scratch + S_GRADIENT + at, splat(0.0));
+      }
+      for (let k: usize = 0; k < 48; k += 16) {
+        const gradient = scratch + S_GRADIENT_SCALE + k;
+        v128.store(gradient, fma(splat(scaleRegulariser), v128.load(scratch + S_SCALES + k), v128.load(gradient)));
+      }
+      const regularised = fma(splat(opacityRegulariser), mul(opacity, transparency), opacityGradient);
 
-    updateGroup(adam, means + at3, means1 + at3, means2 + at3, scratch + S_GRADIENT, 48, rateMeans, active);
-    updateGroup(
-      adam, quaternions + at4, quaternions1 + at4, quaternions2 + at4, scratch + S_GRADIENT_QUATERNION, 64,
-      rateQuaternions, active,
-    );
-    updateGroup(
-      adam, logScales + at3, logScales1 + at3, logScales2 + at3, scratch + S_GRADIENT_SCALE, 48, rateLogScales, active,
-    );
-    adamStep(
-      adam, logitOpacities + at1, logitOpacities1 + at1, logitOpacities2 + at1, logit, regularised,
-      splat(rateLogitOpacities), true, active,
-    );
+      updateGroup(adam, means + at3, means1 + at3, means2 + at3, scratch + S_GRADIENT, 48, rateMeans, active);
+      updateGroup(
+        adam, quaternions + at4, quaternions1 + at4, quaternions2 + at4, scratch + S_GRADIENT_QUATERNION, 64,
+        rateQuaternions, active,
+      );
+      updateGroup(
+        adam, logScales + at3, logScales1 + at3, logScales2 + at3, scratch + S_GRADIENT_SCALE, 48, rateLogScales, active,
+      );
+      adamStep(
+        adam, logitOpacities + at1, logitOpacities1 + at1, logitOpacities2 + at1, logit, regularised,
+        splat(rateLogitOpacities), true, active,
+      );
 
-    if (noiseScale > 0.0) {
-      // 3DGS-MCMC: only what is nearly transparent wanders, sigmoid(-100 (opacity - 0.005)).
-      const factor = sigmoidx4(fnma(splat(100.0), opacity, splat(0.5)));
-      const moving = v128.and(active, f32x4.gt(factor, splat(NOISE_FLOOR)));
-      if (v128.any_true(moving)) {
-        addNoise(means + at3, scratch, block, mul(splat(noiseScale), factor), key0, key1, moving);
+      if (noiseScale > 0.0) {
+        // 3DGS-MCMC: only what is nearly transparent wanders, sigmoid(-100 (opacity - 0.005)).
+        const factor = sigmoidx4(fnma(splat(100.0), opacity, splat(0.5)));
+        const moving = v128.and(active, f32x4.gt(factor, splat(NOISE_FLOOR)));
+        if (v128.any_true(moving)) {
+          addNoise(means + at3, scratch, block, mul(splat(noiseScale), factor), key0, key1, moving);
+        }
       }
     }
   }
