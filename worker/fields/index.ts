@@ -1,5 +1,6 @@
 /** @public door of worker/fields */
 export { instancePixels, type LiftFrame, sampledPixels } from './frames.ts';
+export * from './language/index.ts';
 export type { FieldLoss, FieldParameters, FieldShape, Readout } from './parameters.ts';
 export { type GradientNoise, type GradientNoiseOptions, gradientNoise } from './stability.ts';
 export {

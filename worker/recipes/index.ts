@@ -6,6 +6,8 @@ import {
   contrastiveLiftWithoutConcentration,
 } from './contrastive-lift.ts';
 import { gaussianClustering } from './gaussian-clustering.ts';
+import { languageClosedForm } from './language-closed-form.ts';
+import type { LanguageRecipe } from './language-recipe.ts';
 import type { FieldRecipe } from './recipe.ts';
 
 /** Recipes that train a field, by name. @public */
@@ -21,6 +23,11 @@ export const FIELD_RECIPES = {
   margin,
   dino,
 } as const satisfies Record<string, FieldRecipe>;
+/** Recipes of language fields, by name. @public */
+export const LANGUAGE_RECIPES = {
+  'language-closed-form': languageClosedForm,
+} as const satisfies Record<string, LanguageRecipe>;
 export { closedForm } from './closed-form.ts';
+export type { LanguageRecipe } from './language-recipe.ts';
 export { maskTracking2d } from './mask-tracking-2d.ts';
 export type { FieldRecipe } from './recipe.ts';
