@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { maxImageSidePx } from './camera.ts';
 import { maxFrames } from './capture.ts';
+import { MAX_QUERY_CHARACTERS, queryScaleSchema } from './language.ts';
 import { OBSERVATION_FLAGS, OBSERVATION_STATES } from './studio/index.ts';
 
 /** Longest accepted name of an object or a class, in UTF-16 code units. */
@@ -134,21 +135,44 @@ const settingRecordSchema = z.strictObject({
 });
 export type SettingRecord = z.infer<typeof settingRecordSchema>;
 
+/** What was asked of a capture in words. Those that are not saved are the history. */
+const queryRecordSchema = z.strictObject({
+  type: z.literal('query'),
+  id: recordIdSchema,
+  captureId: captureIdSchema,
+  text: storedText(MAX_QUERY_CHARACTERS),
+  /** Phrases that an answer must beat. */
+  negatives: z.array(storedText(1000)).max(31),
+  /** Least raw relevancy that is shown. */
+  threshold: z
+    .number()
+    .min(0)
+    .max(1)
+    .transform((value) => value + 0),
+  scale: queryScaleSchema,
+  saved: z.boolean(),
+  /** Milliseconds since 1970 (UTC). */
+  createdAt: z.int().min(0),
+});
+export type QueryRecord = z.infer<typeof queryRecordSchema>;
+
 export const studioRecordSchema = z.discriminatedUnion('type', [
   objectRecordSchema,
   trackRecordSchema,
   observationRecordSchema,
   maskRecordSchema,
+  queryRecordSchema,
   settingRecordSchema,
 ]);
 /** Everything that edits and undo work on. */
 export type StudioRecord = z.infer<typeof studioRecordSchema>;
 
-/** `object:ID`, `track:ID`, `mask:ID`, `observation:TRACK:POSITION` or `setting:KEY`: the identity of a record. */
+/** `object:ID`, `track:ID`, `mask:ID`, `query:ID`, `observation:TRACK:POSITION` or `setting:KEY`: the identity of a record. */
 export type RecordKey =
   | `object:${number}`
   | `track:${number}`
   | `mask:${number}`
+  | `query:${number}`
   | `observation:${number}:${number}`
   | `setting:${string}`;
 
@@ -157,6 +181,7 @@ export function recordKey(record: StudioRecord): RecordKey {
     case 'object':
     case 'track':
     case 'mask':
+    case 'query':
       return `${record.type}:${record.id}`;
     case 'observation':
       return `observation:${record.trackId}:${record.position}`;

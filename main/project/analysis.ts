@@ -1,8 +1,9 @@
 /** Mask sets, fields, queries with their maps, and the models that made them: results, which undo does not cover. */
 import type Database from 'better-sqlite3';
 import { z } from 'zod';
-import { LiftscopeError, type MaskSetInfo, maskSetInfoSchema } from '../../contract/index.ts';
+import { LiftscopeError, type MaskSetInfo, maskSetInfoSchema, type QueryRecord } from '../../contract/index.ts';
 import { type ArtifactName, parseArtifactName } from './artifacts.ts';
+import * as rows from './record-rows.ts';
 import { fromJson, parseRow } from './rows.ts';
 import { bumpRevision } from './sqlite-records.ts';
 
@@ -127,24 +128,19 @@ export class FieldTable {
   }
 }
 
-const queryRowSchema = z.object({
-  id: z.int(),
-  captureId: z.int(),
-  text: z.string(),
-  negatives: z.preprocess(fromJson, z.array(z.string())),
-  threshold: z.number(),
-  saved: z.int().transform((value) => value === 1),
-  createdAt: z.int(),
-});
 /** A text query; those not saved are the history. */
-export type QueryRow = z.infer<typeof queryRowSchema>;
+export type QueryRow = Omit<QueryRecord, 'type'>;
 
-const SELECT_QUERY = `SELECT id, capture_id AS captureId, text, negatives_json AS negatives, threshold, saved,
-  created_at AS createdAt FROM queries`;
-
-const mapRowSchema = z.object({ fieldId: z.int(), position: z.int().nullable(), artifact: artifactColumn });
+const mapRowSchema = z.object({
+  fieldId: z.int(),
+  position: z.int().nullable(),
+  artifact: artifactColumn,
+  answer: z.string().nullable(),
+});
+/** `answer`: JSON of what was answered, beside the values per Gaussian. */
 export type RelevancyMapRow = z.infer<typeof mapRowSchema>;
 
+/** What was asked. Saving and removing are a person's edits, with undo (`EditHistory`); asking is not. */
 export class QueryTable {
   private readonly db: Database.Database;
 
@@ -152,58 +148,72 @@ export class QueryTable {
     this.db = db;
   }
 
+  /** Ids are never given twice. */
   add(query: Omit<QueryRow, 'id' | 'createdAt'>): QueryRow {
-    const { lastInsertRowid } = this.db
-      .prepare(
-        `INSERT INTO queries (capture_id, text, negatives_json, threshold, saved, created_at)
-         VALUES (@captureId, @text, @negatives, @threshold, @saved, @createdAt)`,
-      )
-      .run({
-        ...query,
-        negatives: JSON.stringify(query.negatives),
-        saved: Number(query.saved),
-        createdAt: Date.now(),
-      });
-    return parseRow(queryRowSchema, this.db.prepare(`${SELECT_QUERY} WHERE id = ?`).get(lastInsertRowid), 'queries');
+    const next = this.db.prepare("UPDATE record_ids SET next_id = next_id + 1 WHERE kind = 'query' RETURNING next_id");
+    return this.db
+      .transaction((): QueryRow => {
+        const id = parseRow(z.int(), next.pluck().get(), 'record_ids') - 1;
+        const record: QueryRecord = { type: 'query', ...query, id, createdAt: Date.now() };
+        this.db.prepare(rows.PUT_QUERY).run(rows.queryValues(record));
+        return withoutType(record);
+      })
+      .immediate();
+  }
+
+  get(id: number): QueryRow | undefined {
+    const row = this.db.prepare(`${rows.SELECT_QUERY} WHERE id = ?`).get(id);
+    return row === undefined ? undefined : withoutType(rows.query(row));
   }
 
   /** Newest first. */
   list(captureId: number, limit: number): QueryRow[] {
     return this.db
-      .prepare(`${SELECT_QUERY} WHERE capture_id = ? ORDER BY id DESC LIMIT ?`)
+      .prepare(`${rows.SELECT_QUERY} WHERE capture_id = ? ORDER BY id DESC LIMIT ?`)
       .all(captureId, limit)
-      .map((row) => parseRow(queryRowSchema, row, 'queries'));
+      .map((row) => withoutType(rows.query(row)));
   }
 
-  setSaved(id: number, saved: boolean): void {
-    this.db.prepare('UPDATE queries SET saved = ? WHERE id = ?').run(Number(saved), id);
+  /** Drops what is beyond the newest `keep` of those that are not saved, and of the saved ones nothing. */
+  prune(captureId: number, keep: number): void {
+    this.db
+      .prepare(
+        `DELETE FROM queries WHERE capture_id = @captureId AND saved = 0 AND id NOT IN
+         (SELECT id FROM queries WHERE capture_id = @captureId AND saved = 0 ORDER BY id DESC LIMIT @keep)`,
+      )
+      .run({ captureId, keep });
   }
 
-  /** With its maps. */
+  /** With its maps, without undo. */
   remove(id: number): void {
     this.db.prepare('DELETE FROM queries WHERE id = ?').run(id);
   }
 
-  /** @param position null: values per Gaussian instead of a frame's map */
+  /** @param map.position null: values per Gaussian instead of a frame's map */
   putMap(queryId: number, map: RelevancyMapRow): void {
     this.db
       .prepare(
-        `INSERT INTO relevancy_maps (query_id, field_id, position, artifact, created_at) VALUES (?, ?, ?, ?, ?)
+        `INSERT INTO relevancy_maps (query_id, field_id, position, artifact, answer_json, created_at)
+         VALUES (?, ?, ?, ?, ?, ?)
          ON CONFLICT (query_id, field_id, coalesce(position, -1)) DO UPDATE SET artifact = excluded.artifact,
-           created_at = excluded.created_at`,
+           answer_json = excluded.answer_json, created_at = excluded.created_at`,
       )
-      .run(queryId, map.fieldId, map.position, map.artifact, Date.now());
+      .run(queryId, map.fieldId, map.position, map.artifact, map.answer, Date.now());
   }
 
   maps(queryId: number): RelevancyMapRow[] {
     return this.db
       .prepare(
-        `SELECT field_id AS fieldId, position, artifact FROM relevancy_maps WHERE query_id = ?
+        `SELECT field_id AS fieldId, position, artifact, answer_json AS answer FROM relevancy_maps WHERE query_id = ?
          ORDER BY field_id, position`,
       )
       .all(queryId)
       .map((row) => parseRow(mapRowSchema, row, 'relevancy_maps'));
   }
+}
+
+function withoutType({ type: _, ...row }: QueryRecord): QueryRow {
+  return row;
 }
 
 const modelRowSchema = z.object({

@@ -206,6 +206,14 @@ describe('migrating', () => {
       const waiting = project.jobs.waiting().map(({ id, priority }) => ({ priority, log: project.jobs.log(id) }));
       const line = { at: 7, level: 'warning', text: 'from the fixture' };
       expect(waiting).toEqual(version < 3 ? [] : [{ priority: 5, log: [line] }]);
+      const query = {
+        text: 'handle of the red pot',
+        negatives: ['object', 'stuff'],
+        threshold: 0.625,
+        scale: 7,
+        saved: true,
+      };
+      expect(project.queries.list(1, 10)).toMatchObject(version < 4 ? [] : [query]);
       project.close();
     },
   );

@@ -152,7 +152,7 @@ function joined(first: RecordsDiff, second: RecordsDiff): string | undefined {
   }
 }
 
-const TYPES: readonly StudioRecord['type'][] = ['object', 'track', 'mask', 'observation', 'setting'];
+const TYPES: readonly StudioRecord['type'][] = ['object', 'track', 'mask', 'observation', 'query', 'setting'];
 type Change = readonly [before: StudioRecord | undefined, after: StudioRecord | undefined];
 
 /**

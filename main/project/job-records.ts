@@ -45,11 +45,13 @@ export class JobRecords {
       const parsed = studioRecordSchema.safeParse(record);
       if (!parsed.success)
         throw refused(`${parsed.error.issues[0]?.path.join('.')}: ${parsed.error.issues[0]?.message}`);
-      if (parsed.data.type === 'setting') throw refused('settings are not for jobs to change');
+      if (parsed.data.type === 'setting' || parsed.data.type === 'query') {
+        throw refused('settings and queries are not for jobs to change');
+      }
       if (parsed.data.provenance === 'human') throw refused(`${recordKey(parsed.data)} claims to be made by a person`);
       return parsed.data;
     });
-    const order = ['object', 'track', 'mask', 'observation', 'setting'];
+    const order = ['object', 'track', 'mask', 'observation', 'query', 'setting'];
     const byType = (a: string, b: string): number => order.indexOf(a) - order.indexOf(b);
     const remove = (changes.remove ?? []).toSorted((a, b) => byType(parseKey(b).type, parseKey(a).type));
     return this.run((report) => {
@@ -165,6 +167,7 @@ export class JobRecords {
       case undefined:
         return undefined;
       case 'setting':
+      case 'query':
         return 'human';
       case 'object':
         // Of a new record: a job may lock what it makes, but not a person's.

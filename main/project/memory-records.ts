@@ -36,7 +36,7 @@ interface State {
 export class MemoryRecordStore implements RecordStore {
   /** Number of frames of each capture. */
   private readonly captures: ReadonlyMap<number, number>;
-  private readonly ids: Record<IdKind, number> = { object: 1, track: 1, mask: 1 };
+  private readonly ids: Record<IdKind, number> = { object: 1, track: 1, mask: 1, query: 1 };
   private state: State = { records: new Map(), steps: [], nextStep: 1, revision: { revision: 0, savedAt: 0 } };
   private running = false;
   private touched = false;

@@ -8,6 +8,8 @@ import {
   type ObservationRecord,
   type Provenance,
   provenanceSchema,
+  type QueryRecord,
+  queryScaleSchema,
   type SettingRecord,
   type TrackRecord,
 } from '../../contract/index.ts';
@@ -204,6 +206,45 @@ export function lowOf(packed: number): {
 } {
   const low = packed % PACKED_PER_FRAME;
   return { state: low & 3, disagreement: (low >> 2) & 255, flags: low >> 10 };
+}
+
+const queryRow = z.object({
+  id: z.int(),
+  capture_id: z.int(),
+  text: z.string(),
+  negatives_json: z.preprocess(fromJson, z.array(z.string())),
+  threshold: z.number(),
+  scale_json: z.preprocess(fromJson, queryScaleSchema),
+  saved: flagColumn,
+  created_at: z.int(),
+});
+
+export const SELECT_QUERY =
+  'SELECT id, capture_id, text, negatives_json, threshold, scale_json, saved, created_at FROM queries';
+export const PUT_QUERY = `INSERT INTO queries
+  (id, capture_id, text, negatives_json, threshold, scale_json, saved, created_at)
+  VALUES (@id, @captureId, @text, @negatives, @threshold, @scale, @saved, @createdAt)
+  ON CONFLICT (id) DO UPDATE SET capture_id = excluded.capture_id, text = excluded.text,
+    negatives_json = excluded.negatives_json, threshold = excluded.threshold, scale_json = excluded.scale_json,
+    saved = excluded.saved, created_at = excluded.created_at`;
+
+export function query(raw: unknown): QueryRecord {
+  const row = parseRow(queryRow, raw, 'queries');
+  return {
+    type: 'query',
+    id: row.id,
+    captureId: row.capture_id,
+    text: row.text,
+    negatives: row.negatives_json,
+    threshold: row.threshold,
+    scale: row.scale_json,
+    saved: row.saved,
+    createdAt: row.created_at,
+  };
+}
+
+export function queryValues({ type: _, negatives, scale, saved, ...rest }: QueryRecord): object {
+  return { ...rest, negatives: JSON.stringify(negatives), scale: JSON.stringify(scale), saved: Number(saved) };
 }
 
 const settingRow = z.object({ key: z.string(), value_json: z.preprocess(fromJson, z.json()) });

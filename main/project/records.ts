@@ -10,7 +10,7 @@ import {
 } from '../../contract/index.ts';
 
 /** Kinds of records whose ids the store gives out. */
-export type IdKind = 'object' | 'track' | 'mask';
+export type IdKind = 'object' | 'track' | 'mask' | 'query';
 
 /** How far the project has come, for "saved 2 s ago". */
 export interface Revision {
@@ -110,6 +110,7 @@ export function parseKey(key: RecordKey): ParsedKey {
     case 'object':
     case 'track':
     case 'mask':
+    case 'query':
       return { type, id: Number(rest[0]) };
     case 'observation':
       return { type, trackId: Number(rest[0]), position: Number(rest[1]) };

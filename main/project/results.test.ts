@@ -85,22 +85,35 @@ describe('queries, fields and models', () => {
     });
     expect(project.fields.list(splats.id)).toEqual([field]);
     expect(project.fields.list(splats.id, 'instance')).toEqual([]);
-    const query = project.queries.add({
+    const asked = {
       ...{ captureId, text: 'a red mug', negatives: ['object', 'stuff'], threshold: 0.5, saved: false },
-    });
-    project.queries.putMap(query.id, { fieldId: field.id, position: null, artifact });
-    project.queries.putMap(query.id, { fieldId: field.id, position: 1, artifact });
+      scale: 'composite' as const,
+    };
+    const query = project.queries.add(asked);
+    expect(query).toMatchObject(asked);
+    project.queries.putMap(query.id, { fieldId: field.id, position: null, artifact, answer: '{"found":true}' });
+    project.queries.putMap(query.id, { fieldId: field.id, position: 1, artifact, answer: null });
     const other = `${'0'.repeat(64)}.png` as ArtifactName;
-    project.queries.putMap(query.id, { fieldId: field.id, position: null, artifact: other });
+    project.queries.putMap(query.id, { fieldId: field.id, position: null, artifact: other, answer: null });
     expect(project.queries.maps(query.id)).toEqual([
-      { fieldId: field.id, position: null, artifact: other },
-      { fieldId: field.id, position: 1, artifact },
+      { fieldId: field.id, position: null, artifact: other, answer: null },
+      { fieldId: field.id, position: 1, artifact, answer: null },
     ]);
-    project.queries.setSaved(query.id, true);
-    expect(project.queries.list(captureId, 10)).toEqual([{ ...query, saved: true }]);
-    project.queries.remove(query.id);
+    expect(project.queries.get(query.id)).toEqual(query);
+    const saved = { type: 'query' as const, ...query, saved: true, threshold: 0.75 };
+    project.edits.apply('Save', { added: [], updated: [[{ type: 'query', ...query }, saved]], removed: [] });
+    const last = project.queries.add({ ...asked, text: 'handle', scale: 3 });
+    expect(project.queries.list(captureId, 10)).toEqual([last, { ...query, saved: true, threshold: 0.75 }]);
+    project.queries.prune(captureId, 0);
+    expect(project.queries.list(captureId, 10)).toHaveLength(1);
+    project.edits.apply('Remove', { added: [], updated: [], removed: [saved] });
     expect(project.queries.list(captureId, 10)).toEqual([]);
     expect(project.queries.maps(query.id)).toEqual([]);
+    // An id is not given again: what was removed can come back under its own.
+    expect(project.queries.add(asked).id).toBe(last.id + 1);
+    expect(project.edits.undo()?.skipped).toEqual([]);
+    expect(project.edits.undo()?.skipped).toEqual([]);
+    expect(project.queries.get(query.id)).toEqual(query);
 
     const model = { name: 'tiny', sha256: 'a'.repeat(64), licence: 'MIT', manifest: { inputs: ['image'] } };
     expect(project.models.use(model)).toBe(project.models.use(model));

@@ -85,6 +85,8 @@ export class SqliteRecordStore implements RecordStore {
         return this.one(rows.track, `${rows.SELECT_TRACK} WHERE id = ?`, parsed.id);
       case 'mask':
         return this.one(rows.mask, `${rows.SELECT_MASK} WHERE id = ?`, parsed.id);
+      case 'query':
+        return this.one(rows.query, `${rows.SELECT_QUERY} WHERE id = ?`, parsed.id);
       case 'observation':
         return this.one(
           rows.observation,
@@ -120,6 +122,11 @@ export class SqliteRecordStore implements RecordStore {
         this.sql(rows.PUT_MASK).run(rows.maskValues(record));
         this.reserve('mask', record.id);
         return;
+      case 'query':
+        this.checkCapture(record, record.captureId);
+        this.sql(rows.PUT_QUERY).run(rows.queryValues(record));
+        this.reserve('query', record.id);
+        return;
       case 'observation': {
         const track = this.get(`track:${record.trackId}`);
         if (track?.type !== 'track') throw unknownReference(recordKey(record), `track:${record.trackId}`);
@@ -148,6 +155,7 @@ export class SqliteRecordStore implements RecordStore {
     if (parsed.type === 'observation') {
       this.sql('DELETE FROM observations WHERE track_id = ? AND position = ?').run(parsed.trackId, parsed.position);
     } else if (parsed.type === 'setting') this.sql('DELETE FROM settings WHERE key = ?').run(parsed.key);
+    else if (parsed.type === 'query') this.sql('DELETE FROM queries WHERE id = ?').run(parsed.id);
     else this.sql(`DELETE FROM ${parsed.type}s WHERE id = ?`).run(parsed.id);
   }
 

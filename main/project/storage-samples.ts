@@ -55,6 +55,12 @@ const observationRecord = fc.record({
   flags: fc.nat(255).map((flags) => flags & ~OBSERVATION_FLAGS.human),
   maskId: fc.option(smallId, { freq: 1 }),
 });
+const queryRecord = fc.record({
+  ...{ type: fc.constant('query' as const), id: smallId, captureId, text, saved: fc.boolean(), createdAt: fc.nat() },
+  negatives: fc.array(text, { maxLength: 3 }),
+  threshold: fc.double({ min: 0, max: 1, noNaN: true }).map((value) => value + 0),
+  scale: fc.oneof(fc.constantFrom('auto' as const, 'composite' as const, 'best' as const), fc.nat(40)),
+});
 const settingRecord = fc.record({
   type: fc.constant('setting' as const),
   key: fc.constantFrom('a', 'b.c'),
@@ -67,6 +73,7 @@ export const record: fc.Arbitrary<StudioRecord> = fc.oneof(
   trackRecord,
   maskRecord,
   { arbitrary: observationRecord, weight: 3 },
+  queryRecord,
   settingRecord,
 );
 export type Wish = { readonly record: StudioRecord; readonly gone: boolean };
@@ -90,7 +97,7 @@ export function diffFor(store: RecordStore, all: readonly Wish[]): RecordsDiff {
 }
 
 export const keys: RecordKey[] = [1, 2, 3, 4].flatMap((id): RecordKey[] => [
-  ...([`object:${id}`, `track:${id}`, `mask:${id}`] as const),
+  ...([`object:${id}`, `track:${id}`, `mask:${id}`, `query:${id}`] as const),
   ...Array.from({ length: FRAMES }, (_, frame) => `observation:${id}:${frame}` as const),
 ]);
 keys.push('setting:a', 'setting:b.c');
@@ -134,7 +141,7 @@ export function batchOf(rows: readonly (readonly [trackId: number, position: num
 
 /** By the words of the rule, independently of how it is enforced. */
 export function isGuarded(store: RecordStore, one: StudioRecord): boolean {
-  if (one.type === 'setting') return true;
+  if (one.type === 'setting' || one.type === 'query') return true;
   if (one.provenance === 'human') return true;
   if (one.type === 'object') return one.locked;
   if (one.type === 'mask') {

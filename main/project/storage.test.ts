@@ -71,6 +71,7 @@ const stores: [string, () => RecordStore][] = [
     'SQLite',
     () => {
       db.exec(`BEGIN; DELETE FROM observations; DELETE FROM masks; DELETE FROM tracks; DELETE FROM objects; DELETE FROM edits;
+        DELETE FROM queries;
         DELETE FROM settings; UPDATE revision SET revision = 0, saved_at = 0; UPDATE record_ids SET next_id = 1; COMMIT`);
       return new SqliteRecordStore(db);
     },
@@ -557,7 +558,7 @@ describe.each(stores)('records in %s', (_name, open) => {
           const jobs = new JobRecords(store);
           const guarded = contents(store).filter((one) => one !== undefined && isGuarded(store, one));
           for (const { record: one, gone } of results.flat()) {
-            if (!gone && (one.type === 'setting' || one.provenance === 'human')) continue;
+            if (!gone && (one.type === 'setting' || one.type === 'query' || one.provenance === 'human')) continue;
             try {
               const report = jobs.write(gone ? { remove: [recordKey(one)] } : { put: [one] });
               written += report.written + report.removed;

@@ -15,6 +15,7 @@ const TABLES = {
   track: 'tracks',
   observation: 'observations',
   mask: 'masks',
+  query: 'queries',
   setting: 'settings',
 } as const;
 
