@@ -91,8 +91,11 @@ export type MaskSetSummary = z.infer<typeof maskSetSummarySchema>;
 export const OBSERVATION_STATES = ['visible', 'occluded', 'out-of-view', 'absent'] as const;
 export type ObservationState = (typeof OBSERVATION_STATES)[number];
 
-/** Bits of the `flags` column. */
-export const OBSERVATION_FLAGS = { idSwitch: 1, keyframe: 2, human: 4 } as const;
+/**
+ * Bits of the `flags` column. `idSwitch`: another initial id than when the object was last seen. `ambiguous`: it came back while
+ * another that looks the same was unseen too, so it may be that one.
+ */
+export const OBSERVATION_FLAGS = { idSwitch: 1, keyframe: 2, human: 4, ambiguous: 8 } as const;
 
 /**
  * `routes.observations`: every observation of a capture, sorted by object (in the order of `objects.list`), then frame.

@@ -68,7 +68,8 @@ export async function exportProjectTracks(
 }
 
 /**
- * `{format, version, objects, frames: [{name, observations: [{object, track, sourceId, state, idSwitch, provenance, box, rle}]}]}`;
+ * `{format, version, objects, frames: [{name, observations: [{object, track, sourceId, state, idSwitch, ambiguous, provenance, box,
+ * rle}]}]}`;
  * box is [left, top, right, bottom], rle COCO's compressed code along the rows.
  */
 async function writeJson(
@@ -86,11 +87,11 @@ async function writeJson(
     );
     for await (const { name, sightings } of tracks.frames(signal)) {
       const observations = sightings.map((sighting) => {
-        const { object, trackId, sourceId, state, idSwitch, provenance, rle, width, height } = sighting;
+        const { object, trackId, sourceId, state, idSwitch, ambiguous, provenance, rle, width, height } = sighting;
         const box = rle === undefined ? undefined : boundsOfCounts(countsOfSegment({ rle }, width, height), width);
         if (rle !== undefined) segments++;
         return {
-          ...{ object: object.id, track: trackId, sourceId, state, idSwitch, provenance },
+          ...{ object: object.id, track: trackId, sourceId, state, idSwitch, ambiguous, provenance },
           ...(box && { box: [box.left, box.top, box.right, box.bottom] }),
           ...(rle !== undefined && { size: [height, width], rle }),
         };

@@ -19,6 +19,8 @@ export interface TrackSighting {
   readonly sourceId: string | null;
   readonly state: ObservationState;
   readonly idSwitch: boolean;
+  /** It may be another that looks the same. */
+  readonly ambiguous: boolean;
   readonly provenance: Provenance;
   /** Counts along the rows in the compressed code; undefined where nothing is segmented. */
   readonly rle: string | undefined;
@@ -79,6 +81,7 @@ export function tracksOfProject(project: Project): ProjectTracks {
           sightings.push({
             ...{ object, trackId: track.id, sourceId: track.sourceId, state: observation.state, rle },
             idSwitch: (observation.flags & OBSERVATION_FLAGS.idSwitch) !== 0,
+            ambiguous: (observation.flags & OBSERVATION_FLAGS.ambiguous) !== 0,
             provenance: observation.provenance,
             width: mask?.width ?? width,
             height: mask?.height ?? height,

@@ -67,6 +67,7 @@ const usual = (position: number): TrackedObservation[] => [
     : {
         ...{ object: 1, state: 'visible', segment: position < 3 ? 1 : 2, at: [position, 2, 3] },
         ...(position === 5 && { idSwitch: true }),
+        ...(position === 6 && { rivals: [2] }),
       },
   { object: 2, state: 'visible', segment: 3 },
 ];
@@ -86,7 +87,8 @@ describe('tracks into a project', () => {
       ...['visible', 'visible', 'visible', 'occluded', 'out-of-view'],
       ...['visible', 'visible', 'visible'],
     ]);
-    expect(lane.map(({ flags }) => flags)).toEqual([0, 0, 0, 0, 0, OBSERVATION_FLAGS.idSwitch, 0, 0]);
+    const { idSwitch, ambiguous } = OBSERVATION_FLAGS;
+    expect(lane.map(({ flags }) => flags)).toEqual([0, 0, 0, 0, 0, idSwitch, ambiguous, 0]);
     expect(lane[3]!.maskId).toBeNull();
     expect(project.masks.get(lane[5]!.maskId!)).toMatchObject({ rle: rleAt(20), position: 5, provenance: 'model' });
     expect(project.objects.geometry(captureId)).toMatchObject([{ objectId: mug!.id, centroid: [7, 2, 3] }]);

@@ -135,7 +135,9 @@ export async function storeTracks(project: Project, options: StoreTracksOptions)
       records.push({
         ...{ type: 'observation', trackId: lane.current, position, state: observation.state, maskId },
         disagreement: null,
-        flags: observation.idSwitch === true || observation.rivals !== undefined ? OBSERVATION_FLAGS.idSwitch : 0,
+        flags:
+          (observation.idSwitch === true ? OBSERVATION_FLAGS.idSwitch : 0) |
+          (observation.rivals === undefined ? 0 : OBSERVATION_FLAGS.ambiguous),
         provenance: 'lifted',
       });
       if (records.length >= BATCH) flush();
