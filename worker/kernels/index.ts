@@ -1,6 +1,7 @@
 export * from './adam/index.ts';
 export * from './binning/index.ts';
 export * from './blending/index.ts';
+export * from './embedding-loss/index.ts';
 export * from './feature-table/index.ts';
 export * from './image-loss/index.ts';
 export * from './logits/index.ts';

@@ -138,7 +138,7 @@ conformance('mlp', (on) => {
   it.each(COUNTS.map((count) => ({ count, seed: SEED + count })))(
     '$count rows (seed $seed)',
     async ({ count, seed }) => {
-      const shape = { inputs: 5, width: 20, outputs: 3, layers: 4 };
+      const shape = { inputs: 5, width: 20, outputs: 3, layers: 4, inputGradients: true };
       const random = seededRandom(seed);
       const layers = Array.from({ length: 4 }, (_, l) => {
         const [ins, outs] = [l === 0 ? 5 : 20, l === 3 ? 3 : 20];
@@ -152,6 +152,7 @@ conformance('mlp', (on) => {
       const upstream = random.fill(count * 3, (r) => Math.fround(r.normal()));
       const outputs = on().createBuffer('outputs', 4 * count * parameters.outputStride);
       const gradients = on().upload('gradients', new Float32Array(parameters.count));
+      const inputGradients = on().createBuffer('gradients of inputs', 4 * count * parameters.inputStride);
       on().run(mlpForward, {
         ...{ parameters, workspace, count, outputs },
         inputs: on().upload('inputs', strided(inputs, 5, parameters.inputStride)),
@@ -161,12 +162,14 @@ conformance('mlp', (on) => {
         ),
       });
       on().run(mlpBackward, {
-        ...{ parameters, workspace, count, gradients },
+        ...{ parameters, workspace, count, gradients, inputGradients },
         upstream: on().upload('upstream', strided(upstream, 3, parameters.outputStride)),
       });
       const expected = mlpReference(inputs, layers, upstream);
       const actual = dense(await on().floats(outputs), 3, parameters.outputStride);
       expectClose('outputs', actual, expected.outputs, { abs: 1e-5 });
+      const byInputs = dense(await on().floats(inputGradients), 5, parameters.inputStride);
+      expectVectorAgreement('gradients of inputs', byInputs, expected.inputs, LIMITS);
       for (const [l, layer] of (await parameters.download(gradients)).entries()) {
         expectVectorAgreement(`weights ${l}`, layer.weights, expected.layers[l]!.weights, LIMITS);
         expectVectorAgreement(`bias ${l}`, layer.bias, expected.layers[l]!.bias, LIMITS);

@@ -46,21 +46,12 @@ test('three levels: parts on the smallest, whole balls on the largest', async ()
   expect(field.levels.map(({ name }) => name)).toEqual(['small', 'middle', 'large']);
   expect(agreement(field.levels[2]!, world.wholes)).toBeGreaterThan(0.97);
   const smallest = field.levels[0]!.embeddings;
+  const ids = [...world.balls.keys()];
+  const top = (ball: number) =>
+    Math.min(...ids.filter((g) => world.balls[g] === ball).map((g) => world.means[3 * g + 1]!));
   let [upper, parts] = [0, 0];
   world.balls.forEach((ball, g) => {
-    if (
-      !(
-        world.means[3 * g + 1]! <
-        Math.min(
-          ...world.balls
-            .keys()
-            .filter((i) => world.balls[i] === ball)
-            .map((i) => world.means[3 * i + 1]!),
-        ) +
-          0.2
-      )
-    )
-      return;
+    if (!(world.means[3 * g + 1]! < top(ball) + 0.2)) return;
     upper++;
     const row = smallest.subarray(12 * g, 12 * (g + 1));
     if (nearest(row, [...world.parts, ...world.wholes]) === ball) parts++;

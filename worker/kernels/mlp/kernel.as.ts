@@ -128,10 +128,11 @@ export function forward(
 
 /**
  * deltas: gradient by layer l's input at deltaOf[l], same rows as the activations; that of the outputs, deltaOf[layerCount],
- * is given. Goes down to layer 1: nobody needs the gradient of the inputs.
+ * is given. Goes down to layer `lowest`: 0 when the gradient of the inputs is wanted, which no ReLU gates, else 1.
  */
 export function backward(
   thread: i32, threads: i32, layers: usize, layerCount: i32, rows: i32, activationOf: usize, deltaOf: usize, rowBytes: usize,
+  lowest: i32,
 ): void {
   const chunks = (rows + CHUNK - 1) / CHUNK;
   const begin = <i32>((<i64>chunks * <i64>thread) / <i64>threads);
@@ -139,7 +140,7 @@ export function backward(
   for (let chunk = begin; chunk < end; chunk++) {
     const first = chunk * CHUNK;
     const last = min(rows, first + CHUNK);
-    for (let l = layerCount - 1; l > 0; l--) {
+    for (let l = layerCount - 1; l >= lowest; l--) {
       const layer = layerOf(layers, l);
       const ins = load<i32>(layer);
       const outs = load<i32>(layer, 4);
@@ -153,7 +154,9 @@ export function backward(
         const panel = <usize>load<u32>(layer, 12) + p * panelBytes;
         for (let r = first; r < last; r += 4) {
           const at = <usize>r * toBytes + (p << 5);
-          rowsTimesPanel(from + <usize>r * fromBytes, fromBytes, outs, panel, 0, to + at, toBytes, false, gate + at);
+          rowsTimesPanel(
+            from + <usize>r * fromBytes, fromBytes, outs, panel, 0, to + at, toBytes, false, l == 0 ? 0 : gate + at,
+          );
         }
       }
     }
@@ -228,9 +231,9 @@ export function weightGradients(
   }
 }
 
-/** The transposed panels [in / 8][out][8] of every layer but the first, from [out / 8][in][8]. */
-export function transpose(thread: i32, threads: i32, layers: usize, layerCount: i32): void {
-  for (let l = 1; l < layerCount; l++) {
+/** The transposed panels [in / 8][out][8] of every layer from `lowest`, from [out / 8][in][8]. */
+export function transpose(thread: i32, threads: i32, layers: usize, layerCount: i32, lowest: i32): void {
+  for (let l = lowest; l < layerCount; l++) {
     const layer = layerOf(layers, l);
     const ins = load<i32>(layer);
     const outs = load<i32>(layer, 4);

@@ -34,7 +34,7 @@ fn item(i: u32) {
 
 const BACKWARD = itemProgram({
   name: 'mlpBackward',
-  params: LAYER,
+  params: { ...LAYER, gated: 'u32' },
   buffers: { values: 'read f32', activations: 'read f32', above: 'read f32', below: 'write f32' },
   body: `${PANEL_WGSL}
 fn item(i: u32) {
@@ -42,7 +42,7 @@ fn item(i: u32) {
   let input = i % params.inputs;
   var sum = 0.0;
   for (var k = 0u; k < params.outputs; k++) { sum += above[row * params.outputs + k] * values[weightAt(input, k)]; }
-  below[i] = select(0.0, sum, activations[i] > 0.0);
+  below[i] = select(0.0, sum, params.gated == 0u || activations[i] > 0.0);
 }
 `,
 });
@@ -97,7 +97,7 @@ export function mlpForwardOnWebgpu(backend: WebgpuBackend, args: MlpForwardArgs)
 }
 
 export function mlpBackwardOnWebgpu(backend: WebgpuBackend, args: MlpBackwardArgs): void {
-  const { parameters, workspace, count, upstream, gradients } = args;
+  const { parameters, workspace, count, upstream, gradients, inputGradients } = args;
   const { layers, values } = parameters;
   let above = upstream;
   for (const [l, layer] of [...layers.entries()].reverse()) {
@@ -107,10 +107,9 @@ export function mlpBackwardOnWebgpu(backend: WebgpuBackend, args: MlpBackwardArg
       params: { ...own, rows: count, items: (layer.inputs + 1) * layer.outputs },
       buffers: { activations, above, gradients },
     });
-    // Nobody needs the gradient of the inputs.
-    if (l === 0) break;
-    const below = deltasOf(workspace, l, count * layer.inputs);
-    const params = { ...own, items: count * layer.inputs };
+    const below = l === 0 ? inputGradients : deltasOf(workspace, l, count * layer.inputs);
+    if (below === undefined) break;
+    const params = { ...own, gated: l === 0 ? 0 : 1, items: count * layer.inputs };
     backend.launch(BACKWARD, { params, buffers: { values, activations, above, below } });
     above = below;
   }

@@ -49,20 +49,24 @@ test('reference: gradients', () => {
     layers.map((_, l) => ({ weights: at[`weights ${l}`]!, bias: at[`bias ${l}`]! }));
   checkGradients<string>({
     ...{ label: 'network', seed: SEED },
-    inputs: Object.fromEntries(
-      layers.flatMap(({ weights, bias }, l) => [
+    inputs: Object.fromEntries([
+      ['inputs', inputs],
+      ...layers.flatMap(({ weights, bias }, l) => [
         [`weights ${l}`, weights],
         [`bias ${l}`, bias],
       ]),
-    ),
-    loss: (at) => mlpReference(inputs, build(at)).outputs.reduce((sum, value, i) => sum + value * upstream[i]!, 0),
-    gradient: (at) =>
-      Object.fromEntries(
-        mlpReference(inputs, build(at), upstream).layers.flatMap(({ weights, bias }, l) => [
+    ]),
+    loss: (at) => mlpReference(at.inputs!, build(at)).outputs.reduce((sum, value, i) => sum + value * upstream[i]!, 0),
+    gradient: (at) => {
+      const gradients = mlpReference(at.inputs!, build(at), upstream);
+      return Object.fromEntries([
+        ['inputs', gradients.inputs],
+        ...gradients.layers.flatMap(({ weights, bias }, l) => [
           [`weights ${l}`, weights],
           [`bias ${l}`, bias],
         ]),
-      ),
+      ]);
+    },
   });
 });
 
@@ -97,12 +101,16 @@ describe.each([1, 2, 3])('wasm, %i thread(s)', (threads) => {
       outputs: upload('outputs', new Float32Array(count * parameters.outputStride).fill(Number.NaN)),
       upstream: upload('upstream', rowsOf(upstream, shape.outputs, parameters.outputStride)),
       gradients: upload('gradients', new Float32Array(parameters.count)),
+      inputGradients: upload('gradients of inputs', new Float32Array(count * parameters.inputStride)),
     };
     const args = { parameters, workspace, count };
     backend.run(mlpForward, { ...args, inputs: buffers.inputs, ids: buffers.ids, outputs: buffers.outputs });
     // Twice: gradients are added.
-    backend.run(mlpBackward, { ...args, upstream: buffers.upstream, gradients: buffers.gradients });
-    backend.run(mlpBackward, { ...args, upstream: buffers.upstream, gradients: buffers.gradients });
+    const { upstream: given, gradients: summed, inputGradients } = buffers;
+    const wanted = shape.inputGradients === true ? { inputGradients } : {};
+    backend.run(mlpBackward, { ...args, upstream: given, gradients: summed, ...wanted });
+    backend.run(mlpBackward, { ...args, upstream: given, gradients: summed, ...wanted });
+    const inputRows = new Float32Array(await backend.read(inputGradients));
     const rows = new Float32Array(await backend.read(buffers.outputs));
     const outputs = Float32Array.from({ length: count * shape.outputs }, (_, i) => {
       return rows[Math.floor(i / shape.outputs) * parameters.outputStride + (i % shape.outputs)]!;
@@ -115,7 +123,10 @@ describe.each([1, 2, 3])('wasm, %i thread(s)', (threads) => {
     const chosen = Float64Array.from({ length: count * shape.inputs }, (_, i) => {
       return inputs[ids[Math.floor(i / shape.inputs)]! * shape.inputs + (i % shape.inputs)]!;
     });
-    return { layers, outputs, gradients, roundTrip, expected: mlpReference(chosen, layers, upstream) };
+    const byInputs = Float32Array.from({ length: count * shape.inputs }, (_, i) => {
+      return inputRows[Math.floor(i / shape.inputs) * parameters.inputStride + (i % shape.inputs)]!;
+    });
+    return { layers, outputs, gradients, byInputs, roundTrip, expected: mlpReference(chosen, layers, upstream) };
   }
 
   test.each([
@@ -123,10 +134,12 @@ describe.each([1, 2, 3])('wasm, %i thread(s)', (threads) => {
     { inputs: 3, width: 16, outputs: 3, layers: 3, count: 15 },
     { inputs: 5, width: 20, outputs: 9, layers: 4, count: 16 },
     { inputs: 39, width: 32, outputs: 16, layers: 3, count: 17 },
+    { inputs: 5, width: 12, outputs: 7, layers: 2, count: 33, inputGradients: true },
+    { inputs: 20, width: 24, outputs: 10, layers: 3, count: 70, inputGradients: true },
     { inputs: 3, width: 64, outputs: 24, layers: 5, count: 150 },
   ])('$count rows through $layers layers of $width agree with the reference', async ({ count, ...shape }) => {
     const backend = await backendPromise;
-    const { layers, outputs, gradients, roundTrip, expected } = await run(backend, shape, count);
+    const { layers, outputs, gradients, byInputs, roundTrip, expected } = await run(backend, shape, count);
     expectClose('outputs', outputs, expected.outputs, { abs: 2e-6, rel: 2e-6, scale: 'largest' });
     for (const [l, layer] of layers.entries()) {
       expectClose(`parameters ${l}`, roundTrip[l]!.weights, layer.weights, { abs: 1e-12 });
@@ -135,7 +148,22 @@ describe.each([1, 2, 3])('wasm, %i thread(s)', (threads) => {
       expectVectorAgreement(`weights ${l}`, gradients[l]!.weights, twice(expected.layers[l]!.weights), limits);
       expectVectorAgreement(`bias ${l}`, gradients[l]!.bias, twice(expected.layers[l]!.bias), limits);
     }
+    if (shape.inputGradients === true) {
+      expectClose('gradients of inputs', byInputs, expected.inputs, { rel: 3e-6, scale: 'largest' });
+    }
     expect(backend.memory.usedBytes).toBe(0);
+  });
+
+  test('a gradient by the inputs that the shape leaves out is refused', async () => {
+    const backend = await backendPromise;
+    const parameters = new MlpParameters(backend, { inputs: 3, width: 8, outputs: 2, layers: 2 });
+    const workspace = new MlpWorkspace(backend);
+    const buffer = backend.createBuffer('any', 4096);
+    const args = { parameters, workspace, count: 4, upstream: buffer, gradients: buffer, inputGradients: buffer };
+    expect(() => backend.run(mlpBackward, args)).toThrow(/leaves out the gradient of the inputs/);
+    backend.destroyBuffer(buffer);
+    parameters.dispose();
+    workspace.dispose();
   });
 
   test('the same bits as one thread', async () => {

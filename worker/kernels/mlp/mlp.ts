@@ -24,6 +24,8 @@ export interface MlpShape {
   readonly outputs: number;
   /** Linear layers, at least 2. */
   readonly layers: number;
+  /** Whether {@link mlpBackward} can give the gradient by the inputs; their rows are then whole panels. Default false. */
+  readonly inputGradients?: boolean;
 }
 
 const up = (value: number, to: number) => Math.ceil(value / to) * to;
@@ -43,7 +45,7 @@ export class MlpParameters {
 
   /** Zeros until {@link upload}. @throws OutOfMemoryError */
   constructor(backend: Backend, shape: MlpShape) {
-    const { inputs, width, outputs, layers } = shape;
+    const { inputs, width, outputs, layers, inputGradients = false } = shape;
     const sizes = { inputs, width, outputs, layers };
     for (const [name, value] of Object.entries(sizes)) {
       if (!Number.isInteger(value) || value < 1) throw new RangeError(`network: ${name} is ${value}`);
@@ -55,11 +57,11 @@ export class MlpParameters {
     let offset = 0;
     let transposed = 0;
     for (let l = 0; l < layers; l++) {
-      const ins = l === 0 ? up(inputs, 4) : up(width, PANEL);
+      const ins = l === 0 ? up(inputs, inputGradients ? PANEL : 4) : up(width, PANEL);
       const outs = l === layers - 1 ? up(outputs, PANEL) : up(width, PANEL);
       plans.push({ inputs: ins, outputs: outs, weights: offset, bias: offset + ins * outs, transposed });
       offset += ins * outs + outs;
-      transposed += l === 0 ? 0 : ins * outs;
+      transposed += l === 0 && !inputGradients ? 0 : ins * outs;
     }
     this.layers = plans;
     this.count = offset;
@@ -71,6 +73,11 @@ export class MlpParameters {
       throw error;
     }
     backend.write(this.values, new Float32Array(offset));
+  }
+
+  /** The lowest layer that a gradient passes through. */
+  get lowestLayer(): number {
+    return this.shape.inputGradients === true ? 0 : 1;
   }
 
   /** Floats per input row and per output row. */
@@ -173,6 +180,8 @@ export interface MlpBackwardArgs extends MlpArgs {
   readonly upstream: DeviceBuffer;
   /** In the layout of the parameters; added to. */
   readonly gradients: DeviceBuffer;
+  /** [count, inputStride] out, for a network whose shape says so. */
+  readonly inputGradients?: DeviceBuffer;
 }
 
 /** Adds the gradient of Σ upstream·outputs of the rows that were last forwarded with this workspace. */
@@ -183,17 +192,22 @@ export const mlpBackward: Kernel<MlpBackwardArgs> = {
     const { layers, outputStride } = parameters;
     requireBytes('upstream', upstream, count * outputStride * 4);
     requireBytes('gradients', gradients, parameters.count * 4);
+    requireInputGradients(args);
     const plan = describe(backend, args, gradients);
     const last = workspace.ensure(`gradients ${layers.length}`, 0);
     backend.bytes(last, 0, plan.rows * outputStride * 4).fill(0);
     backend.write(last, backend.bytes(upstream, 0, count * outputStride * 4));
     const common = [plan.layers, layers.length, plan.rows, plan.activations, plan.deltas, plan.rowBytes];
-    backend.dispatch('mlp.backward', ...common);
+    backend.dispatch('mlp.backward', ...common, args.inputGradients === undefined ? 1 : 0);
     backend.dispatch('mlp.weightGradients', ...common);
+    if (args.inputGradients === undefined) return;
+    const first = workspace.ensure('gradients 0', 0);
+    backend.write(args.inputGradients, backend.bytes(first, 0, count * parameters.inputStride * 4));
   },
   webgpu(backend, args) {
     requireBytes('upstream', args.upstream, args.count * args.parameters.outputStride * 4);
     requireBytes('gradients', args.gradients, args.parameters.count * 4);
+    requireInputGradients(args);
     mlpBackwardOnWebgpu(backend, args);
   },
 };
@@ -206,7 +220,7 @@ export const transposeMlp: Kernel<{ readonly parameters: MlpParameters }> = {
     const table = backend.createBuffer('network: layers', words.byteLength);
     try {
       backend.write(table, words);
-      backend.dispatch('mlp.transpose', backend.address(table), parameters.layers.length);
+      backend.dispatch('mlp.transpose', backend.address(table), parameters.layers.length, parameters.lowestLayer);
     } finally {
       backend.destroyBuffer(table);
     }
@@ -235,9 +249,10 @@ export const averageMlp: Kernel<{
 
 /** Multiplications and additions of both directions, and the parameters moved once. */
 export function mlpCost(shape: MlpShape, rows: number): { flops: number; bytes: number } {
-  const { inputs, width, outputs, layers } = shape;
+  const { inputs, width, outputs, layers, inputGradients = false } = shape;
   const products = inputs * width + (layers - 2) * width * width + width * outputs;
-  return { flops: rows * (6 * products - 2 * inputs * width), bytes: 4 * (3 * products + rows * (inputs + outputs)) };
+  const passed = 6 * products - (inputGradients ? 0 : 2 * inputs * width);
+  return { flops: rows * passed, bytes: 4 * (3 * products + rows * (inputs + outputs)) };
 }
 
 function layerWords(backend: WasmBackend, parameters: MlpParameters, layer: LayerPlan, gradients: number): number[] {
@@ -264,7 +279,9 @@ function describe(
   const deltas =
     gradients === undefined
       ? []
-      : strides.map((stride, l) => workspace.ensure(`gradients ${l}`, l === 0 ? 0 : rows * stride * 4));
+      : strides.map((stride, l) =>
+          workspace.ensure(`gradients ${l}`, l < parameters.lowestLayer ? 0 : rows * stride * 4),
+        );
   const depth = layers.length + 1;
   const table = workspace.ensure('addresses', (layers.length * LAYER_WORDS + 3 * depth) * 4);
   const at = gradients === undefined ? 0 : backend.address(gradients);
@@ -278,6 +295,12 @@ function describe(
   const start = backend.address(table);
   const first = start + layers.length * LAYER_WORDS * 4;
   return { layers: start, activations: first, rowBytes: first + depth * 4, deltas: first + depth * 8, rows };
+}
+
+function requireInputGradients({ parameters, count, inputGradients }: MlpBackwardArgs): void {
+  if (inputGradients === undefined) return;
+  if (parameters.lowestLayer > 0) throw new RangeError('network: its shape leaves out the gradient of the inputs');
+  requireBytes('gradients of inputs', inputGradients, count * parameters.inputStride * 4);
 }
 
 function requireBytes(name: string, buffer: DeviceBuffer, bytes: number): void {

@@ -12,9 +12,11 @@ export interface MlpGradients {
   readonly outputs: Float64Array;
   /** Of sum(outputs · upstream) by every layer. */
   readonly layers: readonly MlpLayer[];
+  /** [rows, inputs] of the same by the inputs. */
+  readonly inputs: Float64Array;
 }
 
-/** Outputs, and the gradient of Σ upstream·outputs by weights and biases. Nobody needs that by the inputs. */
+/** Outputs, and the gradient of Σ upstream·outputs by weights, biases and inputs. */
 export function mlpReference(
   inputs: ArrayLike<number>,
   layers: readonly MlpLayer[],
@@ -50,12 +52,13 @@ export function mlpReference(
         bias[o]! += d;
         for (let i = 0; i < ins; i++) {
           weights[i * width(layer) + o]! += d * activations[index]![r * ins + i]!;
-          if (activations[index]![r * ins + i]! > 0) below[r * ins + i]! += d * layer.weights[i * width(layer) + o]!;
+          if (index === 0 || activations[index]![r * ins + i]! > 0)
+            below[r * ins + i]! += d * layer.weights[i * width(layer) + o]!;
         }
       }
     }
     gradients.unshift({ weights, bias });
     delta = below;
   }
-  return { outputs, layers: gradients };
+  return { outputs, layers: gradients, inputs: delta };
 }
