@@ -1,6 +1,7 @@
 /** Jobs as the studio shows them. A job row outlives the process that ran it. */
 import { z } from 'zod';
 import { failureSchema, jobStateSchema } from '../events.ts';
+import { languageRecipeSchema } from '../language.ts';
 import { computeOptionsSchema, trainingParametersSchema } from '../training.ts';
 import { pathSchema } from './project.ts';
 
@@ -13,6 +14,7 @@ export const studioJobKindSchema = z.enum([
   'evaluate-splats',
   'lift-objects',
   'segment-frames',
+  'train-language',
 ]);
 export type StudioJobKind = z.infer<typeof studioJobKindSchema>;
 
@@ -51,6 +53,17 @@ export const jobSpecSchema = z.discriminatedUnion('kind', [
     captureId: count,
     method: z.string().min(1).max(100),
     name: z.string().min(1).max(200),
+  }),
+  z.object({
+    kind: z.literal('train-language'),
+    splatsId: count,
+    recipe: languageRecipeSchema,
+    /** Name of a dual encoder's folder; absent: the one that comes with the program. */
+    model: z.string().min(1).max(200).optional(),
+    /** Mask sets whose segments are embedded; absent: as the recipe's job chooses. */
+    segments: z.array(z.string().min(1).max(200)).min(1).max(32).optional(),
+    parameters: z.record(z.string().max(100), z.json()).optional(),
+    seed: z.int().min(0).max(0xffffffff).optional(),
   }),
 ]);
 export type JobSpec = z.infer<typeof jobSpecSchema>;

@@ -5,6 +5,14 @@
 import { z } from 'zod';
 import type { FailureCode } from '../events.ts';
 import { curvePointSchema, jobLogLineSchema, jobPrioritySchema, jobSpecSchema, jobViewSchema } from './jobs.ts';
+import {
+  languageFieldSummarySchema,
+  queryAnswerSchema,
+  queryChangeSchema,
+  queryFramesSchema,
+  querySettingsSchema,
+  queryViewSchema,
+} from './language.ts';
 import { maskSetSummarySchema, objectEditSchema, objectViewSchema } from './objects.ts';
 import {
   fileEntrySchema,
@@ -14,6 +22,14 @@ import {
   pathSchema,
   projectStateSchema,
 } from './project.ts';
+import {
+  objectOutlineSchema,
+  trackEditSchema,
+  trackEffortSchema,
+  trackReviewSchema,
+  trackSuggestionSchema,
+  trackTrailSchema,
+} from './tracks.ts';
 import {
   embeddingPointsSchema,
   liftSummarySchema,
@@ -159,6 +175,39 @@ export const procedures = {
   },
   'view.pick': { input: viewPickRequestSchema, output: viewPickResultSchema },
 
+  /** Language fields of a model, newest first: the newest one answers. */
+  'queries.fields': {
+    input: z.object({ splatsId: count }),
+    output: z.object({ fields: z.array(languageFieldSummarySchema) }),
+  },
+  /** Saved queries of a capture and the newest of the others, newest first. */
+  'queries.list': {
+    input: z.object({ captureId: count }),
+    output: z.object({ queries: z.array(queryViewSchema) }),
+  },
+  /** Asks, and keeps what was asked in the history. Asking the same again is the same entry. */
+  'queries.ask': {
+    input: querySettingsSchema.extend({ splatsId: count, fieldId: count.optional() }),
+    output: z.object({ query: queryViewSchema, answer: queryAnswerSchema }),
+  },
+  /** What the project holds as the answer, else asks. */
+  'queries.answer': {
+    input: z.object({ queryId: count, splatsId: count, fieldId: count.optional() }),
+    output: z.object({ query: queryViewSchema, answer: queryAnswerSchema }),
+  },
+  /** Looks for the answer in the frames of the capture: takes longer than the answer itself. */
+  'queries.frames': {
+    input: z.object({ queryId: count, splatsId: count, fieldId: count.optional() }),
+    output: queryFramesSchema,
+  },
+  /** Undoable where the query is saved, or gets saved. */
+  'queries.change': {
+    input: z.object({ queryId: count, change: queryChangeSchema }),
+    output: z.object({ project: projectStateSchema, query: queryViewSchema }),
+  },
+  /** Undoable for those that are saved. */
+  'queries.remove': { input: z.object({ ids: z.array(count).min(1).max(10_000) }), output: step },
+
   'objects.list': {
     input: none,
     output: z.object({
@@ -170,6 +219,27 @@ export const procedures = {
   },
   /** One undoable step. */
   'objects.edit': { input: objectEditSchema, output: step },
+  /** One undoable step; `objectId` is the object that it made. */
+  'tracks.edit': { input: trackEditSchema, output: step.extend({ objectId: count.nullable() }) },
+  /** Merges that may be right, the cheapest first. */
+  'tracks.suggestions': { input: none, output: z.object({ suggestions: z.array(trackSuggestionSchema) }) },
+  'tracks.trails': {
+    input: z.object({ ids: z.array(count).max(100) }),
+    output: z.object({ trails: z.array(trackTrailSchema) }),
+  },
+  /** Carried and amodal masks of objects in a frame. */
+  'tracks.outlines': {
+    input: z.object({ position: count, ids: z.array(count).max(100) }),
+    output: z.object({ outlines: z.array(objectOutlineSchema) }),
+  },
+  'tracks.effort': { input: none, output: trackEffortSchema },
+  /** The re-run that waits for a decision. */
+  'tracks.review': { input: none, output: z.object({ review: trackReviewSchema.nullable() }) },
+  /** Shows the tracks before or after a re-run; `accept` and `reject` end the review. */
+  'tracks.decide': {
+    input: z.object({ action: z.enum(['show-before', 'show-after', 'accept', 'reject']) }),
+    output: step.extend({ review: trackReviewSchema.nullable() }),
+  },
   'edits.undo': { input: none, output: step },
   'edits.redo': { input: none, output: step },
   'edits.history': {

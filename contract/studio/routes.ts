@@ -30,6 +30,9 @@ export const routes = {
    */
   heat: (splatsId: number, captureId: number, frameId: string, objectId: number, revision: number, width?: number) =>
     `/data/splats/${splatsId}/frames/${captureId}/${enc(frameId)}?channel=membership&object=${objectId}&revision=${revision}${width === undefined ? '' : `&width=${width}`}`,
+  /** Raw relevancy of a query in a frame, grey: black 0, white 1, whatever the frame shows. `map`: of `QueryAnswer`. */
+  relevancy: (splatsId: number, captureId: number, frameId: string, map: string, width?: number) =>
+    `/data/splats/${splatsId}/frames/${captureId}/${enc(frameId)}?channel=relevancy&map=${enc(map)}${width === undefined ? '' : `&width=${width}`}`,
   /** POST a `ViewImageRequest` as JSON, get an image: the model from a free camera. Latest wins per `stream`. */
   view: (splatsId: number) => `/data/splats/${splatsId}/view`,
   /** The model as a splat PLY (for Spark and for saving). */

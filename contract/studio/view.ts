@@ -28,7 +28,9 @@ export const viewImageRequestSchema = z.object({
     quaternion: z.tuple([finite, finite, finite, finite]),
     translation: z.tuple([finite, finite, finite]),
   }),
-  channel: z.enum(['colour', 'depth', 'alpha']).default('colour'),
+  channel: z.enum(['colour', 'depth', 'alpha', 'relevancy']).default('colour'),
+  /** Of channel `relevancy`: `QueryAnswer.map`. The picture is a grey PNG then. */
+  map: z.string().max(200).optional(),
   /** `moving`: as coarse as it takes to keep up. `rest`: exact. */
   quality: z.enum(['moving', 'rest']),
   /** Absent: the model as it is. Channel `colour` alone is tinted. */
@@ -40,7 +42,7 @@ export type ViewImageRequest = z.infer<typeof viewImageRequestSchema>;
 export const SUPERSEDED_STATUS = 204;
 
 export const viewPickRequestSchema = viewImageRequestSchema
-  .omit({ stream: true, channel: true, quality: true })
+  .omit({ stream: true, channel: true, map: true, quality: true })
   .extend({
     splatsId: z.int().min(0),
     /** Pixels of the view. */

@@ -8,6 +8,7 @@ import type {
   StudioSnapshot,
   ViewEmbeddingAnswer,
   ViewPickAnswer,
+  ViewQueryAnswer,
   ViewSegmentAnswer,
 } from '../../contract/index.ts';
 import {
@@ -15,6 +16,7 @@ import {
   ViewClient,
   type ViewEmbeddingInput,
   type ViewPickInput,
+  type ViewQueryInput,
   type ViewRenderInput,
   type ViewRenderOutcome,
   type ViewSegmentInput,
@@ -56,6 +58,7 @@ export interface ViewsPort {
   ): Promise<ViewRenderOutcome>;
   pick(call: ViewPickInput, options: { readonly signal?: AbortSignal }): Promise<ViewPickAnswer>;
   segment(call: ViewSegmentInput, options: { readonly signal?: AbortSignal }): Promise<ViewSegmentAnswer>;
+  query(call: ViewQueryInput, options: { readonly signal?: AbortSignal }): Promise<ViewQueryAnswer>;
   embedding(call: ViewEmbeddingInput, options: { readonly signal?: AbortSignal }): Promise<ViewEmbeddingAnswer>;
   dispose(): Promise<void>;
 }

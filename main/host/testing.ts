@@ -153,6 +153,26 @@ class FakeViews implements ViewsPort {
     };
   }
 
+  /** Everything is found, unless the text is `nothing`. */
+  async query(call: Parameters<ViewsPort['query']>[0]): ReturnType<ViewsPort['query']> {
+    this.calls.push({ call, streamId: undefined });
+    const found = call.text !== 'nothing';
+    if (call.relevancyPath !== undefined) {
+      await writeFile(call.relevancyPath, new Uint8Array(Float32Array.of(0.25, found ? 0.75 : 0.25, 0.5).buffer));
+    }
+    const views = (call.views ?? []).map((_, i) => ({
+      ...{ maximum: found ? 0.6 + i / 100 : 0.4, areaPx: 1 },
+      best: found ? { x: 1.5, y: 2.5 } : null,
+    }));
+    const seen = views.map((_, view) => ({ view, score: view + 1 })).reverse();
+    return {
+      ...{ found, maximum: found ? 0.75 : 0.25, unknownWords: [], notes: [], negatives: call.negatives ?? [] },
+      ...{ scales: [{ name: 'all', maximum: 0.75 }], scale: 'composite', threshold: 0.5, recipe: 'n2f2', warm: true },
+      objects: found ? [{ id: 2, relevancy: 0.7, maximum: 0.75, share: 0.9, views: seen }] : [],
+      ...{ views, encodeMs: 1, totalMs: 2 },
+    };
+  }
+
   async embedding(call: Parameters<ViewsPort['embedding']>[0]): ReturnType<ViewsPort['embedding']> {
     this.calls.push({ call, streamId: undefined });
     return { dimensions: 3, source: 'embedding', explained: [0.6, 0.3], points: [0, 1, 1, 0], gaussians: [0, 2] };

@@ -30,6 +30,7 @@ export {
   type ViewClientOptions,
   type ViewEmbeddingInput,
   type ViewPickInput,
+  type ViewQueryInput,
   type ViewRenderInput,
   type ViewRenderOptions,
   type ViewRenderOutcome,

@@ -166,6 +166,11 @@ export class QueryTable {
     return row === undefined ? undefined : withoutType(rows.query(row));
   }
 
+  /** Replaces what the query was, without undo. */
+  put(query: QueryRow): void {
+    this.db.prepare(rows.PUT_QUERY).run(rows.queryValues({ type: 'query', ...query }));
+  }
+
   /** Newest first. */
   list(captureId: number, limit: number): QueryRow[] {
     return this.db
@@ -199,6 +204,11 @@ export class QueryTable {
            answer_json = excluded.answer_json, created_at = excluded.created_at`,
       )
       .run(queryId, map.fieldId, map.position, map.artifact, map.answer, Date.now());
+  }
+
+  /** Whether some query has this file as a map. */
+  hasMap(artifact: ArtifactName): boolean {
+    return this.db.prepare('SELECT 1 FROM relevancy_maps WHERE artifact = ? LIMIT 1').get(artifact) !== undefined;
   }
 
   maps(queryId: number): RelevancyMapRow[] {

@@ -6,6 +6,7 @@ import { instanceProcedures } from './instances.ts';
 import { jobProcedures } from './jobs.ts';
 import { objectProcedures } from './objects.ts';
 import { projectProcedures } from './project.ts';
+import { queryProcedures } from './queries.ts';
 import type { Handlers } from './types.ts';
 
 export { type Handlers, JsonText } from './types.ts';
@@ -17,6 +18,7 @@ export function procedureHandlers(host: HostContext): Handlers {
     ...captureProcedures(host),
     ...objectProcedures(host),
     ...instanceProcedures(host),
+    ...queryProcedures(host),
     ...jobProcedures(host),
   };
 }

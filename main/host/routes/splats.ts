@@ -15,6 +15,7 @@ import type { ArtifactName, SplatsRow } from '../../project/index.ts';
 import { type HostContext, sessionOf } from '../context.ts';
 import { bytesResponse, fileResponse, isUnchanged } from '../files.ts';
 import { REVALIDATE, readJsonBody } from '../http.ts';
+import { mapPath } from '../language.ts';
 import { objectLook } from '../object-looks.ts';
 import { runApart } from '../reads/index.ts';
 import type { Session } from '../session.ts';
@@ -22,9 +23,10 @@ import { freeCameraView, MAX_VIEW_PIXELS, scaledView } from '../views.ts';
 import { parseId, parseWidth } from './parse.ts';
 import { capturePhoto } from './photos.ts';
 
-const channelSchema = z.enum(['colour', 'depth', 'alpha', 'residual', 'membership'] satisfies (
+const channelSchema = z.enum(['colour', 'depth', 'alpha', 'residual', 'membership', 'relevancy'] satisfies (
   | FrameChannel
   | 'membership'
+  | 'relevancy'
 )[]);
 /** Of splat PLY files made for the page: about two models of four million Gaussians. */
 const PLY_CACHE_BYTES = 2 ** 31;
@@ -44,6 +46,7 @@ export function mountSplats(app: Hono, host: HostContext): void {
     const changedAt = photo === undefined ? 0 : (await stat(photo.path)).mtimeMs;
     const camera = scaledView(view, width);
     const look = channel === 'membership' ? await membershipOf(host, session, row, c.req.query('object')) : undefined;
+    const relevancyPath = channel === 'relevancy' ? mapPath(session, c.req.query('map')) : undefined;
     const identity = JSON.stringify([
       row.artifact,
       camera,
@@ -52,6 +55,7 @@ export function mountSplats(app: Hono, host: HostContext): void {
       changedAt,
       look?.idsPath,
       look?.object,
+      relevancyPath,
     ]);
     const etag = `"${createHash('sha256').update(identity).digest('base64url').slice(0, 32)}"`;
     if (isUnchanged(c.req.raw, etag)) {
@@ -64,8 +68,9 @@ export function mountSplats(app: Hono, host: HostContext): void {
         channel,
         quality: 'rest',
         // Whoever compares pixels wants those that were drawn; a thumbnail may be rougher.
-        format: width === undefined ? 'png' : 'jpeg',
+        format: width === undefined || relevancyPath !== undefined ? 'png' : 'jpeg',
         ...(photo !== undefined && { photoPath: photo.path }),
+        ...(relevancyPath !== undefined && { relevancyPath }),
         ...(look !== undefined && { objects: look }),
       },
       { signal: c.req.raw.signal },
@@ -85,7 +90,8 @@ export function mountSplats(app: Hono, host: HostContext): void {
       const why = issue === undefined ? 'too many pixels' : `${issue.path.join('.')}: ${issue.message}`;
       throw new LiftscopeError({ code: 'bad-input', message: `The view is not valid: ${why}` });
     }
-    const { stream, channel, quality, objects, ...camera } = parsed.data;
+    const { stream, channel, quality, objects, map, ...camera } = parsed.data;
+    const relevancyPath = channel === 'relevancy' ? mapPath(session, map) : undefined;
     const look = objects && (await objectLook(host.memberships, session, row, objects));
     const outcome = await host.views.render(
       {
@@ -94,7 +100,8 @@ export function mountSplats(app: Hono, host: HostContext): void {
         channel,
         quality,
         ...(look !== undefined && { objects: look }),
-        format: 'jpeg',
+        ...(relevancyPath !== undefined && { relevancyPath }),
+        format: relevancyPath === undefined ? 'jpeg' : 'png',
         encodeQuality: quality === 'moving' ? 80 : 92,
       },
       { streamId: stream, signal: c.req.raw.signal },

@@ -179,6 +179,25 @@ const segmentFrames: JobRunner<'segment-frames'> = {
   },
 };
 
+const trainLanguage: JobRunner<'train-language'> = {
+  title: (spec, captureName) =>
+    `Train a language field${captureName === null ? '' : ` of ${captureName}`} (${spec.recipe})`,
+  prepare: ({ kind: _, ...spec }, project) => ({
+    captureId: requireModel(project, spec.splatsId).stored.id,
+    options: withoutUndefined(spec),
+  }),
+  needs: (_spec, deviceOf) => [deviceOf()],
+  resumable: false,
+  run: () =>
+    Promise.reject(
+      new LiftscopeError({
+        code: 'unsupported',
+        message: 'This version of Liftscope cannot train language fields yet.',
+        hint: 'Update Liftscope.',
+      }),
+    ),
+};
+
 /** `graph`, or `sam:MODEL`. */
 function segmenterOf(method: string): { method: 'graph' } | { method: 'sam'; model: string } {
   if (method === 'graph') return { method };
@@ -193,6 +212,7 @@ export const runners: RunnerTable = {
   'evaluate-splats': evaluateModel,
   'lift-objects': liftObjects,
   'segment-frames': segmentFrames,
+  'train-language': trainLanguage,
 };
 
 /** The device that a kind of job computes on, by the backend that it asks for. */
