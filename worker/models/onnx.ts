@@ -1,79 +1,42 @@
 /** ONNX models from files: checked against their manifest before the runtime sees them, run on the CPU. */
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { readFile, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
-import type { InferenceSession } from 'onnxruntime-node';
-import { z } from 'zod';
+import type { InferenceSession, Tensor } from 'onnxruntime-node';
 import { LiftscopeError } from '../../contract/index.ts';
+import type { ModelFile, PlainFile } from './manifest.ts';
 
-/** A file name inside the model's folder; nothing that leads out of it. */
-const fileName = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,199}$/, { error: 'must be the plain name of a file' });
+/** More than the weights of any model that a CPU runs. */
+export const MAX_MODEL_FILE_BYTES = 16 * 2 ** 30;
 
-/** One ONNX file of a model. */
-export const modelFileSchema = z.strictObject({
-  file: fileName,
-  sha256: z.string().regex(/^[0-9a-f]{64}$/, { error: 'must be 64 lower-case hexadecimal digits' }),
-  /** Names of the graph's inputs and outputs, all of them, whatever they are used for. */
-  inputs: z.array(z.string().min(1).max(200)).min(1).max(64),
-  outputs: z.array(z.string().min(1).max(200)).min(1).max(64),
-});
-export type ModelFile = z.infer<typeof modelFileSchema>;
-
-/** What every manifest says about where the model is from. */
-export const manifestHeadSchema = z.object({
-  format: z.literal('liftscope-model'),
-  version: z.literal(1),
-  name: z.string().min(1).max(200),
-  /** Where the weights are from: a URL, a paper, the script that made them. */
-  source: z.string().min(1).max(2000),
-  licence: z.string().min(1).max(200),
-});
-
-const MAX_MANIFEST_BYTES = 1 << 20;
-const MANIFEST = 'manifest.json';
-
-export interface ManifestRequest<T extends z.ZodType> {
-  readonly folder: string;
-  readonly schema: T;
-  /** What the model would make possible, for the message when it is not there. */
-  readonly enables: string;
-  /** Files the folder should hold besides the manifest, for the same message. */
-  readonly files: readonly string[];
-}
-
-/** @throws LiftscopeError `not-found` when nothing is installed there, `bad-input` naming what is wrong with the manifest */
-export async function readManifest<T extends z.ZodType>(request: ManifestRequest<T>): Promise<z.infer<T>> {
-  const path = join(request.folder, MANIFEST);
+/** @throws LiftscopeError `not-found`, `bad-input` for another hash than the manifest's @returns the file's SHA-256 */
+export async function verifyFile(folder: string, { file, sha256: stated }: PlainFile): Promise<string> {
+  const path = join(folder, file);
   const info = await stat(path).catch(() => undefined);
-  if (info?.isFile() !== true) throw notInstalled(request, path);
-  if (info.size > MAX_MANIFEST_BYTES) throw badManifest(path, `has ${info.size} bytes, more than any manifest needs`);
-  let value: unknown;
-  try {
-    value = JSON.parse(await readFile(path, 'utf8'));
-  } catch (error) {
-    throw badManifest(path, `is not JSON (${error instanceof Error ? error.message.slice(0, 200) : String(error)})`);
+  if (info?.isFile() !== true) {
+    throw new LiftscopeError({
+      code: 'not-found',
+      message: `${path}: the manifest names this file, and it does not exist.`,
+      hint: 'Copy the whole model, or correct its manifest.',
+    });
   }
-  const parsed = request.schema.safeParse(value);
-  if (parsed.success) return parsed.data;
-  const issue = parsed.error.issues[0];
-  throw badManifest(path, `${issue?.path.join('.') || 'top level'}: ${issue?.message ?? 'not valid'}`);
+  if (info.size > MAX_MODEL_FILE_BYTES) {
+    throw new LiftscopeError({ code: 'bad-input', message: `${path}: has ${info.size} bytes, more than a model may.` });
+  }
+  const hash = createHash('sha256');
+  await pipeline(createReadStream(path), hash);
+  const sha256 = hash.digest('hex');
+  if (stated !== undefined && sha256 !== stated) throw otherHash(path, sha256, stated);
+  return sha256;
 }
 
-function notInstalled<T extends z.ZodType>(request: ManifestRequest<T>, path: string): LiftscopeError {
-  return new LiftscopeError({
-    code: 'not-found',
-    message: `The model is not installed: ${path} does not exist. It would enable ${request.enables}.`,
-    hint: `Put ${[MANIFEST, ...request.files].join(', ')} into ${request.folder}; native-models/README.md says what the manifest holds.`,
-  });
-}
-
-function badManifest(path: string, problem: string): LiftscopeError {
+export function otherHash(path: string, found: string, stated: string): LiftscopeError {
   return new LiftscopeError({
     code: 'bad-input',
-    message: `${path}: ${problem}.`,
-    hint: 'native-models/README.md says what a manifest holds.',
+    message: `${path}: has the SHA-256 ${found}; its manifest says ${stated}.`,
+    hint: 'The file is damaged or another one: fetch it again, or correct the manifest if it is the one you want.',
   });
 }
 
@@ -83,24 +46,17 @@ function badManifest(path: string, problem: string): LiftscopeError {
  * @throws LiftscopeError `not-found`, `bad-input`, or `unsupported` when the runtime itself does not load
  */
 export async function openModel(folder: string, model: ModelFile, threads: number): Promise<InferenceSession> {
+  return (await openVerified(folder, model, threads)).session;
+}
+
+/** {@link openModel}, with the hash that was found. */
+export async function openVerified(
+  folder: string,
+  model: ModelFile,
+  threads: number,
+): Promise<{ session: InferenceSession; sha256: string }> {
   const path = join(folder, model.file);
-  if ((await stat(path).catch(() => undefined))?.isFile() !== true) {
-    throw new LiftscopeError({
-      code: 'not-found',
-      message: `${path}: the manifest names this file, and it does not exist.`,
-      hint: 'Copy the whole model, or correct its manifest.',
-    });
-  }
-  const hash = createHash('sha256');
-  await pipeline(createReadStream(path), hash);
-  const sha256 = hash.digest('hex');
-  if (sha256 !== model.sha256) {
-    throw new LiftscopeError({
-      code: 'bad-input',
-      message: `${path}: has the SHA-256 ${sha256}; its manifest says ${model.sha256}.`,
-      hint: 'The file is damaged or another one: fetch it again, or correct the manifest if it is the one you want.',
-    });
-  }
+  const sha256 = await verifyFile(folder, model);
   const ort = await importRuntime();
   let session: InferenceSession;
   try {
@@ -118,7 +74,7 @@ export async function openModel(folder: string, model: ModelFile, threads: numbe
     ['inputs', model.inputs, session.inputNames],
     ['outputs', model.outputs, session.outputNames],
   ] as const) {
-    if ([...stated].sort().join() === [...found].sort().join()) continue;
+    if (stated === undefined || [...stated].sort().join() === [...found].sort().join()) continue;
     await session.release();
     throw new LiftscopeError({
       code: 'bad-input',
@@ -126,10 +82,76 @@ export async function openModel(folder: string, model: ModelFile, threads: numbe
       hint: 'Correct the manifest.',
     });
   }
-  return session;
+  return { session, sha256 };
 }
 
-async function importRuntime(): Promise<typeof import('onnxruntime-node')> {
+/** A value of a graph as its file declares it; a text or a number below 1 stands for a size that is known when it runs. */
+export interface DeclaredValue {
+  readonly name: string;
+  readonly type: string;
+  readonly shape: readonly (number | string)[];
+}
+
+export function declaredInputs(session: InferenceSession): DeclaredValue[] {
+  return declared(session.inputMetadata);
+}
+
+export function declaredOutputs(session: InferenceSession): DeclaredValue[] {
+  return declared(session.outputMetadata);
+}
+
+function declared(metadata: readonly InferenceSession.ValueMetadata[]): DeclaredValue[] {
+  return metadata.map((value) =>
+    value.isTensor
+      ? { name: value.name, type: value.type, shape: value.shape }
+      : { name: value.name, type: 'no tensor', shape: [] },
+  );
+}
+
+/** The size along one axis where the file fixes it. */
+export function fixedSize({ shape }: DeclaredValue, axis: number): number | undefined {
+  const size = shape[axis];
+  return typeof size === 'number' && size > 0 ? size : undefined;
+}
+
+/** Runs a graph; what the runtime refuses is said with the model's name. @throws LiftscopeError `bad-input` */
+export async function runModel(
+  session: InferenceSession,
+  name: string,
+  feeds: Record<string, Tensor>,
+): Promise<InferenceSession.OnnxValueMapType> {
+  try {
+    return await session.run(feeds);
+  } catch (error) {
+    const reason = error instanceof Error ? error.message.slice(0, 500) : String(error);
+    throw new LiftscopeError(
+      { code: 'bad-input', message: `${name}: the model refused its input (${reason}).`, hint: 'Is it of this kind?' },
+      { cause: error },
+    );
+  }
+}
+
+/** One output as float32. @throws LiftscopeError `bad-input` */
+export function floatOutput(
+  outputs: InferenceSession.OnnxValueMapType,
+  output: string,
+  model: string,
+): { data: Float32Array; dims: readonly number[] } {
+  const tensor = outputs[output] as Tensor | undefined;
+  const data: unknown = tensor?.data;
+  if (tensor !== undefined && data instanceof Float32Array) return { data, dims: tensor.dims };
+  // A Float16Array, which the type library does not know yet.
+  if (tensor?.type === 'float16' && !(data instanceof Uint16Array)) {
+    return { data: Float32Array.from(data as ArrayLike<number>), dims: tensor.dims };
+  }
+  throw new LiftscopeError({
+    code: 'bad-input',
+    message: `${model}: the output ${output} is not of floating-point numbers.`,
+    hint: 'Convert the model to one with float32 inputs and outputs.',
+  });
+}
+
+export async function importRuntime(): Promise<typeof import('onnxruntime-node')> {
   try {
     return await import('onnxruntime-node');
   } catch (error) {

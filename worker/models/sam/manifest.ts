@@ -1,6 +1,6 @@
 /** Manifest of a SAM-style model: an image encoder, and a decoder that turns prompts into masks. */
 import { z } from 'zod';
-import { manifestHeadSchema, modelFileSchema, readManifest } from '../onnx.ts';
+import { manifestHeadSchema, modelFileSchema, readManifest } from '../manifest.ts';
 
 const triple = z.tuple([z.number(), z.number(), z.number()]);
 
