@@ -154,8 +154,9 @@ export const LANGUAGE_THRESHOLDS: Readonly<Record<LanguageRecipe, number>> = {
  * 12 + H          zero bytes up to the next multiple of 64, then the arrays in the header's order, little endian, each padded
  *                 with zero bytes to a multiple of 4; no trailing bytes
  * ```
- * Arrays, N Gaussians, embeddings of E values: `visibility` f32 [N] (how much all training pixels saw of each Gaussian); and by
- * field, nested: `theta` f32 [N, D], `projection` f32 [E, D]; levels: `level0` … bf16 [N, E], not of unit length.
+ * Arrays, N Gaussians, embeddings of E values: `visibility` f32 [N] (how much training saw of each Gaussian inside segments; 0:
+ * nothing was said about it, and its relevancy is the gate's); and by field, nested: `theta` bf16 [N, D], `projection` f32
+ * [E, D]; levels: `level0` … bf16 [N, E], not of unit length.
  */
 export const LANGUAGE_MAGIC = 'LSLANG01';
 export const LANGUAGE_LIMITS = { headerBytes: 1 << 24, values: 2 ** 32, levels: 64, dimensions: 4096 } as const;

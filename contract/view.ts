@@ -253,6 +253,10 @@ export const viewQueryCallSchema = languageQuerySchema.extend({
   views: z.array(viewCameraSchema).max(MAX_QUERY_VIEWS).default([]),
   /** Share of the way from the gate to a view's highest relevancy at which its mask begins; absent: the recipe's own. */
   threshold: unit.optional(),
+  /** `splatted`: relevancy of Gaussians, rendered (fast, ours). `rendered`: embeddings are rendered, then compared (published). */
+  order: z.enum(['splatted', 'rendered']).default('splatted'),
+  /** Answer the map of every view too. */
+  withMaps: z.boolean().default(false),
   /** Where to write raw relevancy of every Gaussian: little endian f32 [N], for `render` with the channel of that name. */
   relevancyPath: path.optional(),
 });
@@ -293,6 +297,8 @@ const viewQueryAnswerSchema = z.object({
       best: z.object({ x: z.number(), y: z.number() }).nullable(),
       /** Pixels of the mask. */
       areaPx: count,
+      /** Rows of raw relevancy, 0 to 255 for 0 to 1, as of channel `relevancy`. */
+      map: z.instanceof(Uint8Array).optional(),
     }),
   ),
   /** As used. */

@@ -1,20 +1,15 @@
 /** The masks of a request: read frame by frame, checked against the frames they claim to be of. */
 import { createHash } from 'node:crypto';
-import { open } from 'node:fs/promises';
 import {
+  type FrameMasks,
   LiftscopeError,
   labelsOfFrame,
-  MASKS_LIMITS,
-  MASKS_TRAILER_BYTES,
   type MaskSetInfo,
-  masksIndexOffset,
-  parseMasksFrame,
-  parseMasksHeader,
-  parseMasksIndex,
   type TrainingFrame,
 } from '../../contract/index.ts';
 import type { NamedSegments } from '../objects/index.ts';
 import { viewOf } from '../splats/index.ts';
+import { readMasksFile } from './masks-file.ts';
 
 export interface LoadedMasks {
   readonly set: MaskSetInfo;
@@ -34,61 +29,32 @@ const GIANT_SHARE = 0.95;
  * @throws LiftscopeError `bad-input` when the file as a whole cannot be read, or nothing in it belongs to these frames
  */
 export async function loadMasks(path: string, frames: readonly TrainingFrame[]): Promise<LoadedMasks> {
-  const handle = await open(path, 'r').catch((error: Error) => {
-    throw new LiftscopeError({ code: 'bad-input', message: `${path}: cannot be opened (${error.message})` });
-  });
-  try {
-    const { size } = await handle.stat();
-    const read = async (offset: number, length: number): Promise<Uint8Array> => {
-      const bytes = new Uint8Array(Math.max(0, Math.min(length, size - offset)));
-      for (let at = 0; at < bytes.length; ) {
-        const { bytesRead } = await handle.read(bytes, at, Math.min(bytes.length - at, 1 << 28), offset + at);
-        if (bytesRead === 0) break;
-        at += bytesRead;
-      }
-      return bytes;
-    };
-    const trailer = await read(Math.max(0, size - MASKS_TRAILER_BYTES), MASKS_TRAILER_BYTES);
-    const indexOffset = masksIndexOffset(path, trailer, size);
-    const index = await read(indexOffset, size - MASKS_TRAILER_BYTES - indexOffset);
-    const entries = parseMasksIndex(path, index, indexOffset);
-    const firstLine = entries.reduce((least, { offsetBytes }) => Math.min(least, offsetBytes), indexOffset);
-    const set = parseMasksHeader(path, await read(0, Math.min(firstLine, MASKS_LIMITS.headerBytes)));
-
-    const hash = createHash('sha256');
-    const known = new Map(frames.map((frame) => [frame.name, frame]));
-    const loaded = new Map<string, NamedSegments>();
-    const warnings: string[] = [];
-    const missing = new Set(known.keys());
-    for (const { name, offsetBytes, sizeBytes } of entries) {
-      const bytes = await read(offsetBytes, sizeBytes);
-      hash.update(bytes);
-      const frame = known.get(name);
-      if (frame === undefined) {
-        warnings.push(`${name}: has masks but is no frame of the capture; left out.`);
-        continue;
-      }
-      missing.delete(name);
-      try {
-        const usable = usableMasks(parseMasksFrame(path, bytes, name), frame, warnings);
-        if (usable !== undefined) loaded.set(name, usable);
-      } catch (error) {
-        if (!(error instanceof LiftscopeError)) throw error;
-        warnings.push(`${name}: ${error.message} Left out.`);
-      }
+  const hash = createHash('sha256');
+  const known = new Map(frames.map((frame) => [frame.name, frame]));
+  const loaded = new Map<string, NamedSegments>();
+  const warnings: string[] = [];
+  const missing = new Set(known.keys());
+  const set = await readMasksFile(path, ({ name, bytes, parse }) => {
+    hash.update(bytes);
+    const frame = known.get(name);
+    if (frame === undefined) {
+      warnings.push(`${name}: has masks but is no frame of the capture; left out.`);
+      return;
     }
-    for (const name of missing) warnings.push(`${name}: has no masks; its image was not lifted.`);
-    return { set, frames: loaded, warnings, fingerprint: hash.digest('hex') };
-  } finally {
-    await handle.close();
-  }
+    missing.delete(name);
+    try {
+      const usable = usableMasks(parse(), frame, warnings);
+      if (usable !== undefined) loaded.set(name, usable);
+    } catch (error) {
+      if (!(error instanceof LiftscopeError)) throw error;
+      warnings.push(`${name}: ${error.message} Left out.`);
+    }
+  });
+  for (const name of missing) warnings.push(`${name}: has no masks; its image was not lifted.`);
+  return { set, frames: loaded, warnings, fingerprint: hash.digest('hex') };
 }
 
-function usableMasks(
-  masks: ReturnType<typeof parseMasksFrame>,
-  frame: TrainingFrame,
-  warnings: string[],
-): NamedSegments | undefined {
+function usableMasks(masks: FrameMasks, frame: TrainingFrame, warnings: string[]): NamedSegments | undefined {
   const { name } = frame;
   if (masks.width !== frame.width || masks.height !== frame.height) {
     warnings.push(

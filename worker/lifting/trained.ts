@@ -24,6 +24,7 @@ import {
   voteOnGaussians,
 } from '../objects/index.ts';
 import { FIELD_RECIPES } from '../recipes/index.ts';
+import { mergedParameters } from './parameters.ts';
 import type { TrainedRecipe } from './recipes.ts';
 
 type Json = z.core.util.JSONType;
@@ -44,7 +45,7 @@ const DEFAULTS = {
 
 export async function liftByField(name: TrainedRecipe, input: LiftInput): Promise<LiftOutcome> {
   const { backend, model, splats, frames, seed, signal, onProgress } = input;
-  const { maxContributors, semantics, semanticSteps, warmStart, ...parameters } = merged(
+  const { maxContributors, semantics, semanticSteps, warmStart, ...parameters } = mergedParameters(
     name,
     { ...FIELD_RECIPES[name].parameters, ...DEFAULTS },
     input.parameters,
@@ -275,31 +276,6 @@ async function fromLogits(input: LiftInput, field: TrainedField, foreground: Flo
   }
   const lifted: LiftedGaussians = { ...shared, objects: slots.length, readout: { kind: 'logits', features } };
   return { lifted, report: { slots: dimensions, slotsUsed: slots.length } };
-}
-
-/**
- * Defaults with overrides, key by key, objects merged.
- * @throws LiftscopeError `bad-input` for an unknown name or a value of another kind
- */
-function merged<T extends object>(recipe: string, defaults: T, given: Readonly<Record<string, Json>>): T {
-  const result: Record<string, unknown> = Object.fromEntries(Object.entries(defaults));
-  for (const [name, value] of Object.entries(given)) {
-    const before = result[name];
-    if (before === undefined || typeof before !== typeof value) {
-      const known = Object.keys(defaults).join(', ');
-      throw new LiftscopeError({
-        code: 'bad-input',
-        message:
-          before === undefined
-            ? `Recipe ${recipe} has no parameter "${name}".`
-            : `Recipe ${recipe}: ${name} is ${JSON.stringify(value)}, which is no ${typeof before}.`,
-        hint: `Its parameters: ${known}.`,
-      });
-    }
-    const isNested = typeof before === 'object' && before !== null && typeof value === 'object' && value !== null;
-    result[name] = isNested ? { ...before, ...value } : value;
-  }
-  return result as T;
 }
 
 /** Through JSON, which drops what is undefined and what is no data. */

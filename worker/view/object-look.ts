@@ -4,6 +4,7 @@ import { LiftscopeError, type ViewObjects } from '../../contract/index.ts';
 import type { Backend, DeviceBuffer } from '../compute/index.ts';
 import type { PlanarFloatImage } from '../images/index.ts';
 import type { PinholeView } from '../kernels/index.ts';
+import { splattedMaps } from '../language/index.ts';
 import type { WeightReader } from '../objects/index.ts';
 
 export interface Membership {
@@ -136,6 +137,21 @@ export class ValueRenderer {
     const data = new Float32Array(3 * grey.length);
     for (let channel = 0; channel < 3; channel++) data.set(grey, channel * grey.length);
     return { width, height, data };
+  }
+
+  /** Raw relevancy of what covers a pixel, as a grey image; pixels that are less than half covered are black. */
+  async relevancy(
+    reader: WeightReader,
+    view: PinholeView,
+    path: string,
+    values: Float32Array,
+  ): Promise<{ image: PlanarFloatImage; maximum: number }> {
+    const buffer = this.#upload(`relevancy ${path}`, () => values);
+    const [map] = await splattedMaps(reader, view, buffer, 1);
+    const { width, height, values: grey } = map!;
+    const data = new Float32Array(3 * grey.length);
+    for (let channel = 0; channel < 3; channel++) data.set(grey, channel * grey.length);
+    return { image: { width, height, data }, maximum: grey.reduce((most, value) => Math.max(most, value), 0) };
   }
 
   #upload(key: string, make: () => Float32Array): DeviceBuffer {

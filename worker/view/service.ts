@@ -8,6 +8,7 @@ import {
   type ViewInfoAnswer,
   type ViewObjects,
   type ViewPickCall,
+  type ViewQueryCall,
   type ViewRenderAnswer,
   type ViewRenderCall,
   type ViewSegmentCall,
@@ -20,6 +21,7 @@ import type { PinholeView } from '../kernels/index.ts';
 import { type DepthRange, greyImage, type SplatRenderer, viewOf } from '../splats/index.ts';
 import { recolour, type SplatBlocks } from './blocks.ts';
 import { FeatureCache } from './click-features.ts';
+import { LanguageFields, type OpenTextEncoder, RelevancyFiles } from './language.ts';
 import { ModelCache, type ViewModel } from './models.ts';
 import { MovingRenderer, reducedView } from './moving.ts';
 import {
@@ -44,13 +46,17 @@ export class ViewService {
   readonly #members = new MembershipFiles();
   readonly #values: ValueRenderer;
   readonly #features: FeatureCache;
+  readonly #relevancies = new RelevancyFiles();
+  readonly #language: LanguageFields;
   #queue: Promise<unknown> = Promise.resolve();
 
-  constructor(backend: Backend, modelBudgetBytes: number) {
+  /** @param openEncoder stands in for models in tests */
+  constructor(backend: Backend, modelBudgetBytes: number, openEncoder?: OpenTextEncoder) {
     this.#models = new ModelCache(backend, modelBudgetBytes);
     this.#moving = new MovingRenderer(backend);
     this.#values = new ValueRenderer(backend);
     this.#features = new FeatureCache(backend);
+    this.#language = new LanguageFields(backend, openEncoder);
   }
 
   /** Calls wait for their turn; one whose signal aborts before it is skipped. @throws LiftscopeError, ImageFileError */
@@ -85,7 +91,7 @@ export class ViewService {
       case 'embedding':
         return this.#embedding(call);
       case 'query':
-        return Promise.reject(new LiftscopeError({ code: 'unsupported', message: 'Queries are not answered yet.' }));
+        return this.#query(call);
       default:
         return call satisfies never;
     }
@@ -97,7 +103,11 @@ export class ViewService {
     const full = viewOf(call.view);
     const moving = call.quality === 'moving';
     const view = moving ? reducedView(full) : full;
-    const whole = !moving || model.header.count <= this.#moving.budget || call.channel === 'membership';
+    const whole =
+      !moving ||
+      model.header.count <= this.#moving.budget ||
+      call.channel === 'membership' ||
+      call.channel === 'relevancy';
     const look = call.objects && (await this.#look(model, call.objects));
     // The first use uploads it. Then, and after loading, look whether the host has changed its mind.
     if (whole) model.upload(look?.hidden);
@@ -108,13 +118,7 @@ export class ViewService {
     const { renderer, gaussians } = whole
       ? { renderer: model.upload(look?.hidden), gaussians: model.header.count }
       : this.#moving.prepare(blocksOf(model, look), view);
-    if (call.channel === 'relevancy') {
-      throw new LiftscopeError({ code: 'unsupported', message: 'Relevancy is not drawn yet.' });
-    }
-    const { image, range } =
-      call.channel === 'membership'
-        ? { image: await this.#membership(model, view, call), range: undefined }
-        : await draw(renderer, view, call.channel, call);
+    const { image, range, maximum } = await this.#draw(renderer, model, view, call);
     // Merged Gaussians have taken on their colours already.
     if (whole && look?.tints !== undefined && call.channel === 'colour') {
       await this.#values.tint(image, model.reader(look.hidden), view, look.tints);
@@ -126,7 +130,34 @@ export class ViewService {
       ...{ format: call.format, width: image.width, height: image.height },
       ...{ totalMs: performance.now() - startedAt, drawMs, gaussians },
       ...(range !== undefined && { depthRange: range }),
+      ...(maximum !== undefined && { maximum }),
     };
+  }
+
+  async #draw(renderer: SplatRenderer, model: ViewModel, view: PinholeView, call: ViewRenderCall): Promise<Drawn> {
+    switch (call.channel) {
+      case 'membership':
+        return { image: await this.#membership(model, view, call) };
+      case 'relevancy':
+        return this.#relevancy(model, view, call);
+      default:
+        return draw(renderer, view, call.channel, call);
+    }
+  }
+
+  async #relevancy(model: ViewModel, view: PinholeView, { relevancyPath, objects }: ViewRenderCall): Promise<Drawn> {
+    if (relevancyPath === undefined) {
+      throw new LiftscopeError({ code: 'bad-input', message: 'Whose relevancy is to be shown is not said.' });
+    }
+    const { count } = model.header;
+    const values = await this.#relevancies.get(relevancyPath, count);
+    const hidden = objects && hiddenGaussians(await this.#members.get(objects.idsPath, count), objects);
+    return this.#values.relevancy(model.reader(hidden), view, relevancyPath, values);
+  }
+
+  async #query(call: ViewQueryCall): Promise<ViewAnswer<'query'>> {
+    const { model } = await this.#models.get(call.splatsPath);
+    return this.#language.query(call, model, this.#members);
   }
 
   async #look(model: ViewModel, objects: ViewObjects): Promise<Look> {
@@ -184,11 +215,19 @@ export class ViewService {
   }
 
   dispose(): void {
+    this.#language.dispose();
     this.#values.dispose();
     this.#features.dispose();
     this.#moving.dispose();
     this.#models.dispose();
   }
+}
+
+interface Drawn {
+  readonly image: PlanarFloatImage;
+  readonly range?: DepthRange | undefined;
+  /** Of relevancy. */
+  readonly maximum?: number;
 }
 
 /** How the objects of a model are to be seen. */
@@ -209,7 +248,7 @@ async function draw(
   view: PinholeView,
   channel: Exclude<ViewRenderCall['channel'], 'membership' | 'relevancy'>,
   call: ViewRenderCall,
-): Promise<{ image: PlanarFloatImage; range?: DepthRange | undefined }> {
+): Promise<Drawn> {
   switch (channel) {
     case 'colour':
       return { image: await renderer.colour(view, undefined, call.background) };
