@@ -4,7 +4,10 @@ import { fileText, maxFrameNameLength } from './frame.ts';
 import { maxSegmentId } from './masks.ts';
 import { noisePresetSchema } from './scenes.ts';
 import { OBSERVATION_STATES } from './studio/index.ts';
+import { trackingRecipes } from './tracking-recipes.ts';
 import { computeOptionsSchema, trainingFrameSchema } from './training.ts';
+
+export { trackingRecipes } from './tracking-recipes.ts';
 
 const count = z.number().int().min(0);
 const finite = z.number();
@@ -12,11 +15,6 @@ const path = z.string().min(1).max(4096);
 const cost = z.number().min(0);
 const vector3 = z.tuple([finite, finite, finite]);
 
-/**
- * `spatial`: 3D place, appearance, category and initial id, tuned for metres and unit features. `spatial-published`: the same with
- * the published costs and weights. `byte-track`: box overlap in two rounds of confidence. `appearance-only`.
- */
-export const trackingRecipes = ['spatial', 'spatial-published', 'byte-track', 'appearance-only'] as const;
 const trackingRecipeSchema = z.enum(trackingRecipes);
 export type TrackingRecipe = z.infer<typeof trackingRecipeSchema>;
 
@@ -97,6 +95,8 @@ export const trackingRequestSchema = computeOptionsSchema.extend({
   /** Overrides of the recipe's parameters. */
   parameters: z.record(z.string().max(100), z.json()).default({}),
   locks: z.array(trackLockSchema).max(10_000_000).default([]),
+  /** Also propose masks of what nothing segmented, and objects that may be the same: what a person's corrections begin with. */
+  proposals: z.boolean().default(false),
   /** A generated scene's folder: simulated inputs come from it, and figures are added to the result. */
   truthDir: path.optional(),
   /** The `.tracks` file to write. */
@@ -143,6 +143,20 @@ export const trackingResultSchema = z.object({
       output: trackingFiguresSchema,
       /** Share of object-frames whose state of the four is the true one; null without any. */
       stateAccuracy: share.nullable(),
+      /** Object-frames in which each state is true and told; absent in results of earlier versions. */
+      states: z
+        .array(
+          z.object({
+            state: z.enum(OBSERVATION_STATES),
+            truth: count,
+            told: count,
+            precision: share.nullable(),
+            recall: share.nullable(),
+          }),
+        )
+        .optional(),
+      /** Of the objects rightly told occluded, the share whose occluder is right. */
+      occluderAccuracy: share.nullable().optional(),
     })
     .optional(),
   seconds: z.record(z.string(), z.number()),
@@ -183,6 +197,15 @@ export const tracksFrameSchema = z.strictObject({
       rivals: z.array(z.number().int().min(1)).optional(),
     }),
   ),
+  /** Masks of what nothing segmented here, carried over in 3D from the frame that an object was last or next seen in. */
+  carried: z
+    .array(
+      z.strictObject({
+        object: z.number().int().min(1),
+        rle: z.string().min(1),
+      }),
+    )
+    .optional(),
 });
 export type TracksFrame = z.infer<typeof tracksFrameSchema>;
 export type TrackedObservation = TracksFrame['observations'][number];
@@ -196,6 +219,8 @@ export const trackedObjectSchema = z.strictObject({
   firstFrame: count,
   lastFrame: count,
   segments: count,
+  /** Objects that may be the same, by what it would have cost to join them, the cheapest first. */
+  joins: z.array(z.strictObject({ object: z.number().int().min(1), cost: finite })).optional(),
   /** Runs of frames, both ends included, in which it does not move. */
   staticIntervals: z.array(z.strictObject({ from: count, to: count, at: vector3 })),
 });

@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { failureSchema, jobStateSchema } from '../events.ts';
 import { languageRecipeSchema } from '../language.ts';
+import { trackingRecipes } from '../tracking-recipes.ts';
 import { computeOptionsSchema, trainingParametersSchema } from '../training.ts';
 import { pathSchema } from './project.ts';
 
@@ -14,6 +15,7 @@ export const studioJobKindSchema = z.enum([
   'evaluate-splats',
   'lift-objects',
   'segment-frames',
+  'track-objects',
   'train-language',
 ]);
 export type StudioJobKind = z.infer<typeof studioJobKindSchema>;
@@ -53,6 +55,17 @@ export const jobSpecSchema = z.discriminatedUnion('kind', [
     captureId: count,
     method: z.string().min(1).max(100),
     name: z.string().min(1).max(200),
+  }),
+  z.object({
+    kind: z.literal('track-objects'),
+    captureId: count,
+    recipe: z.enum(trackingRecipes).default('spatial'),
+    /** A mask set whose ids go on from frame to frame, or `simulated` for a generated scene; absent: the newest such set. */
+    masks: z.string().min(1).max(200).optional(),
+    depth: z.enum(['simulated', 'splats', 'none']).optional(),
+    /** Overrides of the recipe's own parameters, as `track --set`. */
+    parameters: z.record(z.string().max(100), z.json()).optional(),
+    seed: z.int().min(0).max(0xffffffff).optional(),
   }),
   z.object({
     kind: z.literal('train-language'),

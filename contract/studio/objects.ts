@@ -93,9 +93,10 @@ export type ObservationState = (typeof OBSERVATION_STATES)[number];
 
 /**
  * Bits of the `flags` column. `idSwitch`: another initial id than when the object was last seen. `ambiguous`: it came back while
- * another that looks the same was unseen too, so it may be that one.
+ * another that looks the same was unseen too, so it may be that one. `carried`: nothing segmented it here; its mask was carried over
+ * in 3D from another frame, and is a proposal until a person accepts it.
  */
-export const OBSERVATION_FLAGS = { idSwitch: 1, keyframe: 2, human: 4, ambiguous: 8 } as const;
+export const OBSERVATION_FLAGS = { idSwitch: 1, keyframe: 2, human: 4, ambiguous: 8, carried: 16 } as const;
 
 /**
  * `routes.observations`: every observation of a capture, sorted by object (in the order of `objects.list`), then frame.

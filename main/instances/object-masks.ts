@@ -6,6 +6,7 @@ import {
   labelsOfFrame,
   type MaskSetInfo,
   OBJECT_MASKS,
+  OBSERVATION_FLAGS,
   segmentsOfLabels,
 } from '../../contract/index.ts';
 import { MasksFile } from '../masks/index.ts';
@@ -49,8 +50,10 @@ export async function objectMasks(
   const masks = new Map(project.masks.ofFrame(captureId, position).map((mask) => [mask.id, mask]));
   const drawn: { id: number; rle: string }[] = [];
   const recorded = new Set<number>();
-  for (const { trackId, maskId } of masks.size === 0 ? [] : project.observations.ofFrame(captureId, position)) {
-    const mask = maskId === null ? undefined : masks.get(maskId);
+  for (const { trackId, maskId, flags } of masks.size === 0 ? [] : project.observations.ofFrame(captureId, position)) {
+    // A carried mask is a proposal until a person accepts it.
+    const proposed = (flags & OBSERVATION_FLAGS.carried) !== 0;
+    const mask = maskId === null || proposed ? undefined : masks.get(maskId);
     const objectId = project.tracks.get(trackId)?.objectId ?? null;
     if (mask === undefined || objectId === null || mask.width !== width || mask.height !== height) continue;
     recorded.add(objectId);

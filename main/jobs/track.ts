@@ -13,7 +13,7 @@ import {
 } from '../../contract/index.ts';
 import { MasksFile } from '../masks/index.ts';
 import type { Project } from '../project/index.ts';
-import { locksOfProject, type StoredTracks, storeTracks } from '../tracks/index.ts';
+import { beginReview, locksOfProject, type StoredTracks, stateOfTracks, storeTracks } from '../tracks/index.ts';
 import { framesForWorker } from './frames.ts';
 import { type RunJobOptions, runJob } from './run-job.ts';
 import { findSceneTruth } from './scene-truth.ts';
@@ -47,6 +47,8 @@ export interface TrackOptions
   readonly seed?: number;
   /** A job that is in the project already and that the caller ends where this rejects; absent: one is made. */
   readonly jobId?: number;
+  /** Also propose masks and merges, and keep what was before until a person decides: for the studio. */
+  readonly interactive?: boolean;
 }
 
 export interface TrackOutcome {
@@ -70,7 +72,16 @@ export async function trackProject(project: Project, options: TrackOptions = {})
 
 /** As {@link trackProject}, for any capture. @throws LiftscopeError */
 export async function trackCapture(project: Project, captureId: number, options: TrackOptions): Promise<TrackOutcome> {
-  const { recipe = 'spatial', masks: wanted, depth: kind, parameters, seed = 0, jobId, ...run } = options;
+  const {
+    recipe = 'spatial',
+    masks: wanted,
+    depth: kind,
+    parameters,
+    seed = 0,
+    jobId,
+    interactive = false,
+    ...run
+  } = options;
   const stored = project.captures.get(captureId);
   if (stored === undefined) {
     throw new LiftscopeError({ code: 'not-found', message: `The project has no capture ${captureId}.` });
@@ -100,6 +111,7 @@ export async function trackCapture(project: Project, captureId: number, options:
       TRACKING_KIND,
       {
         ...{ frames, recipe, masks: masks.source, depth, parameters: chosen.parameters, locks, outputPath },
+        proposals: interactive,
         ...(stored.pointsArtifact !== undefined && {
           points: { path: project.artifacts.path(stored.pointsArtifact), count: stored.capture.points.count },
         }),
@@ -124,7 +136,9 @@ export async function trackCapture(project: Project, captureId: number, options:
     if (set === undefined) throw new LiftscopeError({ code: 'internal', message: 'The tracked masks are gone.' });
     await using file = await MasksFile.open(project.artifacts.path(set.artifact));
     const { signal } = run;
+    const before = interactive ? stateOfTracks(project, captureId) : undefined;
     const written = await storeTracks(project, { captureId, jobId: job.id, tracksPath, masks: file, signal });
+    if (before !== undefined) await beginReview(project, captureId, job.id, before);
     const { masksPath: _, ...kept } = result;
     const final = { ...kept, tracksPath };
     project.jobs.finished(job.id, JSON.parse(JSON.stringify(final)));

@@ -166,7 +166,8 @@ function referencedArtifacts(db: Database.Database): ArtifactName[] {
     .map((name) => parseArtifactName(name));
   const all = new Set(names);
   const diffs = db.prepare(`SELECT diff_json FROM edits WHERE diff_json LIKE '%"artifact":"%'`).pluck().iterate();
-  for (const json of diffs) {
+  const settings = db.prepare(`SELECT value_json FROM settings WHERE value_json LIKE '%"artifact":"%'`).pluck().all();
+  for (const json of [...diffs, ...settings]) {
     for (const [, name] of String(json).matchAll(/"artifact":"([0-9a-f]{64}\.[a-z0-9]{1,16})"/g)) {
       all.add(parseArtifactName(name!));
     }

@@ -11,10 +11,12 @@ import {
   type StudioRecord,
   sameRecord,
   squashDiffs,
+  type TrackEdit,
 } from '../../contract/index.ts';
 import { objectEditDiff } from './object-edits.ts';
 import type { RecordStore, StoredStep } from './records.ts';
 import { fromJson, parseRow } from './rows.ts';
+import { trackEditDiff } from './track-edits.ts';
 
 const MAX_LABEL_LENGTH = 200;
 
@@ -86,6 +88,12 @@ export class EditHistory {
   applyObjectEdit(captureId: number, edit: ObjectEdit): EditResult {
     const { label, diff } = objectEditDiff(this.store, captureId, edit);
     return this.apply(label, diff);
+  }
+
+  /** One correction of tracks; `objectId` is the object that it made, else null. */
+  applyTrackEdit(captureId: number, edit: TrackEdit): EditResult & { readonly objectId: number | null } {
+    const { label, diff, objectId } = trackEditDiff(this.store, captureId, edit);
+    return { ...this.apply(label, diff), objectId };
   }
 
   /** Takes back the newest step; undefined when there is none. */

@@ -1,5 +1,6 @@
 import { LiftscopeError, type ObjectEdit, type ObjectRecord, type RecordsDiff } from '../../contract/index.ts';
 import type { RecordStore } from './records.ts';
+import { Changes, mergeTracks } from './track-edits.ts';
 
 /** What an edit of the object list means for the records. Reads only. @throws LiftscopeError `not-found` */
 export function objectEditDiff(
@@ -65,13 +66,16 @@ export function objectEditDiff(
     }
     case 'merge-objects': {
       const into = objectOf(edit.into);
-      for (const id of new Set(edit.ids)) {
-        if (id === edit.into) continue;
-        diff.removed.push(objectOf(id));
-        repoint(id, edit.into);
-      }
-      if (into.provenance !== 'human') diff.updated.push([into, { ...into, provenance: 'human' }]);
-      return { label: `Merge ${diff.removed.length + 1} objects into ${shortened(into.name)}`, diff };
+      const others = [...new Set(edit.ids)].filter((id) => id !== edit.into).map(objectOf);
+      const changes = new Changes(store);
+      mergeTracks(
+        changes,
+        into.id,
+        others.map(({ id }) => id),
+      );
+      for (const other of others) changes.remove(other);
+      changes.put({ ...into, provenance: 'human' });
+      return { label: `Merge ${others.length + 1} objects into ${shortened(into.name)}`, diff: changes.diff() };
     }
     case 'delete-objects': {
       for (const id of new Set(edit.ids)) {

@@ -12,5 +12,7 @@ export {
   importProjectTracks,
   type TrackImportFormat,
 } from './import-tracks.ts';
+export { carriedOutlines, effortOf, suggestedMerges, TrackPlaces } from './insight.ts';
+export { beginReview, endReview, reviewOf, showTracks, stateOfTracks } from './review.ts';
 export { locksOfProject, type StoredTracks, type StoreTracksOptions, storeTracks } from './store-tracks.ts';
 export { readTracksFile } from './tracks-file.ts';

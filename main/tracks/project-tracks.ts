@@ -73,7 +73,9 @@ export function tracksOfProject(project: Project): ProjectTracks {
           const track = tracks.get(observation.trackId);
           const object = byId.get(track?.objectId ?? -1);
           if (track === undefined || object === undefined) continue;
-          const mask = observation.maskId === null ? undefined : masks.get(observation.maskId);
+          // A carried mask is a proposal: nobody has accepted it.
+          const proposed = (observation.flags & OBSERVATION_FLAGS.carried) !== 0;
+          const mask = observation.maskId === null || proposed ? undefined : masks.get(observation.maskId);
           const rle =
             mask === undefined
               ? undefined

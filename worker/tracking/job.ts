@@ -17,10 +17,12 @@ import type { TrackingFrame } from '../metrics/index.ts';
 import { cameraOf, DepthAligner, StaticDepth, TrackingNotes } from '../objects/index.ts';
 import { MasksWriter } from '../segmentation/index.ts';
 import { ObjectHistories } from './assemble.ts';
+import { CarriedMasks } from './carried-masks.ts';
 import { matchesOf, plainFigures, StateScore, scoreTracks } from './figures.ts';
+import { TrackJoins } from './joins.ts';
 import { MasksVideo } from './masks-video.ts';
 import { type FrameDepth, observeFrame, type SegmentedFrame } from './observe.ts';
-import { createAssociator } from './recipes.ts';
+import { createAssociator, trackingParametersOf } from './recipes.ts';
 import { SceneVideo } from './scene-video.ts';
 import { openSplatDepth, type SplatDepth } from './splat-depth.ts';
 import { TracksWriter } from './tracks-writer.ts';
@@ -43,6 +45,8 @@ export async function trackObjects(request: TrackingRequest, context: TrackingCo
   await using inputs = await Inputs.open(request);
   await using writer = await TracksWriter.create(request.outputPath, recipe, frames.length);
   const histories = new ObjectHistories();
+  const carried = request.proposals ? new CarriedMasks() : undefined;
+  const joins = request.proposals ? new TrackJoins() : undefined;
   const locks = locksByPosition(request.locks);
   const score = inputs.scene && new Score(inputs.scene);
   const seconds = { inputs: 0, attributes: 0, tracking: 0 };
@@ -60,7 +64,9 @@ export async function trackObjects(request: TrackingRequest, context: TrackingCo
     const locked = locksOfFrame(locks.get(position), observed.labels, frame, notes);
     const ids = associator.step(observed, locked);
     const observations = histories.step(observed, ids);
-    await writer.frame({ name: frame.name, observations });
+    joins?.step(observed, ids.ids);
+    const ready = carried?.step(observed, observations) ?? [{ name: frame.name, observations }];
+    for (const done of ready) await writer.frame(done);
     seconds.inputs += t1 - t0;
     seconds.attributes += t2 - t1;
     seconds.tracking += performance.now() - t2;
@@ -81,7 +87,16 @@ export async function trackObjects(request: TrackingRequest, context: TrackingCo
     }
   }
   for (const message of notes.messages) context.emit({ type: 'warning', message });
-  await writer.finish(histories.objects(associator.lockedTracks));
+  for (const done of carried?.finish() ?? []) await writer.frame(done);
+  // Of the parameters that a recipe leaves open, those of the recipe made for it.
+  const parameters =
+    recipe === 'byte-track' ? trackingParametersOf('spatial') : trackingParametersOf(recipe, request.parameters);
+  const may = joins?.list(parameters);
+  const objects = histories.objects(associator.lockedTracks).map((object) => {
+    const list = may?.get(object.object);
+    return list === undefined ? object : { ...object, joins: list };
+  });
+  await writer.finish(objects);
   const masksPath = await inputs.finish();
   return {
     recipe,

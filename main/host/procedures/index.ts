@@ -7,6 +7,7 @@ import { jobProcedures } from './jobs.ts';
 import { objectProcedures } from './objects.ts';
 import { projectProcedures } from './project.ts';
 import { queryProcedures } from './queries.ts';
+import { trackProcedures } from './tracks.ts';
 import type { Handlers } from './types.ts';
 
 export { type Handlers, JsonText } from './types.ts';
@@ -20,5 +21,6 @@ export function procedureHandlers(host: HostContext): Handlers {
     ...instanceProcedures(host),
     ...queryProcedures(host),
     ...jobProcedures(host),
+    ...trackProcedures(host),
   };
 }

@@ -1,11 +1,12 @@
 import { LiftscopeError } from '../../../contract/index.ts';
 import type { EditResult } from '../../project/index.ts';
+import { endReview } from '../../tracks/index.ts';
 import { type HostContext, sessionOf } from '../context.ts';
 import type { Session } from '../session.ts';
 import type { HandlersOf } from './types.ts';
 
 /** Tables that a step has changed. */
-function tablesOf({ diff }: EditResult): string[] {
+export function tablesOf({ diff }: EditResult): string[] {
   const changed = [...diff.added, ...diff.removed, ...diff.updated.map(([from]) => from)];
   return [...new Set(changed.map(({ type }) => TABLES[type]))];
 }
@@ -33,6 +34,9 @@ export function objectProcedures(host: HostContext): HandlersOf<'objects' | 'edi
     'objects.edit': (edit) => {
       const session = sessionOf(host);
       const done = session.project.edits.applyObjectEdit(session.currentCaptureId(), edit);
+      // Whoever goes on working on the tracks that are shown has decided for them.
+      if (edit.type === 'merge-objects' || edit.type === 'delete-objects')
+        endReview(session.project, session.currentCaptureId());
       return { project: session.changed(tablesOf(done)) };
     },
     'edits.undo': () => {

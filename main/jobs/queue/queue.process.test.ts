@@ -132,6 +132,7 @@ function puppets() {
     'evaluate-splats': puppet(() => ['cpu']),
     'lift-objects': puppet(() => ['gpu']),
     'segment-frames': puppet(() => ['cpu']),
+    'track-objects': puppet(() => ['cpu']),
     'train-language': puppet(() => ['cpu']),
   };
   const run = (jobId: number) => {

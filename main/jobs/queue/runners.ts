@@ -17,6 +17,7 @@ import { framesForWorker } from '../frames.ts';
 import { importCaptureInto } from '../import.ts';
 import { liftSplats } from '../lift.ts';
 import { segmentProject } from '../segment.ts';
+import { trackCapture } from '../track.ts';
 import { runTraining, TRAINING_KIND, trainingOptions } from '../train.ts';
 import type { ComputeChoice, JobRun, JobRunner, RunnerTable, SpecOf } from './runner.ts';
 
@@ -198,6 +199,33 @@ const trainLanguage: JobRunner<'train-language'> = {
     ),
 };
 
+const trackObjects: JobRunner<'track-objects'> = {
+  title: (spec, captureName) => `Track objects${captureName === null ? '' : ` of ${captureName}`} (${spec.recipe})`,
+  prepare: ({ kind: _, ...spec }, project) => {
+    requireCapture(project, spec.captureId);
+    return { captureId: spec.captureId, options: withoutUndefined(spec) };
+  },
+  needs: (_spec, deviceOf) => [deviceOf()],
+  resumable: false,
+  run: async ({ kind: _, captureId, ...spec }, run) => {
+    run.report.progress({ progress: null, detail: 'Reading segments', secondsLeft: null });
+    const { result, stored, masks } = await trackCapture(run.project, captureId, {
+      ...{ signal: run.signal, killSignal: run.killSignal, onLog: run.report.output, onSpawn: run.report.spawned },
+      ...run.worker,
+      ...withoutUndefined(spec),
+      onEvent: run.report.event,
+      onMemory: run.report.memory,
+      jobId: run.job.id,
+      interactive: true,
+    });
+    run.report.log('info', `${stored.objects} objects from ${result.initialTracks} tracks of "${masks}".`);
+    if (stored.skipped > 0) {
+      run.report.log('info', `${stored.skipped} records that a person made or locked were left as they are.`);
+    }
+    return { result: toJson(result), stored: ['objects', 'observations', 'masks'] };
+  },
+};
+
 /** `graph`, or `sam:MODEL`. */
 function segmenterOf(method: string): { method: 'graph' } | { method: 'sam'; model: string } {
   if (method === 'graph') return { method };
@@ -212,6 +240,7 @@ export const runners: RunnerTable = {
   'evaluate-splats': evaluateModel,
   'lift-objects': liftObjects,
   'segment-frames': segmentFrames,
+  'track-objects': trackObjects,
   'train-language': trainLanguage,
 };
 

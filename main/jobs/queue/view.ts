@@ -20,6 +20,7 @@ const TITLES: { readonly [K in StudioJobKind]: string } = {
   'evaluate-splats': 'Evaluate a model',
   'lift-objects': 'Lift objects',
   'segment-frames': 'Segment frames',
+  'track-objects': 'Track objects',
   'train-language': 'Train a language field',
 };
 

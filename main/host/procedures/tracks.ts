@@ -1,0 +1,64 @@
+/** Corrections of tracks, and what helps to make them. */
+import {
+  carriedOutlines,
+  effortOf,
+  endReview,
+  reviewOf,
+  showTracks,
+  suggestedMerges,
+  TrackPlaces,
+} from '../../tracks/index.ts';
+import { type HostContext, sessionOf } from '../context.ts';
+import type { Session } from '../session.ts';
+import { tablesOf } from './objects.ts';
+import type { HandlersOf } from './types.ts';
+
+const STORED = ['objects', 'tracks', 'observations', 'masks'];
+
+export function trackProcedures(host: HostContext): HandlersOf<'tracks'> {
+  const places = new WeakMap<Session, TrackPlaces>();
+  const placesOf = (session: Session): TrackPlaces => {
+    const known = places.get(session) ?? new TrackPlaces(session.project);
+    places.set(session, known);
+    return known;
+  };
+  return {
+    'tracks.edit': (edit) => {
+      const session = sessionOf(host);
+      const captureId = session.currentCaptureId();
+      const done = session.project.edits.applyTrackEdit(captureId, edit);
+      // Whoever goes on working on what is shown has decided for it.
+      endReview(session.project, captureId);
+      return { project: session.changed(tablesOf(done)), objectId: done.objectId };
+    },
+    'tracks.suggestions': () => {
+      const session = sessionOf(host);
+      return { suggestions: suggestedMerges(session.project, session.currentCaptureId()) };
+    },
+    'tracks.trails': async ({ ids }) => {
+      const session = sessionOf(host);
+      return { trails: await placesOf(session).trails(session.currentCaptureId(), ids) };
+    },
+    'tracks.outlines': async ({ position, ids }) => {
+      const session = sessionOf(host);
+      return { outlines: await carriedOutlines(session.project, session.currentCaptureId(), position, ids) };
+    },
+    'tracks.effort': () => effortOf(sessionOf(host).project),
+    'tracks.review': () => {
+      const session = sessionOf(host);
+      const { captureId } = session.selection();
+      return { review: captureId === null ? null : reviewOf(session.project, captureId) };
+    },
+    'tracks.decide': async ({ action }) => {
+      const session = sessionOf(host);
+      const captureId = session.currentCaptureId();
+      await showTracks(
+        session.project,
+        captureId,
+        action === 'show-before' || action === 'reject' ? 'before' : 'after',
+      );
+      if (action === 'accept' || action === 'reject') endReview(session.project, captureId);
+      return { project: session.changed(STORED), review: reviewOf(session.project, captureId) };
+    },
+  };
+}
