@@ -9,7 +9,12 @@ import {
 } from './lifting.ts';
 import { sceneRequestSchema, sceneResultSchema } from './scenes.ts';
 import { segmentationRequestSchema, segmentationResultSchema } from './segmentation.ts';
-import { trackingRequestSchema, trackingResultSchema } from './tracking.ts';
+import {
+  trackingRequestSchema,
+  trackingResultSchema,
+  tracksEvaluationRequestSchema,
+  tracksEvaluationResultSchema,
+} from './tracking.ts';
 import {
   computeOptionsSchema,
   evaluationRequestSchema,
@@ -38,6 +43,7 @@ export type BenchmarkTarget = z.infer<typeof benchmarkTargetSchema>;
 
 /** Benchmarks that run inside one worker; one that is named here does not compile until the worker has it. */
 export const workerBenchmarks = [
+  'amodal',
   'assignment',
   'cluster',
   'hota',
@@ -96,6 +102,7 @@ export const jobSchemas = {
   'generate-scene': { request: sceneRequestSchema, result: sceneResultSchema },
   'segment-frames': { request: segmentationRequestSchema, result: segmentationResultSchema },
   'track-objects': { request: trackingRequestSchema, result: trackingResultSchema },
+  'evaluate-tracks': { request: tracksEvaluationRequestSchema, result: tracksEvaluationResultSchema },
   'train-language': { request: languageTrainingRequestSchema, result: languageTrainingResultSchema },
   'view-splats': { request: viewSplatsRequestSchema, result: viewSplatsResultSchema },
   bench: { request: benchmarkRequestSchema, result: benchmarkResultSchema },
@@ -122,6 +129,7 @@ const jobRequestSchema = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('generate-scene'), request: jobSchemas['generate-scene'].request }),
   z.object({ kind: z.literal('segment-frames'), request: jobSchemas['segment-frames'].request }),
   z.object({ kind: z.literal('track-objects'), request: jobSchemas['track-objects'].request }),
+  z.object({ kind: z.literal('evaluate-tracks'), request: jobSchemas['evaluate-tracks'].request }),
   z.object({ kind: z.literal('train-language'), request: jobSchemas['train-language'].request }),
   z.object({ kind: z.literal('view-splats'), request: jobSchemas['view-splats'].request }),
   z.object({ kind: z.literal('bench'), request: jobSchemas.bench.request }),

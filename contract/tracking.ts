@@ -164,6 +164,26 @@ export const trackingResultSchema = z.object({
 });
 export type TrackingResult = z.infer<typeof trackingResultSchema>;
 
+/** Tracks as masks whose ids go on from frame to frame, to be compared with a generated scene. */
+export const tracksEvaluationRequestSchema = z.object({
+  masksPath: path,
+  truthDir: path,
+  frames: z
+    .array(
+      z.object({ name: fileText(maxFrameNameLength), width: z.number().int().min(1), height: z.number().int().min(1) }),
+    )
+    .min(1)
+    .max(100_000),
+});
+export type TracksEvaluationRequest = z.infer<typeof tracksEvaluationRequestSchema>;
+export const tracksEvaluationResultSchema = trackingFiguresSchema.extend({
+  frames: count,
+  segments: count,
+  /** Visible true objects, all frames together. */
+  truths: count,
+});
+export type TracksEvaluationResult = z.infer<typeof tracksEvaluationResultSchema>;
+
 /**
  * The `.tracks` file: one JSON document a line, UTF-8. First a {@link TracksHeader}, then one {@link TracksFrame} for each frame in
  * order, then the objects, one {@link TrackedObject} a line, and `{"end": N}` with the number of objects.

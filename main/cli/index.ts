@@ -7,6 +7,7 @@ import { EXIT_CODE_HELP, EXIT_OK, exitCodeOf } from './exit-codes.ts';
 import { addExport } from './export.ts';
 import { toFailure } from './failures.ts';
 import { watchInterrupts } from './interrupts.ts';
+import { addLanguage } from './language.ts';
 import { addLift, formatLiftQuality } from './lift.ts';
 import { addMasks, addSegment } from './masks.ts';
 import { formatBytes, formatDuration, formatQuality, formatTruth, Output, type Streams } from './output.ts';
@@ -138,9 +139,16 @@ function buildProgram(invocation: Invocation, streams: Streams): Command {
   ).addOption(
     new Option('--frames <which>', 'which frames to score').choices(['holdout', 'train', 'all']).default('holdout'),
   );
+  evaluate.option('--tracks', 'score the tracks instead, corrections included, against the truth of a generated scene');
   addComputeOptions(evaluate);
-  evaluate.action(async (dir: string, options: ComputeFlags & { frames: 'holdout' | 'train' | 'all' }) => {
+  type EvaluateFlags = ComputeFlags & { frames: 'holdout' | 'train' | 'all'; tracks?: boolean };
+  evaluate.action(async (dir: string, options: EvaluateFlags) => {
     const { openProject } = await import('../project/index.ts');
+    if (options.tracks === true) {
+      const { showTrackFigures } = await import('./track.ts');
+      await showTrackFigures(dir, invocation);
+      return;
+    }
     const { evaluateNewestLift, evaluateProject } = await import('../jobs/index.ts');
     using project = await openProject(dir);
     const { result, splats, training } = await evaluateProject(project, {
@@ -204,6 +212,7 @@ function buildProgram(invocation: Invocation, streams: Streams): Command {
   addExport(verb, invocation);
   addStudio(verb, invocation);
   addLift(verb, invocation);
+  addLanguage(verb, invocation);
   addTrack(verb, invocation);
   addTracks(verb, invocation);
   addSegment(verb, invocation);

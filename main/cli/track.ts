@@ -66,6 +66,22 @@ export function addTrack(verb: (usage: string, description: string) => Command, 
     });
 }
 
+/** `eval DIR --tracks` */
+export async function showTrackFigures(dir: string, { output, interrupts }: Invocation): Promise<void> {
+  const { openProject } = await import('../project/index.ts');
+  const { evaluateTracksOf } = await import('../jobs/index.ts');
+  using project = await openProject(dir);
+  const { signal, killSignal } = interrupts;
+  const figures = await evaluateTracksOf(project, { signal, killSignal });
+  output.result(
+    { ...figures, project: project.folder },
+    [
+      ...formatTable([FIGURE_HEADINGS, figureRow('tracks', figures)]),
+      `${figures.segments} segments of ${figures.truths} visible objects in ${figures.frames} frames`,
+    ].join('\n'),
+  );
+}
+
 /** `tracks import` */
 export function addTracks(verb: (usage: string, description: string) => Command, invocation: Invocation): void {
   const { output, interrupts } = invocation;
@@ -106,21 +122,25 @@ function formatTrackingQuality(quality: {
   readonly output: TrackingFigures;
   readonly stateAccuracy: number | null;
 }): string[] {
-  const percent = (share: number): string => (100 * share).toFixed(1);
-  const row = (name: string, figures: TrackingFigures): string[] => [
+  return [
+    '',
+    ...formatTable([FIGURE_HEADINGS, figureRow('input', quality.input), figureRow('output', quality.output)]),
+    ...(quality.stateAccuracy === null ? [] : [`states right: ${percent(quality.stateAccuracy)} % of object-frames`]),
+  ];
+}
+
+const FIGURE_HEADINGS = ['', 'HOTA', 'DetA', 'AssA', 'IDF1', 'id switches', 'merged pairs', 'tracks'];
+
+function figureRow(name: string, figures: TrackingFigures): string[] {
+  return [
     name,
     ...[figures.hota, figures.detA, figures.assA, figures.idf1].map(percent),
     String(figures.idSwitches),
     String(figures.mergedPairs),
     String(figures.tracks),
   ];
-  return [
-    '',
-    ...formatTable([
-      ['', 'HOTA', 'DetA', 'AssA', 'IDF1', 'id switches', 'merged pairs', 'tracks'],
-      row('input', quality.input),
-      row('output', quality.output),
-    ]),
-    ...(quality.stateAccuracy === null ? [] : [`states right: ${percent(quality.stateAccuracy)} % of object-frames`]),
-  ];
+}
+
+function percent(share: number): string {
+  return (100 * share).toFixed(1);
 }

@@ -1,7 +1,17 @@
 /** @public door of main/jobs */
 export { type DemoOutcome, demoPlan, runDemo } from './demo.ts';
 export { type EvaluateOptions, evaluateProject, latestSplats } from './evaluate.ts';
+export { evaluateTracksOf } from './evaluate-tracks.ts';
 export { type ImportIntoProjectOptions, type ImportSummary, importIntoProject } from './import.ts';
+export {
+  askProject,
+  type LanguageOptions,
+  type LanguageOutcome,
+  type QueryOptions,
+  type QueryOutcome,
+  queryProject,
+  trainLanguageProject,
+} from './language.ts';
 export {
   evaluateNewestLift,
   type LiftEvaluation,

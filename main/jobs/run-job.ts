@@ -89,6 +89,7 @@ const LADDERS: { readonly [K in JobKind]: CancelLadder } = {
   // Reads messages between frames; a prompt of a large model takes seconds.
   'segment-frames': { askMs: 10_000, terminateMs: 3000 },
   'track-objects': { askMs: 10_000, terminateMs: 3000 },
+  'evaluate-tracks': { askMs: 2_000, terminateMs: 2_000 },
   'train-language': { askMs: 10_000, terminateMs: 3000 },
   bench: { askMs: 3000, terminateMs: 3000 },
   inspect: { askMs: 3000, terminateMs: 3000 },

@@ -13,6 +13,7 @@ export {
   type TrackImportFormat,
 } from './import-tracks.ts';
 export { carriedOutlines, effortOf, suggestedMerges, TrackPlaces } from './insight.ts';
+export { trackMasks } from './project-tracks.ts';
 export { beginReview, endReview, reviewOf, showTracks, stateOfTracks } from './review.ts';
 export { locksOfProject, type StoredTracks, type StoreTracksOptions, storeTracks } from './store-tracks.ts';
 export { readTracksFile } from './tracks-file.ts';

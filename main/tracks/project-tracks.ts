@@ -120,3 +120,12 @@ export function maskSetOf(tracks: ProjectTracks, name: string): MaskSetInfo {
     classes: [...tracks.classes],
   };
 }
+
+/** The tracks as a mask set of the objects' ids. @throws LiftscopeError `not-found` without tracks */
+export function trackMasks(
+  project: Project,
+  signal?: AbortSignal,
+): { readonly set: MaskSetInfo; readonly frames: AsyncGenerator<FrameMasks, void> } {
+  const tracks = tracksOfProject(project);
+  return { set: maskSetOf(tracks, 'tracks'), frames: masksOfTracks(tracks, signal) };
+}

@@ -18,6 +18,8 @@ const handlers: Handlers = {
   'segment-frames': async (request, context) =>
     (await import('../segmentation/index.ts')).segmentFrames(request, context),
   'track-objects': async (request, context) => (await import('../tracking/index.ts')).trackObjects(request, context),
+  'evaluate-tracks': async (request, context) =>
+    (await import('../tracking/index.ts')).evaluateTracks(request, context),
   'train-language': async (request, context) =>
     (await import('../language/index.ts')).trainLanguageField(request, context),
   bench: async (request, context) => (await import('../bench/index.ts')).runBenchmark(request, context),
@@ -53,6 +55,8 @@ export async function runHandler(job: JobRequest, context: JobContext): Promise<
     case 'segment-frames':
       return handlers[job.kind](job.request, context);
     case 'track-objects':
+      return handlers[job.kind](job.request, context);
+    case 'evaluate-tracks':
       return handlers[job.kind](job.request, context);
     case 'train-language':
       return handlers[job.kind](job.request, context);

@@ -104,7 +104,7 @@ export class SceneVideo {
   }
 }
 
-async function readTruth<T>(work: () => Promise<T>): Promise<T> {
+export async function readTruth<T>(work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (error) {
