@@ -1,10 +1,11 @@
 /** Settings of this machine and the projects opened last: one JSON file in the user's configuration folder. */
 import { randomUUID } from 'node:crypto';
 import { mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises';
-import { homedir } from 'node:os';
 import { basename, join } from 'node:path';
 import { z } from 'zod';
 import { LiftscopeError } from '../../contract/index.ts';
+
+export { cacheFolder, configFolder } from '../user-folders.ts';
 
 const FILE = 'settings.json';
 const MAX_FILE_BYTES = 16 << 20;
@@ -23,24 +24,6 @@ const fileSchema = z.object({
 type SettingsFile = z.infer<typeof fileSchema>;
 export type RecentProject = z.infer<typeof recentSchema>;
 type Json = z.core.util.JSONType;
-
-/** `LIFTSCOPE_CONFIG`, else the platform's folder for configuration. */
-export function configFolder(environment: NodeJS.ProcessEnv = process.env): string {
-  if (environment.LIFTSCOPE_CONFIG) return environment.LIFTSCOPE_CONFIG;
-  if (process.platform === 'win32')
-    return join(environment.APPDATA ?? join(homedir(), 'AppData', 'Roaming'), 'Liftscope');
-  if (process.platform === 'darwin') return join(homedir(), 'Library', 'Application Support', 'Liftscope');
-  return join(environment.XDG_CONFIG_HOME || join(homedir(), '.config'), 'liftscope');
-}
-
-/** `LIFTSCOPE_CACHE`, else the platform's folder for what can be made again. */
-export function cacheFolder(environment: NodeJS.ProcessEnv = process.env): string {
-  if (environment.LIFTSCOPE_CACHE) return environment.LIFTSCOPE_CACHE;
-  if (process.platform === 'win32')
-    return join(environment.LOCALAPPDATA ?? join(homedir(), 'AppData', 'Local'), 'Liftscope', 'cache');
-  if (process.platform === 'darwin') return join(homedir(), 'Library', 'Caches', 'Liftscope');
-  return join(environment.XDG_CACHE_HOME || join(homedir(), '.cache'), 'liftscope');
-}
 
 /**
  * Every change is on disk, whole, before its promise resolves: written under another name, synced, renamed. A file that

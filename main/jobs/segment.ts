@@ -1,8 +1,5 @@
 /** `segment`: the frames of the current capture through a 2D segmenter, into a mask set of the project. */
-import { existsSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
-import { isAbsolute, join, resolve } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import type { z } from 'zod';
 import {
   graphSegmentationSchema,
@@ -14,6 +11,7 @@ import {
   type SegmentationResult,
   samSegmentationSchema,
 } from '../../contract/index.ts';
+import { modelFolderOf } from '../models/index.ts';
 import type { Project } from '../project/index.ts';
 import { framesForWorker } from './frames.ts';
 import { type RunJobOptions, runJob } from './run-job.ts';
@@ -28,7 +26,7 @@ export interface SegmentOptions
   readonly captureId?: number | undefined;
   /** The job that the set belongs to; the caller keeps its record. */
   readonly jobId?: number | undefined;
-  /** SAM: name of a folder in `LIFTSCOPE_MODELS` or `native-models`, or the path of one. */
+  /** SAM: name of a model in the user's folder or `native-models`, or the path of one. */
   readonly model?: string | undefined;
   /** Name of the mask set; default the method's, with the model's. */
   readonly name?: string | undefined;
@@ -73,7 +71,11 @@ export async function segmentProject(project: Project, options: SegmentOptions):
           parameters: parsed(graphSegmentationSchema, parameters),
           ...(splats !== undefined && { splatsPath: project.artifacts.path(splats.artifact) }),
         }
-      : { kind, parameters: parsed(samSegmentationSchema, parameters), modelDir: modelFolder(model) };
+      : {
+          kind,
+          parameters: parsed(samSegmentationSchema, parameters),
+          modelDir: await modelFolderOf(model, 'Method sam'),
+        };
   const depth = method.kind === 'graph' && method.splatsPath !== undefined && method.parameters.geometry > 0;
   const set: MaskSetInfo = {
     name: setName.data,
@@ -113,27 +115,4 @@ function parsed<T extends z.ZodType>(schema: T, value: unknown): z.output<T> {
     message: `Parameter ${issue?.path.join('.') || 'list'}: ${issue?.message ?? 'not valid'}`,
     hint: 'See segment --help for the parameters of each method.',
   });
-}
-
-/** Where models are looked for by name. */
-function modelFolders(): string[] {
-  const own = process.env.LIFTSCOPE_MODELS;
-  const shipped = fileURLToPath(new URL('../../native-models', import.meta.url));
-  return own === undefined || own === '' ? [shipped] : [resolve(own), shipped];
-}
-
-/** The worker checks what is in the folder and says what is missing. */
-function modelFolder(model: string | undefined): string {
-  if (model === undefined || model.trim() === '') {
-    throw new LiftscopeError({
-      code: 'usage',
-      message: 'Method sam needs a model.',
-      hint: `Name it with --model: a folder in ${modelFolders().join(' or ')}, or the path of one.`,
-    });
-  }
-  if (isAbsolute(model) || model.includes('/')) return resolve(model);
-  const found = modelFolders()
-    .map((folder) => join(folder, model))
-    .find((folder) => existsSync(folder));
-  return found ?? join(modelFolders()[0]!, model);
 }
