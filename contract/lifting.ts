@@ -35,6 +35,12 @@ export const clusteringParametersSchema = z.strictObject({
   viewpoints: z.number().int().min(1).max(10_000).default(100).describe('random viewpoints that are sampled'),
   samples: z.number().int().min(10).max(10_000_000).default(100_000).describe('pixels sampled over all viewpoints'),
   minSamples: z.number().int().min(1).max(1000).default(1).describe('HDBSCAN, DBSCAN: neighbours of a core point'),
+  outlierSigmas: z
+    .number()
+    .positive()
+    .max(1000)
+    .default(6)
+    .describe('samples beyond this many standard deviations in any dimension are left out'),
   sweepFrom: z.number().min(1).default(10).describe('HDBSCAN: least min_cluster_size, per 50,000 points'),
   sweepTo: z.number().min(1).default(190).describe('HDBSCAN: largest min_cluster_size, per 50,000 points'),
   sweepStep: z.number().min(1).default(10).describe('HDBSCAN: step of the sweep, per 50,000 points'),

@@ -63,7 +63,7 @@ const SLOW_FAST = 'slow-fast';
 /** Variants that are also run on masks without noise. */
 const ORACLES = ['closed-form', SLOW_FAST];
 /** Rooms of more objects take the rate that was chosen for the largest room not above this. */
-const LARGEST_SWEEP = 50;
+const LARGEST_SWEEP = 25;
 const COST_STEPS = 200;
 const COST_CONTRIBUTORS = 16;
 

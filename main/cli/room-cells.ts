@@ -43,8 +43,9 @@ export interface Room {
   readonly checks: Json;
 }
 
-/** Of a cell's document; changes of what a cell computes raise it, so that older ones are not taken for new. */
-const CELL_FORMAT = 3;
+/** Changes of how rooms are made, or of what a cell computes, raise these, so that older ones are not taken for new. */
+const ROOM_FORMAT = 3;
+const CELL_FORMAT = 4;
 /** A cell may cluster or train wide fields for minutes between two looks at its messages. */
 const CELL_SILENCE_MS = 30 * 60_000;
 const VIEWS_AT_25 = 60;
@@ -90,7 +91,7 @@ export class RoomCells {
   async room(objects: number, seed: number): Promise<Room> {
     const { signal, killSignal, onEvent, note, backend, threads } = this.#context;
     const plan = roomPlan(objects);
-    const key = fingerprint({ ...plan, seed, format: CELL_FORMAT });
+    const key = fingerprint({ ...plan, seed, format: ROOM_FORMAT });
     const folder = join(this.#folder, `room-${objects}-${seed}-${key.slice(0, 12)}`);
     const file = join(folder, 'room.json');
     const kept = await readJson(file, roomSchema);

@@ -119,7 +119,13 @@ test.each(['logits', 'probabilities'] as const)(
     const all = await WeightCache.extract(backend, world.model, world.views, { pixels: sampledPixels(frames, 600, 1) });
     const { features, readout } = await train(
       {
-        ...{ field: { kind: 'table', sigma: 0.01 }, dimensions: 3, steps: 200, batchPixels: 300, slowDecay: 0.9 },
+        ...{
+          field: { kind: 'table', sigma: 0.01, positions: 0 },
+          dimensions: 3,
+          steps: 200,
+          batchPixels: 300,
+          slowDecay: 0.9,
+        },
         loss: { kind: 'semantic', rendering, consistency: 1, consistencyTarget: 'argmax', consistencyFrom: 0.5 },
         ...{ rate: 5e-2, finalRate: 5e-2 },
       },

@@ -5,12 +5,13 @@ import { AssignmentObjective } from './assignment-objective.ts';
 import { BatchSampler, type PixelBatch, partOf } from './batches.ts';
 import { DinoObjective } from './dino-objective.ts';
 import { type FieldBatch, TableField, type TrainableField } from './field.ts';
-import { fieldRandom, type LiftFrame, normals, requireFrames } from './frames.ts';
+import { type LiftFrame, requireFrames } from './frames.ts';
 import { MlpField } from './mlp-field.ts';
 import { HostObjective, type Objective, PairObjective } from './objective.ts';
 import { checkedParameters, type FieldParameters, type Readout, readoutOf } from './parameters.ts';
 import { RegulariserStep } from './regulariser.ts';
 import { SemanticObjective } from './semantic-objective.ts';
+import { startOfTable } from './start.ts';
 import { cancelled, type WeightCache } from './weight-cache.ts';
 
 export interface FieldProgress {
@@ -96,7 +97,7 @@ export async function trainField(given: TrainFieldOptions): Promise<TrainedField
   if (means.length !== 3 * cache.gaussians) {
     throw new RangeError(`${means.length} coordinates for ${cache.gaussians} Gaussians`);
   }
-  const training = new FieldTraining(options);
+  const training = new FieldTraining(options, await initialTable(options));
   try {
     return await training.run();
   } finally {
@@ -115,13 +116,14 @@ class FieldTraining {
     ...{ total: [], draw: [], forward: [], loss: [], backward: [], update: [] },
   };
 
-  constructor(options: TrainFieldOptions) {
+  /** @param initial [N, dimensions] of a table */
+  constructor(options: TrainFieldOptions, initial: Float32Array) {
     const { backend, cache, frames, parameters, seed, means } = options;
     const { batchPixels, loss } = parameters;
     this.#options = options;
     this.#objective = createObjective(options);
     this.#sampler = new BatchSampler(cache, frames, batchPixels, seed, this.#objective.pixels);
-    this.#field = createField(options, this.#objective.usesSlow);
+    this.#field = createField(options, initial, this.#objective.usesSlow);
     const create = (label: string, values: number) => backend.createBuffer(`field training: ${label}`, values * 4);
     const { stride } = this.#field;
     this.#buffers = {
@@ -234,21 +236,29 @@ class FieldTraining {
   }
 }
 
-function createField(options: TrainFieldOptions, usesSlow: boolean): TrainableField {
-  const { backend, cache, means, parameters, seed, warmStart } = options;
+/** [N, dimensions] that a table starts from; empty for a network. */
+async function initialTable({ cache, frames, means, parameters, seed, warmStart }: TrainFieldOptions) {
+  const { field, dimensions } = parameters;
+  const size = cache.gaussians * dimensions;
+  if (warmStart !== undefined && field.kind === 'mlp') {
+    throw new RangeError('warm start: a network has no rows to start from');
+  }
+  if (warmStart !== undefined && warmStart.length !== size) {
+    throw new RangeError(`warm start: ${warmStart.length} values for ${cache.gaussians} Gaussians of ${dimensions}`);
+  }
+  if (field.kind === 'mlp') return new Float32Array(0);
+  return warmStart ?? startOfTable(cache, frames, means, dimensions, field, seed);
+}
+
+function createField(options: TrainFieldOptions, initial: Float32Array, usesSlow: boolean): TrainableField {
+  const { backend, means, parameters, seed } = options;
   const { field, dimensions, loss, slowDecay } = parameters;
   const slow = usesSlow ? { slowDecay } : {};
   const softmax = loss.kind === 'semantic' && loss.rendering === 'probabilities';
   if (field.kind === 'mlp') {
-    if (warmStart !== undefined) throw new RangeError('warm start: a network has no rows to start from');
     if (softmax) throw new RangeError('rendered probabilities need a table: train the network on rendered logits');
     return new MlpField(backend, means, dimensions, field, { seed, ...slow });
   }
-  const size = cache.gaussians * dimensions;
-  if (warmStart !== undefined && warmStart.length !== size) {
-    throw new RangeError(`warm start: ${warmStart.length} values for ${cache.gaussians} Gaussians of ${dimensions}`);
-  }
-  const initial = warmStart ?? normals(size, field.sigma, fieldRandom(seed, 'initial', 0));
   return new TableField(backend, initial, dimensions, { softmax, ...slow });
 }
 

@@ -39,17 +39,21 @@ const DEFAULTS = {
   /** Foreground by the closed-form vote, or by a trained semantic field (`trained`). */
   semantics: 'vote',
   semanticSteps: 1000,
+  /** Where `steps` is not given: at least this many for every training frame. */
+  stepsPerFrame: 20,
   /** `closed-form`: a table starts from the objects of the closed-form lift. */
   warmStart: 'none',
 };
 
 export async function liftByField(name: TrainedRecipe, input: LiftInput): Promise<LiftOutcome> {
   const { backend, model, splats, frames, seed, signal, onProgress } = input;
-  const { maxContributors, semantics, semanticSteps, warmStart, ...parameters } = mergedParameters(
+  const { maxContributors, semantics, semanticSteps, stepsPerFrame, warmStart, ...given } = mergedParameters(
     name,
     { ...FIELD_RECIPES[name].parameters, ...DEFAULTS },
     input.parameters,
   );
+  const least = 'steps' in input.parameters ? 0 : Math.ceil(stepsPerFrame * frames.length);
+  const parameters = { ...given, steps: Math.max(given.steps, least) };
   requireChoice(name, 'semantics', semantics, ['vote', 'trained']);
   requireChoice(name, 'warmStart', warmStart, ['none', 'closed-form']);
   const began = performance.now();
@@ -122,7 +126,7 @@ const SEMANTIC_PIXELS = 4096;
 /** Methods 2.1: cross entropy, and from 70 % of the schedule on segment consistency with the argmax of the segment's mean. */
 const SEMANTIC: Omit<FieldParameters, 'steps'> = {
   ...{ dimensions: 2, batchPixels: 2048, rate: 5e-2, finalRate: 5e-3, slowDecay: 0.9 },
-  field: { kind: 'table', sigma: 0.01 },
+  field: { kind: 'table', sigma: 0.01, positions: 0 },
   loss: {
     ...{ kind: 'semantic', rendering: 'logits', consistency: 1 },
     ...{ consistencyTarget: 'argmax', consistencyFrom: 0.7 },

@@ -14,7 +14,7 @@ function embedding(
     parts: [...INSTANCE_PARTS, text.part, 'clusters of the embedding are the objects'],
     parameters: {
       ...SHARED_SCHEDULE,
-      ...{ field: { kind: 'table', sigma: 0.2 }, dimensions: 3, loss, rate: 1e-2, finalRate: 1e-2 },
+      ...{ field: { kind: 'table', sigma: 0.2, positions: 0.5 }, dimensions: 3, loss, rate: 1e-2, finalRate: 1e-2 },
       ...changes,
     },
     sources: { ...SHARED_SOURCES, dimensions: 'as contrastive-lift', ...sources },
@@ -95,14 +95,16 @@ export const linearAssignment: FieldRecipe = {
   ],
   parameters: {
     ...SHARED_SCHEDULE,
-    ...{ field: { kind: 'table', sigma: 0.02 }, dimensions: 500, loss: { kind: 'linear-assignment' } },
+    ...{ field: { kind: 'table', sigma: 0.02, positions: 0.25 }, dimensions: 500, loss: { kind: 'linear-assignment' } },
     ...{ rate: 5e-2, finalRate: 5e-2 },
   },
   sources: {
     ...SHARED_SOURCES,
     dimensions: 'code: 500 slots on messy rooms',
     loss: 'Siddiqui et al. 2023: Hungarian per image on mean probabilities, cross entropy times confidence',
-    field: 'ours: standard deviation 0.02; random preferences of 0.2 leave objects split between slots for good',
+    field:
+      'ours: standard deviation 0.02, and random linear functions of the position: random preferences alone leave objects split ' +
+      'between slots for good',
     rate: 'ours: logits must grow further than embeddings move',
   },
 };

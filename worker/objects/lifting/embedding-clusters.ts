@@ -20,8 +20,6 @@ export interface EmbeddingClusters {
   readonly noiseShare: number;
 }
 
-/** Samples beyond this many standard deviations from the mean in any dimension are left out. */
-const OUTLIER_SIGMAS = 3;
 /** The released program's sweep counts per this many points. */
 const SWEEP_POINTS = 50_000;
 /** Quadratic methods get at most this many samples. */
@@ -36,8 +34,8 @@ export function clusterSizeSweep(points: number, from = 10, to = 190, step = 10)
   return [...new Set(sizes)];
 }
 
-/** Indices of the samples that lie within 3 sigma of the mean in every dimension. @param samples [n, D] */
-export function withinSigmas(samples: Float32Array, dimensions: number, sigmas = OUTLIER_SIGMAS): number[] {
+/** Indices of the samples that lie within `sigmas` standard deviations of the mean in every dimension. @param samples [n, D] */
+export function withinSigmas(samples: Float32Array, dimensions: number, sigmas: number): number[] {
   const count = samples.length / dimensions;
   const kept = Array.from({ length: count }, (_, i) => i);
   if (count === 0) return kept;
@@ -75,6 +73,7 @@ export function rescaled(samples: Float32Array, dimensions: number): Float32Arra
 /**
  * Every clustering of the sweep. HDBSCAN's spanning tree does not depend on min_cluster_size, so the whole sweep costs one tree.
  * @param samples [n, D] finite; of one class
+ * @param outlierSigmas samples beyond this many standard deviations from the mean in any dimension are left out
  * @throws PointsError, RangeError, OutOfMemoryError, the signal's reason
  */
 export async function clusterEmbedding(
@@ -82,9 +81,10 @@ export async function clusterEmbedding(
   samples: Float32Array,
   dimensions: number,
   method: ClusterMethod,
+  outlierSigmas: number,
   signal?: AbortSignal,
 ): Promise<EmbeddingClusters[]> {
-  let kept = withinSigmas(samples, dimensions);
+  let kept = withinSigmas(samples, dimensions, outlierSigmas);
   if (method.kind !== 'hdbscan' && kept.length > QUADRATIC_SAMPLES) {
     const stride = kept.length / QUADRATIC_SAMPLES;
     kept = Array.from({ length: QUADRATIC_SAMPLES }, (_, i) => kept[Math.floor(i * stride)]!);

@@ -49,7 +49,7 @@ function expectCentres({ centroids, clusters }: EmbeddingClusters): void {
 describe('clusterEmbedding', () => {
   it('finds the blobs at every size of the sweep that is below theirs', async () => {
     const method = { kind: 'hdbscan', minSamples: 1, minClusterSizes: [20, 60, 120] } as const;
-    const found = await clusterEmbedding(backend, samples(), 3, method);
+    const found = await clusterEmbedding(backend, samples(), 3, method, 6);
     expect(found.map(({ value, clusters }) => [value, clusters])).toEqual([
       [20, 4],
       [60, 4],
@@ -62,7 +62,7 @@ describe('clusterEmbedding', () => {
     const random = seededRandom(8);
     const one = Float32Array.from({ length: 900 }, () => random.normal());
     const method = { kind: 'hdbscan', minSamples: 1, minClusterSizes: [100] } as const;
-    const [found] = await clusterEmbedding(backend, one, 3, method);
+    const [found] = await clusterEmbedding(backend, one, 3, method, 6);
     expect(found!.clusters).toBe(1);
     for (let d = 0; d < 3; d++) expect(Math.abs(found!.centroids[d]!)).toBeLessThan(0.2);
   });
@@ -71,15 +71,15 @@ describe('clusterEmbedding', () => {
     { kind: 'dbscan', epsilons: [0.05], minSamples: 5 },
     { kind: 'mean-shift', bandwidths: [0.2] },
   ] as const)('$kind finds them too', async (method) => {
-    const [found] = await clusterEmbedding(backend, samples(), 3, method);
+    const [found] = await clusterEmbedding(backend, samples(), 3, method, 6);
     expect(found!.clusters).toBeGreaterThanOrEqual(4);
     expectCentres(found!);
   });
 
   it('has no clusters where there is nothing', async () => {
     const method = { kind: 'hdbscan', minSamples: 1, minClusterSizes: [5] } as const;
-    expect(await clusterEmbedding(backend, new Float32Array(0), 3, method)).toEqual([]);
-    expect(await clusterEmbedding(backend, Float32Array.of(1, 2, 3), 3, method)).toEqual([]);
+    expect(await clusterEmbedding(backend, new Float32Array(0), 3, method, 6)).toEqual([]);
+    expect(await clusterEmbedding(backend, Float32Array.of(1, 2, 3), 3, method, 6)).toEqual([]);
   });
 });
 
@@ -94,8 +94,8 @@ describe('the parts', () => {
     const values = new Float32Array(2 * 101);
     for (let i = 0; i < 100; i++) values[2 * i] = i % 2 === 0 ? 1 : -1;
     values[2 * 100] = 50;
-    expect(withinSigmas(values, 2)).toEqual(Array.from({ length: 100 }, (_, i) => i));
-    expect(withinSigmas(new Float32Array(6), 2)).toEqual([0, 1, 2]);
+    expect(withinSigmas(values, 2, 3)).toEqual(Array.from({ length: 100 }, (_, i) => i));
+    expect(withinSigmas(new Float32Array(6), 2, 3)).toEqual([0, 1, 2]);
   });
 
   it('rescales to [0, 1] per dimension', () => {
