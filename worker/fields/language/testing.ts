@@ -36,9 +36,14 @@ export async function namedWorld(backend: Backend, viewCount = 5): Promise<Named
       const pixels = Uint32Array.from(segments.keys()).filter((pixel) => segments[pixel] === 10 + ((ball + f) % 3));
       const rows = pixels.map((pixel) => Math.floor(pixel / view.widthPixels));
       const middle = rows.toSorted()[rows.length >> 1]!;
-      own.push({ pixels, confidence: 1, embedding: noisy(wholes[ball]!), scale: 1 + 0.1 * ball });
+      own.push({ pixels, confidence: 1, embedding: noisy(wholes[ball]!), scale: 1 + 0.1 * random.uniform() });
       const upper = pixels.filter((_, i) => rows[i]! < middle);
-      own.push({ pixels: upper, confidence: 0.9, embedding: noisy(parts[ball]!), scale: 0.3 + 0.01 * ball });
+      own.push({
+        pixels: upper,
+        confidence: 0.9,
+        embedding: noisy(parts[ball]!),
+        scale: 0.3 + 0.01 * random.uniform(),
+      });
     }
     return { name, view, segments: own.filter(({ pixels }) => pixels.length > 0) };
   });

@@ -2,6 +2,7 @@
 import type { Backend } from '../../compute/index.ts';
 import type { WeightCache } from '../weight-cache.ts';
 import { closedFormLevels } from './closed-form.ts';
+import { trainNested } from './nested.ts';
 import { type ClosedFormLanguageParameters, checkedLanguageParameters, type LanguageParameters } from './parameters.ts';
 import { indexSegments, type SegmentIndex } from './segment-index.ts';
 import type { LanguageField, LanguageFrame, LanguageProgress } from './types.ts';
@@ -44,6 +45,8 @@ export async function trainLanguage(options: TrainLanguageOptions): Promise<Lang
   switch (parameters.kind) {
     case 'closed-form':
       return closedFormField({ ...shared, parameters });
+    case 'nested':
+      return trainNested({ ...shared, parameters });
     default:
       throw new RangeError(`language field: ${parameters.kind} is not there yet`);
   }

@@ -1,4 +1,6 @@
 export {
+  locateTexel,
+  PLANE_AXES,
   type TriplaneCombination,
   type TriplaneGrid,
   triplaneGradientsReference,
