@@ -178,7 +178,11 @@ export const procedures = {
   /** Language fields of a model, newest first: the newest one answers. */
   'queries.fields': {
     input: z.object({ splatsId: count }),
-    output: z.object({ fields: z.array(languageFieldSummarySchema) }),
+    output: z.object({
+      fields: z.array(languageFieldSummarySchema),
+      /** Names of the text models on this machine that another field can be trained with, the user's own first. */
+      models: z.array(z.string()),
+    }),
   },
   /** Saved queries of a capture and the newest of the others, newest first. */
   'queries.list': {

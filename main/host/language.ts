@@ -16,13 +16,13 @@ import {
   type ViewQueryAnswer,
 } from '../../contract/index.ts';
 import { failureOf } from '../failures.ts';
+import { findModelFolder, modelFolders } from '../models/index.ts';
 import type { ArtifactName, FieldRow, QueryRow, RelevancyMapRow } from '../project/index.ts';
 import type { HostContext } from './context.ts';
-import { findTextModel } from './language-models.ts';
 import type { Session } from './session.ts';
 import { scaledView } from './views.ts';
 
-export const MAP_EXTENSION = 'relevancy';
+const MAP_EXTENSION = 'relevancy';
 /** Where an answer is best seen is looked for in pictures of this width. */
 const SEARCH_WIDTH_PX = 128;
 /** Views of one call: between two calls the view process draws what is being looked at. */
@@ -233,6 +233,14 @@ function modelName(field: FieldRow): string {
   return optionsSchema.safeParse(field.options).data?.model.name ?? 'unknown';
 }
 
+/** @throws LiftscopeError `not-found` */
 async function textModelOf(field: FieldRow): Promise<string> {
-  return findTextModel(modelName(field));
+  const name = modelName(field);
+  const folder = await findModelFolder(name);
+  if (folder !== undefined) return folder;
+  throw new LiftscopeError({
+    code: 'not-found',
+    message: `The text model "${name}" is not on this machine, and nothing else understands what this field holds.`,
+    hint: `Put its folder into ${modelFolders().user}, or train a language field with a model that is here.`,
+  });
 }

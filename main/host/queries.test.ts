@@ -15,7 +15,8 @@ async function start(model: string | null = 'words') {
   vi.stubEnv('LIFTSCOPE_MODELS', models);
   if (model !== null) {
     await mkdir(join(models, model), { recursive: true });
-    await writeFile(join(models, model, 'manifest.json'), '{}');
+    const manifest = { format: 'liftscope-model', kind: 'dual-encoder' };
+    await writeFile(join(models, model, 'manifest.json'), JSON.stringify(manifest));
   }
   {
     using stored = await openProject(project);

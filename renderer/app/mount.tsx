@@ -5,7 +5,7 @@ import 'dockview-react/dist/styles/dockview.css';
 import 'uplot/dist/uPlot.min.css';
 import { listenForKeys } from '../commands/index.ts';
 import { createStudio, followHost, StudioProvider } from '../state/index.ts';
-import { runSegmenting } from '../tools/index.ts';
+import { runQueries, runSegmenting } from '../tools/index.ts';
 import type { Transport } from '../transport/index.ts';
 import { App } from './app.tsx';
 import { followDesktop } from './desktop.ts';
@@ -21,6 +21,7 @@ export function mountStudio(element: HTMLElement, transport: Transport): void {
   keepView(studio);
   runPlayback(studio);
   runSegmenting(studio);
+  runQueries(studio);
   followHost(studio);
   followDesktop(studio);
   listenForKeys(studio, window);

@@ -1,7 +1,9 @@
-import { useEffect, useState } from 'react';
+import { useCallback, useEffect, useRef, useState } from 'react';
+import { MAX_QUERY_CHARACTERS } from '../../contract/index.ts';
 import { commandById, formatChord, isMac, runCommand } from '../commands/index.ts';
-import { isActive, useSession, useStudio } from '../state/index.ts';
-import { Button, formatAgo, Icon, Menu, type MenuItem, Progress, plural, useTooltip } from '../ui/index.ts';
+import { isActive, useCommandHandler, useSession, useStudio } from '../state/index.ts';
+import { askQuery } from '../tools/index.ts';
+import { Button, formatAgo, Icon, Kbd, Menu, type MenuItem, Progress, plural, useTooltip } from '../ui/index.ts';
 import { Logo } from './logo.tsx';
 import { MenuBar } from './menu-bar.tsx';
 
@@ -66,7 +68,7 @@ function TrainMenu() {
   const studio = useStudio();
   const project = useSession((state) => state.project);
   const items = (): readonly MenuItem[] => [
-    ...(['train.splats', 'train.evaluate'] as const).map((id) => ({
+    ...(['train.splats', 'train.evaluate', 'train.language'] as const).map((id) => ({
       id,
       label: commandById(id).title,
       disabled: !commandById(id).enabled(studio),
@@ -102,6 +104,19 @@ function LiftButton() {
   return (
     <Button {...tooltip} icon="lift" disabled={!hasSplats} onClick={() => runCommand(studio, 'lift.objects')}>
       Lift
+    </Button>
+  );
+}
+
+function TrackButton() {
+  const studio = useStudio();
+  const hasCapture = useSession((state) => (state.project?.currentCaptureId ?? null) !== null);
+  const tooltip = useTooltip(
+    hasCapture ? 'Objects that keep their identity through the video' : 'Import a capture first',
+  );
+  return (
+    <Button {...tooltip} icon="timeline" disabled={!hasCapture} onClick={() => runCommand(studio, 'track.objects')}>
+      Track
     </Button>
   );
 }
@@ -160,6 +175,44 @@ function Backend() {
   );
 }
 
+/** Asks in place of the active query. */
+function QueryBox() {
+  const studio = useStudio();
+  const inputRef = useRef<HTMLInputElement>(null);
+  useCommandHandler(
+    'query.focus',
+    useCallback(() => {
+      inputRef.current?.focus();
+      inputRef.current?.select();
+    }, []),
+  );
+  return (
+    <search className="top-bar-search">
+      <form
+        className="top-bar-query"
+        onSubmit={(event) => {
+          event.preventDefault();
+          const text = inputRef.current?.value ?? '';
+          studio.showPanel('query');
+          askQuery(studio, text);
+        }}
+      >
+        <Icon name="search" size={14} />
+        <input
+          ref={inputRef}
+          aria-label="Query"
+          aria-keyshortcuts="/"
+          placeholder="Query the scene in words"
+          autoComplete="off"
+          maxLength={MAX_QUERY_CHARACTERS}
+          name="query"
+        />
+        <Kbd keys="/" />
+      </form>
+    </search>
+  );
+}
+
 export function TopBar() {
   const studio = useStudio();
   const name = useSession((state) => state.project?.name ?? null);
@@ -186,26 +239,8 @@ export function TopBar() {
           </Button>
           <TrainMenu />
           <LiftButton />
-          <search className="top-bar-search">
-            <form
-              className="top-bar-query"
-              onSubmit={(event) => {
-                event.preventDefault();
-                const text = new FormData(event.currentTarget).get('query');
-                studio.ui.setState({ query: typeof text === 'string' ? text.trim() : '' });
-                studio.showPanel('query');
-              }}
-            >
-              <Icon name="search" size={14} />
-              <input
-                aria-label="Query"
-                placeholder="Query the scene in words"
-                autoComplete="off"
-                maxLength={200}
-                name="query"
-              />
-            </form>
-          </search>
+          <TrackButton />
+          <QueryBox />
           <JobsIndicator />
           {globalThis.liftscopeDesktop !== undefined && (
             <>

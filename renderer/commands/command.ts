@@ -5,9 +5,10 @@ export type CommandMenu = (typeof menuCommandSchema)['shape']['menu']['options']
 
 /**
  * Where a key works. `scene`: while the Scene panel has the keyboard, where hands rest on WASD. `frames`: while it has not.
- * `global`: always. The same key may mean one thing in `scene` and another in `frames`, nothing else.
+ * `timeline`: while the Timeline
+ * has it; there its keys go before all others. `global`: always. Elsewhere a key means one thing, but for `scene` and `frames`.
  */
-export type CommandScope = 'global' | 'scene' | 'frames';
+export type CommandScope = 'global' | 'scene' | 'frames' | 'timeline';
 
 export interface Command {
   readonly id: string;

@@ -12,11 +12,15 @@ const CONTROL_KEYS = new Set([' ', 'Enter', 'Home', 'End', 'ArrowUp', 'ArrowDown
 export function commandForKey(studio: Studio, press: KeyPress, focus: FocusKind, mac: boolean): Command | null {
   const { dialogs, activePanel } = studio.ui.getState();
   const inScene = activePanel === 'scene';
-  for (const command of commands) {
+  const inTimeline = activePanel === 'timeline';
+  const own = (command: Command): boolean => command.scope === 'timeline';
+  const inOrder = inTimeline ? [...commands.filter(own), ...commands] : commands;
+  for (const command of inOrder) {
     if (command.hold === true) continue;
     if (!command.keys.some((chord) => matches(chord, press, mac))) continue;
     if (command.scope === 'scene' && !inScene) continue;
     if (command.scope === 'frames' && inScene) continue;
+    if (own(command) && !inTimeline) continue;
     if (command.always !== true && (focus === 'text' || dialogs.length > 0)) continue;
     if (focus === 'control' && CONTROL_KEYS.has(press.key) && !press.ctrlKey && !press.metaKey && !press.shiftKey)
       continue;

@@ -168,6 +168,28 @@ export const commands: readonly Command[] = [
     scope: 'frames',
     undo: 'step',
   }),
+  ...(
+    [
+      ['tracks.split', 'Split the track at the current frame', 'k', 'timeline'],
+      ['tracks.swap', 'Swap two objects from the current frame on', 'e', 'frames'],
+      ['tracks.assign', 'Give the track to the last selected object, or to a new one', 'a', 'frames'],
+      ['tracks.absent', 'Mark as absent from the current frame on', 'o', 'timeline'],
+      ['tracks.accept-carried', 'Accept carried masks of the selected objects', 'b', 'frames'],
+      ['tracks.accept-merge', 'Accept the suggested merge', 'u', 'frames'],
+      ['tracks.lock', 'Lock or unlock selected objects', 'l', 'frames'],
+    ] as const
+  ).map(([id, title, key, scope], index) =>
+    byPanel({
+      ...{ id, title, menu: 'Edit', keys: [key], scope, undo: 'step' },
+      ...(index === 0 ? { group: true as const } : {}),
+    }),
+  ),
+  byPanel({
+    id: 'tracks.skip-merge',
+    title: 'Leave the suggested merge for later',
+    keys: ['Shift+u'],
+    scope: 'frames',
+  }),
   byPanel({ id: 'objects.delete', title: 'Delete selected objects', menu: 'Edit', keys: ['Delete'], undo: 'step' }),
   byPanel({
     id: 'objects.toggle-hidden',
@@ -301,6 +323,14 @@ export const commands: readonly Command[] = [
     enabled: (s) => hasFrames(s) && hasSplats(s),
     run: (s) => s.setFramesView({ heat: !s.view.getState().frames.heat }),
   }),
+  command({
+    id: 'frames.relevancy',
+    title: 'Show or hide relevancy of the open queries',
+    menu: 'View',
+    keys: ['y'],
+    enabled: (s) => hasFrames(s) && hasSplats(s),
+    run: (s) => s.setFramesView({ relevancy: !s.view.getState().frames.relevancy }),
+  }),
   ...(
     [
       ['photo', 'Photo', '1', hasFrames],
@@ -321,6 +351,9 @@ export const commands: readonly Command[] = [
   byPanel({ id: 'frames.fit', title: 'Fit image to panel', menu: 'View', keys: ['0'] }),
   byPanel({ id: 'frames.pixels', title: 'Image at one to one', menu: 'View', keys: ['9'] }),
 
+  byPanel({ id: 'query.focus', title: 'Query the scene in words', menu: 'Go', keys: ['/'] }),
+  byPanel({ id: 'query.save', title: 'Save or forget the active query', menu: 'Edit', keys: ['Mod+d'], undo: 'step' }),
+  byPanel({ id: 'query.close', title: 'Close the active query', keys: ['Shift+Delete'] }),
   command({
     id: 'go.play',
     title: 'Play or pause',
@@ -423,6 +456,15 @@ export const commands: readonly Command[] = [
     run: (s) => stepByError(s, -1),
   }),
 
+  byPanel({ id: 'tracks.next-switch', title: 'Next id switch', menu: 'Go', group: true, keys: ['j'], scope: 'frames' }),
+  byPanel({
+    id: 'tracks.previous-switch',
+    title: 'Previous id switch',
+    menu: 'Go',
+    keys: ['Shift+j'],
+    scope: 'frames',
+  }),
+
   byPanel({
     id: 'scene.focus',
     title: 'Scene: focus on selection',
@@ -464,9 +506,17 @@ export const commands: readonly Command[] = [
     id: 'scene.isolate',
     title: 'Scene: selected objects alone, or everything',
     menu: 'View',
-    keys: ['/'],
+    keys: ['Shift+h'],
     enabled: hasSplats,
     run: (s) => s.setSceneView({ isolate: !s.view.getState().scene.isolate }),
+  }),
+  command({
+    id: 'scene.relevancy',
+    title: 'Scene: show or hide relevancy of the open queries',
+    menu: 'View',
+    keys: ['Shift+y'],
+    enabled: hasSplats,
+    run: (s) => s.setSceneView({ relevancy: !s.view.getState().scene.relevancy }),
   }),
   command({
     id: 'scene.cameras',
@@ -537,6 +587,20 @@ export const commands: readonly Command[] = [
     menu: 'Train',
     enabled: hasSplats,
     run: (s) => s.openDialog({ kind: 'lift' }),
+  }),
+  command({
+    id: 'track.objects',
+    title: 'Track objects…',
+    menu: 'Train',
+    enabled: hasCapture,
+    run: (s) => s.openDialog({ kind: 'track' }),
+  }),
+  command({
+    id: 'train.language',
+    title: 'Train language field…',
+    menu: 'Train',
+    enabled: hasSplats,
+    run: (s) => s.openDialog({ kind: 'train-language' }),
   }),
 
   command({

@@ -10,7 +10,9 @@ import { Palette } from './palette.tsx';
 import { RelinkDialog } from './relink.tsx';
 import { SegmentDialog } from './segment-dialog.tsx';
 import { ShortcutSheet } from './shortcuts.tsx';
+import { TrackDialog } from './track.tsx';
 import { TrainDialog } from './train/index.ts';
+import { TrainLanguageDialog } from './train-language.tsx';
 import './dialogs.css';
 
 function DialogOf({ dialog }: { dialog: DialogState }) {
@@ -31,6 +33,10 @@ function DialogOf({ dialog }: { dialog: DialogState }) {
       return <LiftDialog />;
     case 'segment':
       return <SegmentDialog />;
+    case 'train-language':
+      return <TrainLanguageDialog />;
+    case 'track':
+      return <TrackDialog />;
     case 'export':
       return <ExportDialog />;
     case 'layouts':

@@ -1,11 +1,13 @@
 export type { CameraState } from './camera.ts';
 export type { DialogState, FileRequest, PanelId, Toast } from './interface.ts';
 export { failureOf, isAbort, type Loadable } from './loadable.ts';
+export type { QueriesState, QueryLayer } from './queries.ts';
 export {
   StudioProvider,
   useCamera,
   useCommandHandler,
   useInterface,
+  useQueries,
   useRecords,
   useSegment,
   useSelection,

@@ -30,6 +30,8 @@ export type DialogState =
   | { readonly kind: 'train' }
   | { readonly kind: 'lift' }
   | { readonly kind: 'segment' }
+  | { readonly kind: 'track' }
+  | { readonly kind: 'train-language' }
   | { readonly kind: 'export' }
   | { readonly kind: 'layouts' }
   | { readonly kind: 'relink'; readonly captureId: number }
@@ -51,8 +53,6 @@ export interface InterfaceState {
   readonly openPanels: readonly PanelId[];
   /** The arrangement of panels, where there is one. `capture` gives JSON; `apply` says whether it could. */
   readonly dock: { readonly capture: () => unknown; readonly apply: (layout: unknown) => boolean } | null;
-  /** Text of the last query. */
-  readonly query: string;
 }
 
 export const initialInterface: InterfaceState = {
@@ -60,7 +60,6 @@ export const initialInterface: InterfaceState = {
   toasts: [],
   activePanel: null,
   openPanels: [],
-  query: '',
   dock: null,
 };
 

@@ -2,6 +2,7 @@ import { createContext, type ReactNode, use, useEffect } from 'react';
 import { useStore } from 'zustand';
 import type { CameraState } from './camera.ts';
 import type { InterfaceState } from './interface.ts';
+import type { QueriesState } from './queries.ts';
 import type { RecordsState } from './records.ts';
 import type { SegmentState } from './segment.ts';
 import type { SelectionState } from './selection.ts';
@@ -39,6 +40,9 @@ export function useCamera<T>(select: (state: CameraState) => T): T {
 }
 export function useSegment<T>(select: (state: SegmentState) => T): T {
   return useStore(useStudio().segment, select);
+}
+export function useQueries<T>(select: (state: QueriesState) => T): T {
+  return useStore(useStudio().queries, select);
 }
 export function useInterface<T>(select: (state: InterfaceState) => T): T {
   return useStore(useStudio().ui, select);

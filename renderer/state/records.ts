@@ -1,5 +1,5 @@
 /** Records of the open project that panels share, each fetched once by `sync.ts` and kept until it changes. */
-import type { FrameColumns, FrameMetrics, ObjectView } from '../../contract/index.ts';
+import type { FrameColumns, FrameMetrics, LanguageFieldSummary, ObjectView, QueryView } from '../../contract/index.ts';
 import { IDLE, type Loadable } from './loadable.ts';
 
 export interface ObjectsRecord {
@@ -16,6 +16,16 @@ export interface RecordsState {
   /** Of the current splat model. */
   readonly metrics: Loadable<FrameMetrics>;
   readonly objects: Loadable<ObjectsRecord>;
+  /** Of the current capture, saved ones and the history, newest first. */
+  readonly queries: Loadable<readonly QueryView[]>;
+  /** Language fields of the current splat model, newest first. */
+  readonly language: Loadable<readonly LanguageFieldSummary[]>;
 }
 
-export const initialRecords: RecordsState = { frames: IDLE, metrics: IDLE, objects: IDLE };
+export const initialRecords: RecordsState = {
+  frames: IDLE,
+  metrics: IDLE,
+  objects: IDLE,
+  queries: IDLE,
+  language: IDLE,
+};

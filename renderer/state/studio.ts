@@ -14,6 +14,7 @@ import {
   withToast,
 } from './interface.ts';
 import { failureOf, isAbort } from './loadable.ts';
+import { initialQueries, type QueriesState } from './queries.ts';
 import { initialRecords, type RecordsState } from './records.ts';
 import { initialSegment, type SegmentState } from './segment.ts';
 import {
@@ -35,6 +36,7 @@ export interface Studio {
   readonly view: StoreApi<ViewState>;
   readonly camera: StoreApi<CameraState>;
   readonly segment: StoreApi<SegmentState>;
+  readonly queries: StoreApi<QueriesState>;
   readonly ui: StoreApi<InterfaceState>;
 
   /** Goes to a frame, clamped to the capture; the frame becomes the subject of the Inspector. */
@@ -69,6 +71,7 @@ export function createStudio(transport: Transport): Studio {
   const view = createStore<ViewState>(() => initialView);
   const camera = createStore<CameraState>(() => initialCamera);
   const segment = createStore<SegmentState>(() => initialSegment);
+  const queries = createStore<QueriesState>(() => initialQueries);
   const ui = createStore<InterfaceState>(() => initialInterface);
   const handlers = new Map<string, () => void>();
   let toasts = 0;
@@ -81,6 +84,7 @@ export function createStudio(transport: Transport): Studio {
     view,
     camera,
     segment,
+    queries,
     ui,
     handlers,
 

@@ -15,7 +15,7 @@ export function followHost(studio: Studio): () => void {
   const controller = new AbortController();
   const { signal } = controller;
   /** Grows with every fetch of a record, so that a slow answer never overwrites a newer one. */
-  const asked = { app: 0, frames: 0, metrics: 0, objects: 0 };
+  const asked = { app: 0, frames: 0, metrics: 0, objects: 0, queries: 0, language: 0 };
 
   /** The last fetch of the whole state failed: what is shown may be old, whatever the event stream says. */
   let stale = false;
@@ -41,7 +41,7 @@ export function followHost(studio: Studio): () => void {
   }
 
   /** Fetches into one record. What is shown stays until the answer is there, unless it belongs to something else. */
-  async function load<K extends 'frames' | 'metrics' | 'objects'>(
+  async function load<K extends 'frames' | 'metrics' | 'objects' | 'queries' | 'language'>(
     key: K,
     keep: boolean,
     fetch: () => Promise<unknown>,
@@ -82,6 +82,14 @@ export function followHost(studio: Studio): () => void {
     );
   }
 
+  function loadQueries(captureId: number, keep: boolean): void {
+    void load('queries', keep, async () => (await transport.call('queries.list', { captureId }, { signal })).queries);
+  }
+
+  function loadLanguage(splatsId: number, keep: boolean): void {
+    void load('language', keep, async () => (await transport.call('queries.fields', { splatsId }, { signal })).fields);
+  }
+
   /** Fetches what belongs to another capture, model or project than the one shown; all of it when `force`. */
   function syncRecords(force: boolean): void {
     const { project } = session.getState();
@@ -101,7 +109,8 @@ export function followHost(studio: Studio): () => void {
 
     if (captureId === null) {
       asked.frames += 1;
-      records.setState({ frames: IDLE });
+      asked.queries += 1;
+      records.setState({ frames: IDLE, queries: IDLE });
       selection.setState((state) => withFrameCount(state, 0), true);
     } else if (otherCapture || otherPhotos || force) {
       void load(
@@ -115,11 +124,14 @@ export function followHost(studio: Studio): () => void {
         },
       );
     }
+    if (captureId !== null && (otherCapture || force)) loadQueries(captureId, !otherCapture);
     if (splatsId === null) {
       asked.metrics += 1;
-      records.setState({ metrics: IDLE });
+      asked.language += 1;
+      records.setState({ metrics: IDLE, language: IDLE });
     } else if (otherSplats || force) {
       void load('metrics', !otherSplats, () => transport.call('splats.metrics', { splatsId }, { signal }));
+      loadLanguage(splatsId, !otherSplats);
     }
     if (next.folder === null) {
       asked.objects += 1;
@@ -143,7 +155,10 @@ export function followHost(studio: Studio): () => void {
         if (event.type === 'records-changed') {
           const { tables } = event;
           if (tables.some((table) => ['objects', 'observations', 'tracks', 'masks'].includes(table))) loadObjects(true);
-          const splatsId = session.getState().project?.currentSplatsId ?? null;
+          const { currentSplatsId: splatsId = null, currentCaptureId: captureId = null } =
+            session.getState().project ?? {};
+          if (tables.includes('queries') && captureId !== null) loadQueries(captureId, true);
+          if (tables.includes('fields') && splatsId !== null) loadLanguage(splatsId, true);
           if (tables.includes('metrics') && splatsId !== null)
             void load('metrics', true, () => transport.call('splats.metrics', { splatsId }, { signal }));
         }

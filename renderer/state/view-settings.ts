@@ -19,6 +19,8 @@ const viewSettingsSchema = z.object({
       instancesOpacity: fraction.catch(frames.instancesOpacity),
       masksCompare: z.boolean().catch(frames.masksCompare),
       heat: z.boolean().catch(frames.heat),
+      relevancy: z.boolean().catch(frames.relevancy),
+      relevancyOpacity: fraction.catch(frames.relevancyOpacity),
     })
     .catch(frames),
   scene: z
@@ -29,6 +31,7 @@ const viewSettingsSchema = z.object({
       objects: z.boolean().catch(scene.objects),
       tint: z.enum(['off', 'mixed', 'flat']).catch(scene.tint),
       isolate: z.boolean().catch(scene.isolate),
+      relevancy: z.boolean().catch(scene.relevancy),
       mode: z.enum(['orbit', 'fly']).catch(scene.mode),
       followFrame: z.boolean().catch(scene.followFrame),
       renderer: z.enum(['auto', 'spark', 'images']).catch(scene.renderer),

@@ -23,6 +23,9 @@ export interface ViewState {
     readonly masksCompare: boolean;
     /** How much of each pixel belongs to the selected object. */
     readonly heat: boolean;
+    /** Relevancy of the open queries. */
+    readonly relevancy: boolean;
+    readonly relevancyOpacity: number;
   };
   readonly scene: {
     readonly splats: boolean;
@@ -33,6 +36,8 @@ export interface ViewState {
     readonly tint: SceneTint;
     /** The selected objects alone. */
     readonly isolate: boolean;
+    /** Relevancy of the open queries, over the model. */
+    readonly relevancy: boolean;
     readonly mode: 'orbit' | 'fly';
     /** The 3D camera goes where the current frame's camera was. */
     readonly followFrame: boolean;
@@ -54,6 +59,8 @@ export const initialView: ViewState = {
     instancesOpacity: 0.5,
     masksCompare: false,
     heat: false,
+    relevancy: true,
+    relevancyOpacity: 0.75,
   },
   scene: {
     splats: true,
@@ -62,6 +69,7 @@ export const initialView: ViewState = {
     objects: true,
     tint: 'off',
     isolate: false,
+    relevancy: true,
     mode: 'orbit',
     followFrame: true,
     renderer: 'auto',

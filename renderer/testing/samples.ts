@@ -7,6 +7,8 @@ import type {
   ObjectView,
   ProcedureOutput,
   ProjectState,
+  QueryAnswer,
+  QueryView,
 } from '../../contract/index.ts';
 import { objectColor } from '../ui/index.ts';
 
@@ -157,4 +159,46 @@ export function sampleObjects(count = 3): ObjectView[] {
     centroid: [Math.cos(i), 0, Math.sin(i)],
     confidence: 0.9,
   }));
+}
+
+export function sampleQuery(change: Partial<QueryView> = {}): QueryView {
+  return {
+    id: 1,
+    captureId: 1,
+    text: 'red mug',
+    negatives: ['object', 'things', 'stuff', 'texture'],
+    scale: 'auto',
+    threshold: 0.5,
+    saved: false,
+    createdAt: 1_790_000_000_000,
+    ...change,
+  };
+}
+
+export function sampleAnswer(change: Partial<QueryAnswer> = {}): QueryAnswer {
+  return {
+    fieldId: 1,
+    recipe: 'n2f2',
+    map: `${'0'.repeat(64)}.relevancy`,
+    found: true,
+    maximum: 0.71,
+    unknownWords: [],
+    notes: [],
+    negatives: ['object', 'things', 'stuff', 'texture'],
+    scales: Array.from({ length: 8 }, (_, i) => ({
+      name: `${8 * (i + 1)} dimensions`,
+      maximum: 0.44 + 0.27 * Math.exp(-((i - 4.5) ** 2) / 5),
+    })),
+    scale: 'composite',
+    objects: [
+      { id: 2, relevancy: 0.66, maximum: 0.71, share: 0.94 },
+      { id: 1, relevancy: 0.49, maximum: 0.55, share: 0.21 },
+      { id: 3, relevancy: 0.41, maximum: 0.46, share: 0 },
+    ],
+    lifted: true,
+    stored: false,
+    encodeMs: 3.8,
+    totalMs: 11.2,
+    ...change,
+  };
 }

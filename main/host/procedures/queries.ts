@@ -1,5 +1,6 @@
 /** Queries in words: asking, the history, and what is saved. */
 import { LiftscopeError, type QueryRecord, type QueryView } from '../../../contract/index.ts';
+import { installedModels } from '../../models/index.ts';
 import type { QueryRow } from '../../project/index.ts';
 import { type HostContext, sessionOf } from '../context.ts';
 import { ask, fieldOf, findFrames, languageFields, storedAnswer, summaryOf } from '../language.ts';
@@ -16,7 +17,11 @@ export function queryProcedures(host: HostContext): HandlersOf<'queries'> {
     'queries.fields': async ({ splatsId }) => {
       const session = sessionOf(host);
       session.splats(splatsId);
-      return { fields: await Promise.all(languageFields(session, splatsId).map((field) => summaryOf(field))) };
+      const [fields, models] = await Promise.all([
+        Promise.all(languageFields(session, splatsId).map((field) => summaryOf(field))),
+        installedModels('dual-encoder'),
+      ]);
+      return { fields, models };
     },
     'queries.list': ({ captureId }) => {
       const session = sessionOf(host);

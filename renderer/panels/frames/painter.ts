@@ -1,6 +1,7 @@
 /** The image of the current frame on a canvas: what is shown, where, and over what. No React in here. */
 import { type FrameColumns, OBJECT_MASKS, routes } from '../../../contract/index.ts';
 import { type FrameLayer, failureOf, type Studio, type ViewState } from '../../state/index.ts';
+import { RelevancyLayers, type RelevancyMap } from '../../tools/index.ts';
 import { BitmapCache, type LoadedImage } from './bitmaps.ts';
 import { heatTable, paintHeat } from './heat.ts';
 import { drawOverlay, idAt, loadOverlay, type MaskLayer, type Overlay } from './overlay.ts';
@@ -31,6 +32,8 @@ export interface Source {
   readonly revision: number;
   /** The object whose heat map is shown; null for none. */
   readonly heat: number | null;
+  /** Maps of queries, the last one on top: `QueryAnswer.map` and how it is painted. */
+  readonly relevancy: readonly (Omit<RelevancyMap, 'url'> & { readonly map: string })[];
 }
 
 /** What the status line tells. */
@@ -43,6 +46,8 @@ export interface PainterStatus {
   readonly pointer: { readonly x: number; readonly y: number; readonly rgb: readonly number[] | null } | null;
   /** The heat map is on the screen. */
   readonly heat: boolean;
+  /** So are the maps of all queries that are wanted. */
+  readonly relevancy: boolean;
 }
 
 interface Heat {
@@ -76,12 +81,21 @@ export class Painter {
   private readonly shown: { a?: LoadedImage; b?: LoadedImage } = {};
   private readonly overlays: { masks?: Overlay; before?: Overlay } = {};
   private heat: Heat | undefined;
+  private readonly relevancy: RelevancyLayers;
   private readonly heatColors = heatTable();
   private readonly segment: SegmentLayer;
   /** Frame that side a shows. */
   private shownFrame: number | undefined;
   private wanted = '';
-  private status: PainterStatus = { scale: 1, loading: false, failure: null, depth: null, pointer: null, heat: false };
+  private status: PainterStatus = {
+    scale: 1,
+    loading: false,
+    failure: null,
+    depth: null,
+    pointer: null,
+    heat: false,
+    relevancy: false,
+  };
   private requested = 0;
 
   constructor(canvas: HTMLCanvasElement, studio: Studio, onStatus: (status: PainterStatus) => void) {
@@ -97,6 +111,10 @@ export class Painter {
       size: () => this.imageBox(),
     });
     this.cache = new BitmapCache((url, init) => studio.transport.fetch(url, init));
+    this.relevancy = new RelevancyLayers(
+      async (url) => (await this.cache.load(url)).bitmap,
+      () => this.redraw(),
+    );
     const observer = new ResizeObserver(() => this.resize());
     observer.observe(this.panelElement);
     const theme = new MutationObserver(() => this.redraw());
@@ -212,14 +230,17 @@ export class Painter {
       source.heat !== null && source.splatsId !== null && id !== undefined
         ? routes.heat(source.splatsId, source.frames.captureId, id, source.heat, source.revision)
         : null;
-    const key = [a, b, masks, before, heat].join(' ');
+    const relevancy = this.relevancyOf(id);
+    const maps = relevancy.map(({ url }) => url);
+    const key = [a, b, masks, before, heat, ...maps].join(' ');
     if (key === this.wanted) {
+      void this.showRelevancy(relevancy, key);
       this.redraw();
       return;
     }
     this.wanted = key;
     const ahead = view.base === 'photo' ? this.neighbours(frame) : [];
-    this.cache.keepLoading(new Set([a, b, masks, before, heat, ...ahead].filter((url) => url !== null)));
+    this.cache.keepLoading(new Set([a, b, masks, before, heat, ...maps, ...ahead].filter((url) => url !== null)));
     if (b === null) delete this.shown.b;
     if (masks === null) this.dropOverlay('masks');
     if (before === null) this.dropOverlay('before');
@@ -236,6 +257,7 @@ export class Painter {
       this.showMasks('masks', masks, key),
       this.showMasks('before', before, key),
       this.showHeat(heat, key),
+      this.showRelevancy(relevancy, key),
     ];
     this.tell({ loading: true });
     void Promise.all(work).then(() => {
@@ -243,6 +265,25 @@ export class Painter {
       this.tell({ loading: false });
     });
     this.redraw();
+  }
+
+  private relevancyOf(frameId: string | undefined): readonly RelevancyMap[] {
+    const { source } = this;
+    if (source === undefined || source.splatsId === null || frameId === undefined) return [];
+    const { splatsId, frames } = source;
+    return source.relevancy.map(({ map, ...look }) => ({
+      ...look,
+      url: routes.relevancy(splatsId, frames.captureId, frameId, map),
+    }));
+  }
+
+  private async showRelevancy(maps: readonly RelevancyMap[], key: string): Promise<void> {
+    try {
+      await this.relevancy.show(maps);
+      if (this.wanted === key) this.tell({ relevancy: this.relevancy.complete });
+    } catch (error) {
+      if (this.wanted === key) this.studio.toastFailure(failureOf(error));
+    }
   }
 
   private neighbours(frame: number): string[] {
@@ -381,6 +422,7 @@ export class Painter {
       context.drawImage(this.heat.image, 0, 0, image.width, image.height);
       context.globalAlpha = 1;
     }
+    this.relevancy.draw(context, image, settings.relevancyOpacity);
     if (settings.instances) this.drawMasks(context, image, settings, scale);
     if (this.divided()) {
       const x = settings.split * image.width;
@@ -409,6 +451,7 @@ export class Painter {
     const { objects, hoveredObject } = this.studio.selection.getState();
     const divided = this.source !== undefined && this.source.before !== null;
     const at = settings.split * image.width;
+    const painted = this.heat !== undefined || !this.relevancy.empty;
     for (const side of ['before', 'masks'] as const) {
       const overlay = this.overlays[side];
       if (overlay === undefined) continue;
@@ -421,9 +464,10 @@ export class Painter {
         context.clip();
       }
       drawOverlay(context, overlay, image, {
-        opacity: this.heat === undefined ? settings.instancesOpacity : 0,
+        // Two sorts of colours over one another say nothing.
+        opacity: painted ? 0 : settings.instancesOpacity,
         marked: (id) => byObjects && (objects.includes(id) || hoveredObject === id),
-        markedOnly: this.heat !== undefined,
+        markedOnly: painted,
         scale,
       });
       context.restore();

@@ -33,6 +33,7 @@ import { heatGradient } from './heat.ts';
 import { MaskRow, useMaskChoice } from './mask-row.tsx';
 import type { MaskLayer } from './overlay.ts';
 import { Painter, type PainterStatus } from './painter.ts';
+import { RelevancyRow, useRelevancyLooks } from './relevancy-row.tsx';
 
 type Base = ViewState['frames']['base'];
 
@@ -49,6 +50,7 @@ const NO_STATUS: PainterStatus = {
   depth: null,
   pointer: null,
   heat: false,
+  relevancy: false,
 };
 const UNTRAINED: Failure = {
   code: 'not-found',
@@ -98,6 +100,7 @@ function FrameView({ captureId }: { captureId: number }) {
 
   const selected = useSelection((state) => state.objects.at(-1) ?? null);
   const heat = view.heat && hasLift ? selected : null;
+  const relevancy = useRelevancyLooks();
   const colors = useMemo(() => {
     const list = objects.status === 'ready' ? objects.value.objects : [];
     return new Map(list.map(({ id, color, hidden }) => [id, hidden ? null : color]));
@@ -131,8 +134,9 @@ function FrameView({ captureId }: { captureId: number }) {
       before: beforeLayer,
       revision,
       heat,
+      relevancy,
     });
-  }, [frames, splatsId, masksLayer, beforeLayer, revision, heat]);
+  }, [frames, splatsId, masksLayer, beforeLayer, revision, heat, relevancy]);
 
   useCommandHandler(
     'frames.fit',
@@ -151,11 +155,13 @@ function FrameView({ captureId }: { captureId: number }) {
       <FramesToolbar hasModel={splatsId !== null} />
       {view.compare !== 'off' && <CompareRow hasModel={splatsId !== null} />}
       {view.instances && <MaskRow choice={choice} />}
+      <RelevancyRow />
       <div className="frames-view">
         <canvas
           ref={canvasRef}
           data-testid="frames-canvas"
           data-loading={status.loading}
+          data-relevancy={status.relevancy && relevancy.length > 0}
           {...(segmenting
             ? {
                 tabIndex: 0,
@@ -238,6 +244,14 @@ function FramesToolbar({ hasModel }: { hasModel: boolean }) {
         disabled={!hasModel}
         pressed={segmenting}
         onClick={() => runCommand(studio, 'tools.segment')}
+      />
+      <IconButton
+        icon="search"
+        label="Relevancy of the open queries"
+        {...keysOf('frames.relevancy')}
+        disabled={!hasModel}
+        pressed={view.relevancy}
+        onClick={() => runCommand(studio, 'frames.relevancy')}
       />
       <IconButton
         icon="heat"

@@ -134,6 +134,14 @@ function SceneToolbar({ software }: { software: boolean }) {
         onClick={() => runCommand(studio, 'scene.isolate')}
       />
       <IconButton
+        icon="search"
+        label="Relevancy of the open queries"
+        {...keysOf('scene.relevancy')}
+        disabled={!hasSplats}
+        pressed={scene.relevancy}
+        onClick={() => runCommand(studio, 'scene.relevancy')}
+      />
+      <IconButton
         icon="wand"
         label="Click to segment"
         {...keysOf('tools.segment-anywhere')}

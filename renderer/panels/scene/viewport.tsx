@@ -29,6 +29,7 @@ import { ImageStream } from './image-stream.ts';
 import { navigate } from './navigation.ts';
 import { objectLook } from './object-view.ts';
 import { Cameras, ObjectCentroids, SharedCamera, SparsePoints } from './overlays.tsx';
+import { RelevancyOverlay } from './relevancy-overlay.tsx';
 import { clickScene, SegmentOverlay } from './segment-overlay.tsx';
 import { SparkSplats } from './spark-splats.tsx';
 
@@ -308,6 +309,9 @@ export function Viewport({ frames, bounds, captureId, points, splats, adapter }:
       data-testid="scene-viewport"
     >
       <canvas ref={imageRef} className="scene-image" hidden={!asImages} />
+      {scene.splats && splatsId !== null && (
+        <RelevancyOverlay splatsId={splatsId} displayed={displayed} host={hostRef} />
+      )}
       <div className="scene-overlay" aria-hidden="true">
         <Canvas
           style={{ pointerEvents: 'none' }}
