@@ -53,8 +53,17 @@ const SIZE_PX = 160;
 const GAUSSIANS_AT_25 = 45_000;
 const ITERATIONS_AT_25 = 3000;
 
+export interface RoomPlan {
+  readonly objects: number;
+  readonly views: number;
+  /** Pixels of a side. */
+  readonly size: number;
+  readonly iterations: number;
+  readonly maxGaussians: number;
+}
+
 /** Everything grows as the number of views does, √(N/25): every view is shown equally often and has as many Gaussians. */
-export function roomPlan(objects: number) {
+export function roomPlan(objects: number): RoomPlan {
   const growth = Math.sqrt(objects / 25);
   return {
     objects,
@@ -88,9 +97,8 @@ export class RoomCells {
   }
 
   /** A room with trained splats; made when it is not there. @throws LiftscopeError */
-  async room(objects: number, seed: number): Promise<Room> {
+  async room(objects: number, seed: number, plan = roomPlan(objects)): Promise<Room> {
     const { signal, killSignal, onEvent, note, backend, threads } = this.#context;
-    const plan = roomPlan(objects);
     const key = fingerprint({ ...plan, seed, format: ROOM_FORMAT });
     const folder = join(this.#folder, `room-${objects}-${seed}-${key.slice(0, 12)}`);
     const file = join(folder, 'room.json');

@@ -1,7 +1,7 @@
-/** @public door of worker/language */
-export { answerQuery, type OpenField, type QueryMembers } from './answer.ts';
-export { type LanguageFile, languageHash, readLanguage, type StoredField, writeLanguage } from './artifact.ts';
-export { trainLanguageField } from './lazy-job.ts';
-export { splattedMaps } from './maps.ts';
+/** @public door of worker/language: field files and questions to them; ./training makes them */
+export { answerQuery, type OpenField, rankObjects } from './answer.ts';
+export { type LanguageFile, readLanguage } from './artifact.ts';
+export { type RelevancyMap, RenderedRows, splattedMaps } from './maps.ts';
 export { openQueryField, type QueryField } from './query-field.ts';
+export type { QueryVectors } from './rows.ts';
 export { requireSameModel, type TextEncoder, TextVectors } from './texts.ts';

@@ -1,12 +1,17 @@
 /** A recipe on what was prepared: the trained field, and what is stored of it. */
 import type { z } from 'zod';
-import { type LanguageModel, type LanguageRecipe, LiftscopeError } from '../../contract/index.ts';
-import type { Backend } from '../compute/index.ts';
-import { type LanguageField, type LanguageParameters, type LanguageProgress, trainLanguage } from '../fields/index.ts';
-import { mergedParameters } from '../lifting/index.ts';
-import { LANGUAGE_RECIPES } from '../recipes/index.ts';
-import type { LanguageFile, StoredField } from './artifact.ts';
-import { toBfloat16 } from './bfloat16.ts';
+import { type LanguageModel, type LanguageRecipe, LiftscopeError } from '../../../contract/index.ts';
+import type { Backend } from '../../compute/index.ts';
+import {
+  type LanguageField,
+  type LanguageParameters,
+  type LanguageProgress,
+  trainLanguage,
+} from '../../fields/index.ts';
+import { mergedParameters } from '../../lifting/index.ts';
+import { LANGUAGE_RECIPES } from '../../recipes/index.ts';
+import type { LanguageFile, StoredField } from '../artifact.ts';
+import { toBfloat16 } from '../bfloat16.ts';
 import type { PreparedLanguage } from './prepare.ts';
 
 type Json = z.core.util.JSONType;
