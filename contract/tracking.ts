@@ -211,6 +211,8 @@ export const tracksFrameSchema = z.strictObject({
       at: vector3.optional(),
       /** The initial id is another than when the object was last seen. */
       idSwitch: z.boolean().optional(),
+      /** Between the segment and what was expected of the last sighting, 1 − IoU: 0 agree, 1 nothing in common. */
+      disagreement: share.optional(),
       /** Object in front of it; 0 for something that is no object. Only when occluded. */
       occluder: count.optional(),
       /** Objects that it may be instead, as far as the tracker can tell. */

@@ -169,7 +169,7 @@ export async function storeTracks(project: Project, options: StoreTracksOptions)
       } else if (proposal !== undefined && source === undefined) maskId = await maskOf(position, proposal, 'lifted');
       records.push({
         ...{ type: 'observation', trackId: lane.current, position, state: observation.state, maskId },
-        disagreement: null,
+        disagreement: observation.disagreement ?? null,
         flags:
           (observation.idSwitch === true ? OBSERVATION_FLAGS.idSwitch : 0) |
           (observation.rivals === undefined ? 0 : OBSERVATION_FLAGS.ambiguous) |

@@ -5,6 +5,7 @@ import { Dialog, Kbd } from '../ui/index.ts';
 const SCOPES: readonly { readonly scope: Command['scope']; readonly title: string; readonly note: string }[] = [
   { scope: 'global', title: 'Everywhere', note: 'Not while typing in a field.' },
   { scope: 'frames', title: 'Outside the Scene panel', note: 'Frames, Timeline, Objects and the others.' },
+  { scope: 'timeline', title: 'In the Timeline', note: 'Here these go before the others.' },
   {
     scope: 'scene',
     title: 'In the Scene panel',

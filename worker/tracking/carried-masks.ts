@@ -25,7 +25,7 @@ interface Seen {
 interface Held {
   readonly index: number;
   readonly frame: ObservedFrame;
-  readonly observations: Observations;
+  observations: Observations;
   readonly seen: ReadonlySet<number>;
   readonly carried: Map<number, string>;
 }
@@ -44,10 +44,16 @@ export class CarriedMasks {
     const objectOf = new Map(
       observations.flatMap(({ object, segment }) => (segment === undefined ? [] : [[segment, object]])),
     );
-    const held: Held = { index, frame, observations, seen: new Set(objectOf.values()), carried: new Map() };
+    const disagreements = new Map<number, number>();
+    const held: Held = { index, frame, observations: [], seen: new Set(objectOf.values()), carried: new Map() };
     if (camera !== undefined && depth !== undefined) {
       for (const { shape } of frame.segments) {
         const object = objectOf.get(shape.id);
+        const before = object === undefined ? undefined : this.#seen.get(object);
+        if (before !== undefined && index - before.lastFrame <= MAX_AGE_FRAMES) {
+          const expected = carriedMask(before.surface, camera, depth, labels, shape.id);
+          disagreements.set(shape.id, expected === undefined ? 1 : 1 - iouWith(expected, labels, shape.id));
+        }
         const surface = object === undefined ? undefined : surfaceOf(shape, labels, depth, camera);
         if (object !== undefined && surface !== undefined) this.#see(object, surface, index);
       }
@@ -57,6 +63,10 @@ export class CarriedMasks {
         else carry(held, object, surface);
       }
     }
+    held.observations = observations.map((observation) => {
+      const disagreement = disagreements.get(observation.segment ?? 0);
+      return disagreement === undefined ? observation : { ...observation, disagreement };
+    });
     this.#held.push(held);
     const room = Math.max(1, Math.min(HELD_FRAMES, Math.floor(HELD_PIXELS / labels.length)));
     return this.#held.splice(0, Math.max(0, this.#held.length - room)).map(frameOf);
@@ -91,6 +101,16 @@ function carry({ frame, carried }: Held, object: number, surface: SeenSurface): 
   let area = 0;
   for (const pixel of mask) area += pixel;
   if (area >= MIN_SHARE * mask.length) carried.set(object, encodeCounts(countsOfMask(mask)));
+}
+
+function iouWith(mask: Uint8Array, labels: ArrayLike<number>, id: number): number {
+  let [both, either] = [0, 0];
+  for (let i = 0; i < mask.length; i++) {
+    const own = labels[i] === id;
+    if (own && mask[i] === 1) both++;
+    if (own || mask[i] === 1) either++;
+  }
+  return either === 0 ? 0 : both / either;
 }
 
 function frameOf({ frame, observations, carried }: Held): TracksFrame {

@@ -66,6 +66,8 @@ const lanes: Lanes = {
   disagreement: Uint8Array.of(10, 127, 255, 255, 255),
   switches: { start: Uint32Array.of(0, 1, 1, 1), frames: Uint32Array.of(3) },
   keyframes: { start: Uint32Array.of(0, 0, 0, 0), frames: new Uint32Array(0) },
+  ambiguous: { start: Uint32Array.of(0, 0, 0, 0), frames: new Uint32Array(0) },
+  carried: new Uint8Array(5),
   observations: 5,
 };
 

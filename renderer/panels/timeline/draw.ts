@@ -145,8 +145,10 @@ function drawLanes(
 }
 
 /** Pixels of the lane's height that a state takes: what is seen is tall, what is remembered is a line. */
-const STATE_HEIGHTS = [12, 12, 3, 0] as const;
-const STATE_ALPHAS = [1, 0.42, 0.75, 0] as const;
+const STATE_HEIGHTS = [12, 12, 3, 8] as const;
+const STATE_ALPHAS = [1, 0.42, 0.75, 0.5] as const;
+/** States that are drawn as an outline: nothing is there, or nobody has said yet that what is there is right. */
+const ABSENT = 3;
 
 function drawLane(
   context: CanvasRenderingContext2D,
@@ -170,7 +172,6 @@ function drawLane(
     if (from > right) break;
     const state = Math.min(3, lanes.state[run]!);
     const height = STATE_HEIGHTS[state]!;
-    if (height === 0) continue;
     // On whole pixels: neighbouring runs must not show a seam.
     const x0 = Math.max(GUTTER_WIDTH, Math.round(frameToX(view, from)));
     const x1 = Math.round(frameToX(view, lanes.to[run]!));
@@ -181,7 +182,15 @@ function drawLane(
     const width = Math.max(1, x1 - x0 - (view.pixelsPerFrame > 6 ? 1 : 0));
     context.globalAlpha = STATE_ALPHAS[state]! * dim;
     context.fillStyle = object.color;
-    context.fillRect(x0, middle - height / 2, width, height);
+    if (state === ABSENT || lanes.carried[run] === 1) {
+      context.strokeStyle = object.color;
+      context.setLineDash(state === ABSENT ? [] : [3, 2]);
+      context.strokeRect(x0 + 0.5, middle - height / 2 + 0.5, Math.max(1, width - 1), height - 1);
+      if (state !== ABSENT) {
+        context.globalAlpha = 0.2 * dim;
+        context.fillRect(x0, middle - height / 2, width, height);
+      }
+    } else context.fillRect(x0, middle - height / 2, width, height);
     const disagreement = lanes.disagreement[run]!;
     const level = disagreementLevel(disagreement);
     if (disagreement !== UNKNOWN && level > 0 && state === 0) {
@@ -198,6 +207,16 @@ function drawLane(
     context.lineTo(x - 4, middle - 10);
     context.lineTo(x + 4, middle - 10);
     context.fill();
+  });
+  context.setLineDash([]);
+  drawMarks(size, view, lanes.ambiguous, index, (x) => {
+    context.strokeStyle = colors.warn;
+    context.beginPath();
+    context.moveTo(x, middle - 3);
+    context.lineTo(x - 4, middle - 10);
+    context.lineTo(x + 4, middle - 10);
+    context.closePath();
+    context.stroke();
   });
   drawMarks(size, view, lanes.keyframes, index, (x) => {
     context.fillStyle = colors.text;

@@ -14,11 +14,15 @@ export interface Lanes {
   readonly to: Uint32Array;
   /** Number in `OBSERVATION_STATES`. */
   readonly state: Uint8Array;
+  /** 1: nothing was segmented in the run; its masks were carried over in 3D, and nobody has accepted them. */
+  readonly carried: Uint8Array;
   /** Largest disagreement in the run, 0 to 254; {@link UNKNOWN}. */
   readonly disagreement: Uint8Array;
   /** [O + 1] and frames, by object and ascending: id switches, key frames. */
   readonly switches: Marks;
   readonly keyframes: Marks;
+  /** Returns of an object that may be another that looks the same. */
+  readonly ambiguous: Marks;
   readonly observations: number;
 }
 
@@ -58,9 +62,16 @@ export function parseLanes(file: ArrayBuffer): Lanes {
   const flags = bytes.subarray(rest + 2 * count, rest + 3 * count);
 
   const runStart = new Uint32Array(objects + 1);
-  const runs = { from: new Grower(), to: new Grower(), state: new Grower(), disagreement: new Grower() };
-  const marks = { idSwitch: new Grower(), keyframe: new Grower() };
-  const markStart = { idSwitch: new Uint32Array(objects + 1), keyframe: new Uint32Array(objects + 1) };
+  const runs = {
+    ...{ from: new Grower(), to: new Grower(), state: new Grower(), disagreement: new Grower() },
+    carried: new Grower(),
+  };
+  const marks = { idSwitch: new Grower(), keyframe: new Grower(), ambiguous: new Grower() };
+  const markStart = {
+    idSwitch: new Uint32Array(objects + 1),
+    keyframe: new Uint32Array(objects + 1),
+    ambiguous: new Uint32Array(objects + 1),
+  };
   let open = -1;
   let current = -1;
   for (let i = 0; i < count; i++) {
@@ -71,12 +82,15 @@ export function parseLanes(file: ArrayBuffer): Lanes {
       runStart[current] = runs.from.length;
       markStart.idSwitch[current] = marks.idSwitch.length;
       markStart.keyframe[current] = marks.keyframe.length;
+      markStart.ambiguous[current] = marks.ambiguous.length;
       open = -1;
     }
     const f = frame[i]!;
     const s = state[i]!;
     const d = disagreement[i]!;
-    if (open >= 0 && f === runs.to.at(open) && s === runs.state.at(open) && sameLevel(d, runs.disagreement.at(open))) {
+    const c = (flags[i]! & OBSERVATION_FLAGS.carried) === 0 ? 0 : 1;
+    const same = open >= 0 && s === runs.state.at(open) && c === runs.carried.at(open);
+    if (same && f === runs.to.at(open) && sameLevel(d, runs.disagreement.at(open))) {
       runs.to.set(open, f + 1);
       if (d !== UNKNOWN && d > runs.disagreement.at(open)) runs.disagreement.set(open, d);
     } else if (open >= 0 && f < runs.to.at(open)) {
@@ -87,14 +101,17 @@ export function parseLanes(file: ArrayBuffer): Lanes {
       runs.to.push(f + 1);
       runs.state.push(s);
       runs.disagreement.push(d);
+      runs.carried.push(c);
     }
     if ((flags[i]! & OBSERVATION_FLAGS.idSwitch) !== 0) marks.idSwitch.push(f);
     if ((flags[i]! & OBSERVATION_FLAGS.keyframe) !== 0) marks.keyframe.push(f);
+    if ((flags[i]! & OBSERVATION_FLAGS.ambiguous) !== 0) marks.ambiguous.push(f);
   }
   for (let o = current + 1; o <= objects; o++) {
     runStart[o] = runs.from.length;
     markStart.idSwitch[o] = marks.idSwitch.length;
     markStart.keyframe[o] = marks.keyframe.length;
+    markStart.ambiguous[o] = marks.ambiguous.length;
   }
   return {
     objectIds,
@@ -103,8 +120,10 @@ export function parseLanes(file: ArrayBuffer): Lanes {
     to: runs.to.values(),
     state: Uint8Array.from(runs.state.values()),
     disagreement: Uint8Array.from(runs.disagreement.values()),
+    carried: Uint8Array.from(runs.carried.values()),
     switches: { start: markStart.idSwitch, frames: marks.idSwitch.values() },
     keyframes: { start: markStart.keyframe, frames: marks.keyframe.values() },
+    ambiguous: { start: markStart.ambiguous, frames: marks.ambiguous.values() },
     observations: count,
   };
 }
@@ -154,4 +173,29 @@ export function stateAt(lanes: Lanes, object: number, frame: number): number {
   const end = lanes.runStart[object + 1]!;
   const run = firstAfter(lanes.to, lanes.runStart[object]!, end, frame);
   return run < end && lanes.from[run]! <= frame ? lanes.state[run]! : -1;
+}
+
+/**
+ * The nearest frame before or after `frame` in which an object's initial id changed or its return is ambiguous.
+ * @param objects indices into `objectIds`; empty: any
+ */
+export function switchFrom(
+  lanes: Lanes,
+  objects: readonly number[],
+  frame: number,
+  direction: 1 | -1,
+): { readonly object: number; readonly frame: number } | null {
+  let best: { object: number; frame: number } | null = null;
+  const looked = objects.length > 0 ? objects : Array.from(lanes.objectIds.keys());
+  for (const object of looked) {
+    for (const { start, frames } of [lanes.switches, lanes.ambiguous]) {
+      const [from, end] = [start[object]!, start[object + 1]!];
+      const after = firstAfter(frames, from, end, direction > 0 ? frame : frame - 1);
+      const at = direction > 0 ? after : after - 1;
+      if (at < from || at >= end) continue;
+      const found = frames[at]!;
+      if (best === null || (found - best.frame) * direction < 0) best = { object, frame: found };
+    }
+  }
+  return best;
 }

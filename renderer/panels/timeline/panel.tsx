@@ -5,6 +5,7 @@ import { commandById, formatChord, isMac, runCommand } from '../../commands/inde
 import { useRecords, useSelection, useSession, useStudio } from '../../state/index.ts';
 import { Button, EmptyState, ErrorState, formatCount, IconButton, LoadingState, Note, plural } from '../../ui/index.ts';
 import { TimelineCanvas } from './canvas.tsx';
+import { CorrectionBar } from './correction-bar.tsx';
 import type { Lanes } from './observations.ts';
 import { useLanes } from './use-lanes.ts';
 
@@ -55,6 +56,7 @@ export function TimelinePanel() {
   return (
     <div className="ui-panel">
       <TimelineToolbar lanes={lanes} objects={list.length} />
+      {list.length > 0 && <CorrectionBar lanes={lanes} />}
       {frames.status === 'error' ? (
         <ErrorState failure={frames.failure} />
       ) : holdout === undefined ? (
@@ -106,6 +108,7 @@ function TimelineToolbar({ lanes, objects }: { lanes: Lanes | null; objects: num
             {state.replaceAll('-', ' ')}
           </li>
         ))}
+        <li data-state="carried">carried over</li>
         <li data-state="switch">id switch</li>
       </ul>
       <span className="timeline-count tabular">

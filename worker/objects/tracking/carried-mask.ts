@@ -52,6 +52,7 @@ export function surfaceOf(
  * Where the surface is in another view, if the object has not moved: pixels of no segment whose depth is the surface's.
  * @param depth [H, W] z, 0 = none
  * @param labels [H, W] segments of the frame
+ * @param own label of the object itself, if it has one here
  * @returns [H, W] 1 inside; undefined where most of it is hidden, elsewhere, or looked through
  */
 export function carriedMask(
@@ -59,6 +60,7 @@ export function carriedMask(
   camera: Camera,
   depth: ArrayLike<number>,
   labels: ArrayLike<number>,
+  own = 0,
 ): Uint8Array | undefined {
   const { width, height } = camera;
   const mask = new Uint8Array(width * height);
@@ -76,7 +78,7 @@ export function carriedMask(
         const i = y * width + x;
         if (mask[i] === 1) continue;
         const seen = depth[i]!;
-        const same = labels[i] === 0 && (!(seen > 0) || Math.abs(seen - z) <= tolerance);
+        const same = (labels[i] === 0 || labels[i] === own) && (!(seen > 0) || Math.abs(seen - z) <= tolerance);
         if (same) {
           mask[i] = 1;
           free++;
