@@ -15,6 +15,7 @@ import { endAbandonedTrainings, newestCheckpoint } from '../abandoned.ts';
 import { evaluateSplats } from '../evaluate.ts';
 import { framesForWorker } from '../frames.ts';
 import { importCaptureInto } from '../import.ts';
+import { trainLanguageProject } from '../language.ts';
 import { liftSplats } from '../lift.ts';
 import { segmentProject } from '../segment.ts';
 import { trackCapture } from '../track.ts';
@@ -189,14 +190,24 @@ const trainLanguage: JobRunner<'train-language'> = {
   }),
   needs: (_spec, deviceOf) => [deviceOf()],
   resumable: false,
-  run: () =>
-    Promise.reject(
-      new LiftscopeError({
-        code: 'unsupported',
-        message: 'This version of Liftscope cannot train language fields yet.',
-        hint: 'Update Liftscope.',
-      }),
-    ),
+  run: async ({ kind: _, ...spec }, run) => {
+    requireModel(run.project, spec.splatsId);
+    run.report.progress({ progress: null, detail: 'Reading photos and segments', secondsLeft: null });
+    const { result, segments } = await trainLanguageProject(run.project, {
+      ...steering(run),
+      ...run.worker,
+      ...run.compute,
+      ...spec,
+      jobId: run.job.id,
+    });
+    for (const warning of result.warnings) run.report.log('warning', warning);
+    const scales = result.scales.length === 1 ? 'one scale' : `${result.scales.length} scales`;
+    run.report.log(
+      'info',
+      `${result.segments} segments of ${result.framesUsed} frames (${segments.join(', ')}) embedded by ${result.model.name}; ${scales}.`,
+    );
+    return { result: toJson(result), stored: ['fields', 'masks'] };
+  },
 };
 
 const trackObjects: JobRunner<'track-objects'> = {
