@@ -48,6 +48,7 @@ export const workerBenchmarks = [
   'cluster',
   'hota',
   'instances-click',
+  'language',
   'messy-rooms',
   'splat-kernels',
   'tracking',

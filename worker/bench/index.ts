@@ -20,10 +20,12 @@ export type Benchmark = (request: BenchmarkRequest, context: BenchmarkContext) =
  * benchmarks that orchestrate whole jobs (`splat-fox`) live in the host.
  */
 const benchmarks: { readonly [N in WorkerBenchmark]: () => Promise<Benchmark> } = {
+  amodal: async () => (await import('./amodal.ts')).run,
   assignment: async () => (await import('./assignment.ts')).run,
   cluster: async () => (await import('./cluster.ts')).run,
   hota: async () => (await import('./hota.ts')).run,
   'instances-click': async () => (await import('./instances-click.ts')).run,
+  language: async () => (await import('./language/index.ts')).run,
   'messy-rooms': async () => (await import('./messy-rooms.ts')).run,
   'splat-kernels': async () => (await import('./splat-kernels.ts')).run,
   tracking: async () => (await import('./tracking.ts')).run,

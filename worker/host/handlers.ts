@@ -21,7 +21,7 @@ const handlers: Handlers = {
   'evaluate-tracks': async (request, context) =>
     (await import('../tracking/index.ts')).evaluateTracks(request, context),
   'train-language': async (request, context) =>
-    (await import('../language/training/index.ts')).trainLanguageJob(request, context),
+    (await import('../language-training/index.ts')).trainLanguageJob(request, context),
   bench: async (request, context) => (await import('../bench/index.ts')).runBenchmark(request, context),
   inspect: async (request, { signal }) => unlessAborted(signal, (await import('./inspect.ts')).inspect(request)),
 };

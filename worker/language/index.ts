@@ -1,6 +1,7 @@
-/** @public door of worker/language: field files and questions to them; ./training makes them */
+/** @public door of worker/language: field files and questions to them; worker/language-training makes them */
 export { answerQuery, type OpenField, rankObjects } from './answer.ts';
-export { type LanguageFile, readLanguage } from './artifact.ts';
+export { type LanguageFile, languageHash, readLanguage, type StoredField, writeLanguage } from './artifact.ts';
+export { toBfloat16 } from './bfloat16.ts';
 export { type RelevancyMap, RenderedRows, splattedMaps } from './maps.ts';
 export { openQueryField, type QueryField } from './query-field.ts';
 export type { QueryVectors } from './rows.ts';

@@ -3,9 +3,9 @@ import { createHash, randomUUID } from 'node:crypto';
 import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { LiftscopeError } from '../../../contract/index.ts';
-import { ImageFileError, loadImage, segmentCrop, toInterleavedBytes } from '../../images/index.ts';
-import type { DualEncoder } from '../../models/index.ts';
+import { LiftscopeError } from '../../contract/index.ts';
+import { ImageFileError, loadImage, segmentCrop, toInterleavedBytes } from '../images/index.ts';
+import type { DualEncoder } from '../models/index.ts';
 import { masksHash, type SegmentedFrame } from './segments.ts';
 
 /** What the encoder gets to see of a segment. */

@@ -1,4 +1,4 @@
-/** @public door of worker/language/training: segments in, fields out */
+/** @public door of worker/language-training: segments in, fields out */
 export { encoderSide, SegmentEmbedder } from './embeddings.ts';
 export { trainLanguageJob } from './job.ts';
 export { type PreparedLanguage, prepareLanguage } from './prepare.ts';

@@ -1,5 +1,5 @@
 /** Noisy masks of parts, objects and touching groups of a generated scene: what a segmenter at all scales would give. */
-import { LiftscopeError, type TrainingFrame } from '../../../contract/index.ts';
+import { LiftscopeError, type TrainingFrame } from '../../contract/index.ts';
 import {
   type FrameTruth,
   type NoisePreset,
@@ -7,7 +7,7 @@ import {
   type SceneTruth,
   SceneTruthError,
   segmentImage,
-} from '../../scenes/index.ts';
+} from '../scenes/index.ts';
 import type { MaskSegment } from './segments.ts';
 
 /** Objects of one group: more of them touching are several groups. */

@@ -1,6 +1,6 @@
 /** Layers of segments from `.masks` files. Masks may overlap, within a file and between files. */
-import { decodeCounts, forEachRun, LiftscopeError, type TrainingFrame } from '../../../contract/index.ts';
-import { readMasksFile } from '../../lifting/index.ts';
+import { decodeCounts, forEachRun, LiftscopeError, type TrainingFrame } from '../../contract/index.ts';
+import { readMasksFile } from '../lifting/index.ts';
 import type { MaskSegment } from './segments.ts';
 
 /**

@@ -1,17 +1,17 @@
 /** A recipe on what was prepared: the trained field, and what is stored of it. */
 import type { z } from 'zod';
-import { type LanguageModel, type LanguageRecipe, LiftscopeError } from '../../../contract/index.ts';
-import type { Backend } from '../../compute/index.ts';
+import { type LanguageModel, type LanguageRecipe, LiftscopeError } from '../../contract/index.ts';
+import type { Backend } from '../compute/index.ts';
 import {
+  embeddingsOfLevel,
   type LanguageField,
   type LanguageParameters,
   type LanguageProgress,
   trainLanguage,
-} from '../../fields/index.ts';
-import { mergedParameters } from '../../lifting/index.ts';
-import { LANGUAGE_RECIPES } from '../../recipes/index.ts';
-import type { LanguageFile, StoredField } from '../artifact.ts';
-import { toBfloat16 } from '../bfloat16.ts';
+} from '../fields/index.ts';
+import { type LanguageFile, type StoredField, toBfloat16 } from '../language/index.ts';
+import { mergedParameters } from '../lifting/index.ts';
+import { LANGUAGE_RECIPES } from '../recipes/index.ts';
 import type { PreparedLanguage } from './prepare.ts';
 
 type Json = z.core.util.JSONType;
@@ -91,10 +91,11 @@ export async function storedField(backend: Backend, field: LanguageField, temper
       return { kind: 'levels', levels };
     }
     case 'decoded': {
-      throw new LiftscopeError({
-        code: 'unsupported',
-        message: `Decoded fields cannot be stored yet (${backend.kind}).`,
-      });
+      const levels: { name: string; embeddings: ReturnType<typeof toBfloat16> }[] = [];
+      for (const [index, { name }] of field.levels.entries()) {
+        levels.push({ name, embeddings: toBfloat16(await embeddingsOfLevel(backend, field, index)) });
+      }
+      return { kind: 'levels', levels };
     }
     default:
       return field satisfies never;

@@ -1,8 +1,8 @@
 /** Class-agnostic segments of every image at several scales: layers of mask files, or noisy truth of a generated scene. */
 import { createHash } from 'node:crypto';
-import { LiftscopeError, type SegmentSource, type TrainingFrame } from '../../../contract/index.ts';
-import type { PinholeView } from '../../kernels/index.ts';
-import { viewOf } from '../../splats/index.ts';
+import { LiftscopeError, type SegmentSource, type TrainingFrame } from '../../contract/index.ts';
+import type { PinholeView } from '../kernels/index.ts';
+import { viewOf } from '../splats/index.ts';
 import { readMaskLayers } from './mask-layers.ts';
 import { simulateLayers } from './simulated.ts';
 

@@ -1,9 +1,9 @@
 /** What every recipe of a language field is trained from, made once: segments with embeddings and scales, cached weights, visibility. */
-import { type LanguageFrame, languagePixels, WeightCache } from '../../fields/index.ts';
-import type { PinholeView } from '../../kernels/index.ts';
-import type { OpenedSplats } from '../../lifting/index.ts';
-import type { WeightReader } from '../../objects/index.ts';
-import { SplatRenderer, sceneExtentOf } from '../../splats/index.ts';
+import { type LanguageFrame, languagePixels, WeightCache } from '../fields/index.ts';
+import type { PinholeView } from '../kernels/index.ts';
+import type { OpenedSplats } from '../lifting/index.ts';
+import type { WeightReader } from '../objects/index.ts';
+import { SplatRenderer, sceneExtentOf } from '../splats/index.ts';
 import type { SegmentEmbedder } from './embeddings.ts';
 import { physicalScale } from './physical-scale.ts';
 import type { SegmentedFrame } from './segments.ts';

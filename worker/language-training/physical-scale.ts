@@ -1,5 +1,5 @@
 /** How large what a segment shows is in the world: methods section 3, as in N2F2. */
-import type { PinholeView } from '../../kernels/index.ts';
+import type { PinholeView } from '../kernels/index.ts';
 
 /** Less coverage than this has no depth worth the name. */
 const LEAST_ALPHA = 0.5;

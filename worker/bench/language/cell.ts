@@ -1,0 +1,229 @@
+/**
+ * One cell of `bench language`: a field is trained on one room by one recipe, then every query is asked in every held-out view, in
+ * every way that the field can answer.
+ */
+import { z } from 'zod';
+import {
+  CANONICAL_PHRASES,
+  LANGUAGE_NEGATIVES,
+  LiftscopeError,
+  languageRecipeSchema,
+  noisePresetSchema,
+  type TrainingFrame,
+} from '../../../contract/index.ts';
+import type { LanguageParameters } from '../../fields/index.ts';
+import { openQueryField, rankObjects, TextVectors } from '../../language/index.ts';
+import {
+  encoderSide,
+  languageFile,
+  loadSegments,
+  prepareLanguage,
+  recipeParameters,
+  SegmentEmbedder,
+  trainRecipe,
+} from '../../language-training/index.ts';
+import { type OpenedSplats, readSceneFrames, withSplats } from '../../lifting/index.ts';
+import { openDualEncoder } from '../../models/index.ts';
+import { readSceneTruth, type SceneTruth } from '../../scenes/index.ts';
+import { viewOf } from '../../splats/index.ts';
+import type { Benchmark } from '../index.ts';
+import { benchmarkRandom } from '../random.ts';
+import { FieldModes, type HeldView } from './field-modes.ts';
+import { type RoomQuery, roomQueries, truthOf } from './queries.ts';
+
+const argumentsSchema = z.strictObject({
+  capture: z.string().min(1),
+  splats: z.string().min(1),
+  model: z.string().min(1),
+  /** Folder that keeps embeddings of segments. */
+  embeddings: z.string().min(1).optional(),
+  recipe: languageRecipeSchema,
+  noise: noisePresetSchema.default('default'),
+  parameters: z.record(z.string(), z.json()).default({}),
+  /** Factor on every rate of the recipe. */
+  rate: z.number().positive().default(1),
+  /** Temperatures of the composite that are tried. */
+  temperatures: z.array(z.number().positive()).min(1).max(10).default([1]),
+  /** Also in the published order, which costs more. */
+  rendered: z.boolean().default(false),
+  /** Also how long answers take. */
+  timed: z.boolean().default(false),
+});
+
+/** Of the image: what shows less of what was asked for is not scored. */
+const VISIBLE_SHARE = 5e-4;
+
+export const run: Benchmark = async (request, { signal, emit }) => {
+  const parsed = argumentsSchema.safeParse(request.arguments);
+  if (!parsed.success) {
+    throw new LiftscopeError({ code: 'bad-input', message: `bench language: ${z.prettifyError(parsed.error)}` });
+  }
+  const { capture, splats, model, recipe, noise, rate, temperatures, rendered, timed } = parsed.data;
+  const { seed } = request;
+  const { frames } = await readSceneFrames(capture, 'none', 0);
+  const truth = await readSceneTruth(capture);
+  const queries = roomQueries(truth, benchmarkRandom(seed));
+  const { pipeline, field: parameters } = recipeParameters(recipe, parsed.data.parameters);
+  const photos = frames.map((frame) => ({ ...frame, imagePath: `${capture}/images/${frame.name}.png` }));
+  const { frames: segmented } = await loadSegments({ kind: 'simulated', noise, seed }, photos, capture);
+  await using encoder = await openDualEncoder(model, { threads: request.threads });
+  const texts = new TextVectors(encoder);
+  const crop = { margin: pipeline.cropMargin, context: pipeline.cropContext };
+  const embedder = new SegmentEmbedder(encoder, crop, await encoderSide(model), parsed.data.embeddings);
+  return withSplats(splats, request, async (opened) => {
+    const { backend, reader } = opened;
+    const progress = (stage: string, done: number, total: number) =>
+      emit({ type: 'work', stage: `${recipe}: ${stage}`, done, total });
+    const prepared = await prepareLanguage(opened, segmented, embedder, {
+      ...{ pixelsPerView: pipeline.pixelsPerView, seed, signal, onProgress: progress },
+    });
+    const used = scaledRates(parameters, rate);
+    const field = await trainRecipe(prepared, {
+      ...{ backend, means: opened.splats.means, parameters: used, seed, signal },
+      onProgress: ({ step, steps }) => progress('field', step, steps),
+    });
+    prepared.cache.dispose();
+    const { name, fingerprint, dimensions } = encoder;
+    const file = await languageFile(backend, field, prepared, {
+      ...{ recipe, seed, temperature: pipeline.temperature, parameters: {} },
+      model: { name, fingerprint, dimensions },
+      fingerprints: { segments: '', splats: '' },
+    });
+    const began = performance.now();
+    const canonical = await texts.of(CANONICAL_PHRASES);
+    const held = frames.filter(({ role }) => role === 'holdout');
+    const views = await heldViews(truth, held);
+    const negatives = await texts.of(LANGUAGE_NEGATIVES);
+    const modes = await FieldModes.open({ backend, reader }, file, { canonical, temperatures, rendered });
+    const askable = queries.map((query) => ({ query, truths: views.map((view) => truthOf(query, view)) }));
+    const vectors = await texts.of(queries.map(({ text }) => text));
+    const scores = await modes.score(
+      askable.map(({ query, truths }, i) => ({
+        vectors: { query: vectors[i]!, negatives, sharpness: 1 },
+        // Absent ones are asked everywhere.
+        truths: truths.map((own, v) =>
+          query.kind === 'absent' || own.areaPx >= VISIBLE_SHARE * views[v]!.instance.length ? own : undefined,
+        ),
+      })),
+      views,
+      (done, total) => {
+        signal.throwIfAborted();
+        progress('queries', done, total);
+      },
+    );
+    const members = await trueMembers(
+      opened,
+      truth,
+      frames.filter(({ role }) => role === 'train'),
+    );
+    const query = await openQueryField(backend, file, { canonical });
+    const results = [];
+    for (const [i, { query: asked }] of askable.entries()) {
+      const own = { query: vectors[i]!, negatives, sharpness: 1 };
+      const scale = query.automatic === 'composite' ? ('composite' as const) : (await query.maxima(own)).best;
+      const ranked = rankObjects(await query.relevancy(own, scale), prepared.visibility, members);
+      results.push({ text: asked.text, kind: asked.kind, rank: rankOf(asked, truth, ranked), modes: scores[i]! });
+    }
+    query.dispose();
+    const times = timed
+      ? await modes.times(
+          views[0]!.view,
+          encoder,
+          queries.map(({ text }) => text),
+        )
+      : null;
+    modes.dispose();
+    return {
+      ...{ recipe, noise, rate, seed, gaussians: opened.splats.count, views: views.length },
+      ...{ queries: results, times, parameters: json({ ...used, ...pipeline }), report: json(field.report) },
+      segments: segmented.reduce((sum, { segments }) => sum + segments.length, 0),
+      teacher: await teacherFigures(
+        prepared.frames.flatMap(({ segments }) => segments.map(({ embedding }) => embedding)),
+        negatives,
+        vectors,
+        queries,
+      ),
+      seconds: { ...prepared.seconds, field: field.report.seconds, queries: (performance.now() - began) / 1000 },
+      peakMemoryBytes: process.resourceUsage().maxRSS * 1024,
+      ...{ threads: backend.threads, targets: [] },
+    };
+  });
+};
+
+async function heldViews(truth: SceneTruth, frames: readonly TrainingFrame[]): Promise<HeldView[]> {
+  const views: HeldView[] = [];
+  for (const frame of frames) {
+    const { instance, part, width } = await truth.readFrame(frame.name);
+    views.push({ view: viewOf(frame), instance, part, width });
+  }
+  return views;
+}
+
+/** The same for every recipe, whatever rates it has. */
+function scaledRates(parameters: LanguageParameters, factor: number): LanguageParameters {
+  const rates = ['networkRate', 'planeRate', 'rate'];
+  const scaled = Object.entries(parameters).map(([name, value]) => {
+    return [name, rates.includes(name) && typeof value === 'number' ? value * factor : value] as const;
+  });
+  return Object.fromEntries(scaled) as unknown as LanguageParameters;
+}
+
+/** Which Gaussian shows which true object most: ranking is scored apart from lifting. */
+async function trueMembers({ reader, splats }: OpenedSplats, truth: SceneTruth, frames: readonly TrainingFrame[]) {
+  const { count } = splats;
+  const objects = truth.objects.length + 1;
+  const votes = new Float32Array(count * objects);
+  for (const frame of frames) {
+    const { instance } = await truth.readFrame(frame.name);
+    const sums = await reader.sums(viewOf(frame), instance);
+    for (const [row, label] of sums.labels.entries()) {
+      for (let k = sums.rowStart[row]!; k < sums.rowStart[row + 1]!; k++) {
+        votes[sums.columns[k]! * objects + label]! += sums.weights[k]!;
+      }
+    }
+  }
+  const ids = new Uint32Array(count);
+  const confidence = new Float32Array(count);
+  for (let i = 0; i < count; i++) {
+    const own = votes.subarray(i * objects, (i + 1) * objects);
+    const total = own.reduce((sum, value) => sum + value, 0);
+    const best = own.reduce((most, value, object) => (value > own[most]! ? object : most), 0);
+    ids[i] = best;
+    confidence[i] = total > 0 ? own[best]! / total : 0;
+  }
+  return { ids, confidence };
+}
+
+/** Place of the first object that answers, from 1; null for absent queries. A part is answered by its object. */
+function rankOf(
+  { objects, parts, kind }: RoomQuery,
+  truth: SceneTruth,
+  ranked: readonly { readonly id: number }[],
+): number | null {
+  if (kind === 'absent') return null;
+  const owners = truth.objects.filter((object) => object.parts.some(({ id }) => parts.includes(id)));
+  const right = new Set([...objects, ...owners.map(({ id }) => id)]);
+  const place = ranked.findIndex(({ id }) => right.has(id));
+  return place < 0 ? ranked.length + 1 : place + 1;
+}
+
+/** What the teacher itself says, field or not: the share of queries that some segment's embedding answers. */
+async function teacherFigures(
+  embeddings: readonly Float32Array[],
+  negatives: readonly Float32Array[],
+  vectors: readonly Float32Array[],
+  queries: readonly RoomQuery[],
+) {
+  const dot = (a: Float32Array, b: Float32Array): number => a.reduce((sum, value, d) => sum + value * b[d]!, 0);
+  const least = embeddings.map((embedding) => Math.max(...negatives.map((negative) => dot(embedding, negative))));
+  const shareOf = (isAbsent: boolean): number => {
+    const chosen = queries.flatMap(({ kind }, i) => ((kind === 'absent') === isAbsent ? [vectors[i]!] : []));
+    const answered = chosen.filter((vector) => embeddings.some((one, k) => dot(one, vector) > least[k]!));
+    return chosen.length === 0 ? 0 : answered.length / chosen.length;
+  };
+  return { presentAnswered: shareOf(false), absentAnswered: shareOf(true) };
+}
+
+function json(value: object): Record<string, z.core.util.JSONType> {
+  return z.record(z.string(), z.json()).parse(JSON.parse(JSON.stringify(value)));
+}

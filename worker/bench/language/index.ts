@@ -1,0 +1,2 @@
+/** @public door of worker/bench/language */
+export { run } from './cell.ts';

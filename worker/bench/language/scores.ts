@@ -1,0 +1,84 @@
+/** Scores of relevancy maps for all thresholds at once. */
+import { RELEVANCY_GATE } from '../../../contract/index.ts';
+import type { QueryTruth } from './queries.ts';
+
+/** Thresholds b / BINS, b = 0 … BINS - 1. */
+export const BINS = 20;
+
+export interface MapScore {
+  /** Highest raw relevancy. */
+  readonly maximum: number;
+  /** It passes the gate: there is an answer. */
+  readonly answered: boolean;
+  /** [BINS] IoU of the mask that begins at each threshold; 0 where nothing passes the gate. */
+  readonly iou: Float64Array;
+  /** The most relevant pixel lies in a box, and in the mask, of what was asked for; false where there is no answer. */
+  readonly inBox: boolean;
+  readonly inMask: boolean;
+}
+
+/**
+ * @param values raw relevancy; pixel i at i * step + offset, so that scales that lie side by side are scored in place
+ * @param truth absent queries have an empty one
+ */
+export function scoreMap(values: Float32Array, truth: QueryTruth, width: number, step = 1, offset = 0): MapScore {
+  const pixels = truth.mask.length;
+  let [maximum, best] = [0, 0];
+  for (let i = 0, at = offset; i < pixels; i++, at += step) {
+    const value = values[at]!;
+    if (value > maximum) {
+      maximum = value;
+      best = i;
+    }
+  }
+  const iou = new Float64Array(BINS);
+  const answered = maximum > RELEVANCY_GATE;
+  if (!answered) return { maximum, answered, iou, inBox: false, inMask: false };
+  const inside = new Float64Array(BINS);
+  const outside = new Float64Array(BINS);
+  const scale = BINS / (maximum - RELEVANCY_GATE);
+  for (let i = 0, at = offset; i < pixels; i++, at += step) {
+    const above = values[at]! - RELEVANCY_GATE;
+    if (!(above > 0)) continue;
+    const bin = Math.min(BINS - 1, Math.floor(above * scale));
+    if (truth.mask[i] === 1) inside[bin]!++;
+    else outside[bin]!++;
+  }
+  for (let bin = BINS - 1, hit = 0, wrong = 0; bin >= 0; bin--) {
+    hit += inside[bin]!;
+    wrong += outside[bin]!;
+    iou[bin] = truth.areaPx + wrong === 0 ? 0 : hit / (truth.areaPx + wrong);
+  }
+  const [x, y] = [best % width, Math.floor(best / width)];
+  const inBox = truth.boxes.some(([left, top, right, bottom]) => x >= left && x < right && y >= top && y < bottom);
+  return { maximum, answered, iou, inBox, inMask: truth.mask[best] === 1 };
+}
+
+/** One way of answering, over the views of one query. */
+export class ModeScores {
+  #views = 0;
+  #answered = 0;
+  #inBox = 0;
+  #inMask = 0;
+  readonly #iou = new Float64Array(BINS);
+
+  add({ answered, inBox, inMask, iou }: MapScore): void {
+    this.#views++;
+    this.#answered += Number(answered);
+    this.#inBox += Number(inBox);
+    this.#inMask += Number(inMask);
+    for (let b = 0; b < BINS; b++) this.#iou[b]! += iou[b]!;
+  }
+
+  /** Shares of the views; IoU in percent by threshold. */
+  summary() {
+    const share = (count: number): number => count / Math.max(1, this.#views);
+    return {
+      views: this.#views,
+      answered: share(this.#answered),
+      inBox: share(this.#inBox),
+      inMask: share(this.#inMask),
+      iou: Array.from(this.#iou, (sum) => Number((100 * share(sum)).toFixed(3))),
+    };
+  }
+}
