@@ -4,6 +4,7 @@ import { type FrameLayer, failureOf, type Studio, type ViewState } from '../../s
 import { RelevancyLayers, type RelevancyMap } from '../../tools/index.ts';
 import { BitmapCache, type LoadedImage } from './bitmaps.ts';
 import { heatTable, paintHeat } from './heat.ts';
+import { OutlineLayer } from './outline-layer.ts';
 import { drawOverlay, idAt, loadOverlay, type MaskLayer, type Overlay } from './overlay.ts';
 import { SegmentLayer } from './segment-layer.ts';
 import {
@@ -84,6 +85,7 @@ export class Painter {
   private readonly relevancy: RelevancyLayers;
   private readonly heatColors = heatTable();
   private readonly segment: SegmentLayer;
+  private readonly outlines: OutlineLayer;
   /** Frame that side a shows. */
   private shownFrame: number | undefined;
   private wanted = '';
@@ -102,6 +104,7 @@ export class Painter {
     this.canvas = canvas;
     this.studio = studio;
     this.onStatus = onStatus;
+    this.outlines = new OutlineLayer(studio, () => this.redraw());
     this.segment = new SegmentLayer(studio, canvas, {
       redraw: () => this.redraw(),
       toFrame: (x, y) => {
@@ -176,6 +179,7 @@ export class Painter {
     this.dropOverlay('before');
     this.dropHeat();
     this.segment.dispose();
+    this.outlines.dispose();
     this.cache.dispose();
   }
 
@@ -429,6 +433,7 @@ export class Painter {
       context.fillStyle = '#ffffff';
       context.fillRect(x - 1 / view.scale, 0, 2 / view.scale, image.height);
     }
+    this.outlines.draw(context, image, scale);
     this.segment.draw(context, image, scale, origin);
   }
 

@@ -32,6 +32,7 @@ import { Cameras, ObjectCentroids, SharedCamera, SparsePoints } from './overlays
 import { RelevancyOverlay } from './relevancy-overlay.tsx';
 import { clickScene, SegmentOverlay } from './segment-overlay.tsx';
 import { SparkSplats } from './spark-splats.tsx';
+import { Trails } from './trails.tsx';
 
 interface ViewportProps {
   frames: FrameColumns;
@@ -328,6 +329,7 @@ export function Viewport({ frames, bounds, captureId, points, splats, adapter }:
             <Cameras frames={frames} bounds={bounds} metrics={metrics.status === 'ready' ? metrics.value : null} />
           )}
           {scene.objects && objects.status === 'ready' && <ObjectCentroids objects={objects.value.objects} />}
+          {scene.objects && objects.status === 'ready' && <Trails objects={objects.value.objects} />}
         </Canvas>
       </div>
       <SegmentOverlay displayed={displayed} host={hostRef} locate={locate} />
