@@ -2,9 +2,9 @@
  * Files of a dual encoder: the layout in which CLIP models are published for ONNX (config.json, tokenizer.json,
  * preprocessor_config.json, onnx/text_model.onnx, onnx/vision_model.onnx), with or without a manifest of ours.
  */
-import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
+import { findGraph, isFile } from '../layout.ts';
 import {
   looseModelFileSchema,
   MANIFEST,
@@ -33,11 +33,7 @@ export const DUAL_ENCODER_FILES = [
 export const REQUIRED_SETTINGS = ['tokenizer.json', 'preprocessor_config.json'] as const;
 export const OPTIONAL_SETTINGS = ['config.json', 'tokenizer_config.json'] as const;
 
-/** Endings of the files' names by precision, in the order of preference: as exact as a CPU runs well, first. */
-const VARIANTS = ['', '_fp16', '_quantized', '_int8', '_uint8', '_q8', '_q4', '_q4f16', '_bnb4'] as const;
-const GRAPH_FOLDERS = ['onnx/', ''] as const;
-
-export const dualEncoderManifestSchema = manifestHeadSchema.extend({
+const dualEncoderManifestSchema = manifestHeadSchema.extend({
   kind: z.literal('dual-encoder'),
   /** Graphs; looked for by their usual names where absent. `both` is one graph with both inputs. */
   text: looseModelFileSchema.optional(),
@@ -50,7 +46,7 @@ export const dualEncoderManifestSchema = manifestHeadSchema.extend({
   /** Most tokens of a text, special ones included; the model's own configuration may say less. */
   contextTokens: z.int().min(2).max(65_536).optional(),
 });
-export type DualEncoderManifest = z.infer<typeof dualEncoderManifestSchema>;
+type DualEncoderManifest = z.infer<typeof dualEncoderManifestSchema>;
 
 export interface DualEncoderFiles {
   readonly head: ManifestHead;
@@ -114,19 +110,4 @@ async function findGraphs(folder: string): Promise<DualEncoderFiles['graphs'] | 
   if (text !== undefined && vision !== undefined) return { text: { file: text }, vision: { file: vision } };
   const both = await findGraph(folder, 'model');
   return both === undefined ? undefined : { both: { file: both } };
-}
-
-/** The first that exists of the usual names. */
-export async function findGraph(folder: string, name: string): Promise<string | undefined> {
-  for (const variant of VARIANTS) {
-    for (const inside of GRAPH_FOLDERS) {
-      const file = `${inside}${name}${variant}.onnx`;
-      if (await isFile(join(folder, file))) return file;
-    }
-  }
-  return undefined;
-}
-
-async function isFile(path: string): Promise<boolean> {
-  return (await stat(path).catch(() => undefined))?.isFile() === true;
 }

@@ -2,6 +2,9 @@
 import { z } from 'zod';
 import { manifestHeadSchema, modelFileSchema, readManifest } from '../manifest.ts';
 
+export const SAM_ENABLES = 'segmentation and click prompts with a Segment Anything model';
+export const SAM_FILES = ['the encoder (.onnx)', 'the decoder (.onnx)'] as const;
+
 const triple = z.tuple([z.number(), z.number(), z.number()]);
 
 /** Interface of the decoder that Segment Anything's own ONNX export fixed (`scripts/export_onnx_model.py`). */
@@ -44,7 +47,7 @@ export function readSamManifest(folder: string): Promise<SamManifest> {
   return readManifest({
     folder,
     schema: samManifestSchema,
-    enables: 'segmentation and click prompts with a Segment Anything model',
-    files: ['the encoder (.onnx)', 'the decoder (.onnx)'],
+    enables: SAM_ENABLES,
+    files: SAM_FILES,
   });
 }
