@@ -23,3 +23,4 @@ export {
   toFloat,
   toInterleavedBytes,
 } from './planar.ts';
+export { type RgbImage, type SegmentCropOptions, segmentCrop } from './segment-crop.ts';
