@@ -1,44 +1,34 @@
 /** `bench tracking`: generated kitchens, simulated tracker and depth, all recipes and ablations on the same segments. */
-import { access, mkdir } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { z } from 'zod';
 import {
   type BenchmarkResult,
   type BenchmarkTarget,
   LiftscopeError,
-  noisePresetSchema,
   type TrackingParameters,
   type TrackingRecipe,
 } from '../../contract/index.ts';
 import { TrackingNotes } from '../objects/index.ts';
-import { generateScene } from '../scenes/index.ts';
 import {
   createAssociator,
+  matchesOf,
+  ObjectHistories,
   type ObservedScene,
-  observeScene,
+  StateScore,
   scoreTracks,
   type TrackingScore,
   trackingParametersOf,
 } from '../tracking/index.ts';
-import type { Benchmark, BenchmarkContext } from './index.ts';
+import type { Benchmark } from './index.ts';
+import { kitchenArguments, observedKitchen, requireUntuned, TUNING_SEEDS } from './kitchens.ts';
 import { measureThroughput } from './tracking-throughput.ts';
 import { tuneTrackers } from './tracking-tuning.ts';
 
 const argumentsSchema = z.strictObject({
-  /** Folder that keeps the kitchens. */
-  cache: z.string().min(1).default(join(tmpdir(), 'liftscope-tracking')),
-  seeds: z.array(z.int().min(0)).min(1).optional(),
-  frames: z.int().min(20).max(100_000).optional(),
-  size: z.int().min(32).max(1024).optional(),
-  noise: noisePresetSchema.default('default'),
+  ...kitchenArguments,
   /** Look for parameters on {@link TUNING_SEEDS} instead, and print them. */
   tune: z.boolean().default(false),
   throughput: z.boolean().default(true),
 });
-
-/** Parameters come from these kitchens, figures never. */
-const TUNING_SEEDS = [101, 102, 103];
 
 /** @throws LiftscopeError, the signal's reason */
 export const run: Benchmark = async (request, context) => {
@@ -48,25 +38,25 @@ export const run: Benchmark = async (request, context) => {
   }
   const { cache, noise, tune } = parsed.data;
   const seeds = parsed.data.seeds ?? (request.quick ? [1] : [1, 2, 3]);
-  if (!tune && seeds.some((seed) => TUNING_SEEDS.includes(seed))) {
-    throw new LiftscopeError({ code: 'bad-input', message: `Kitchens ${TUNING_SEEDS.join(', ')} were tuned on.` });
-  }
+  if (!tune) requireUntuned(seeds);
   const plan = {
+    ...{ cache, noise },
     frames: parsed.data.frames ?? (request.quick ? 120 : 600),
     size: parsed.data.size ?? (request.quick ? 96 : 160),
   };
-  const open = (seed: number): Promise<ObservedScene> => observedKitchen(cache, seed, plan, noise, context);
+  const open = async (seed: number): Promise<ObservedScene> => (await observedKitchen(seed, plan, context)).scene;
   if (tune) {
     const scenes: ObservedScene[] = [];
     for (const seed of TUNING_SEEDS) scenes.push(await open(seed));
     const tuned: BenchmarkResult = {
       ...tuneTrackers(scenes, context),
-      parameters: { ...plan, noise, seeds: TUNING_SEEDS },
+      parameters: { ...plan, seeds: TUNING_SEEDS },
       targets: [],
     };
     return tuned;
   }
   const runs: Run[] = [];
+  const states = new StateScore();
   const kitchens: { seed: number; segments: number; classes: number; handled: number }[] = [];
   for (const seed of seeds) {
     const scene = await open(seed);
@@ -76,6 +66,7 @@ export const run: Benchmark = async (request, context) => {
       handled: handledClasses(scene).size,
     });
     for (const variant of VARIANTS) runs.push(runVariant(scene, variant, seed));
+    scoreStates(scene, states);
     await new Promise<void>((resolve) => setImmediate(resolve));
     context.signal.throwIfAborted();
   }
@@ -85,9 +76,10 @@ export const run: Benchmark = async (request, context) => {
       'kitchens of the scene generator; segments, ids, categories of the simulated tracker and affine-invariant disparity of the ' +
       'simulated depth network, aligned to the sparse points; segments scored as MOTS masks against all true segments of at least ' +
       '1e-3 of the image; oracle: the same segments under the true ids, false segments under their own; handled classes: those of ' +
-      'objects that are carried; merged pairs: pairs of true objects to which one id was given in two frames each; parameters from ' +
+      'objects that are carried; merged pairs: pairs of true objects to which one id was given in two frames each; states: object-frames of ' +
+      'objects that have been matched, slivers and objects that moved where nobody could see left out; parameters from ' +
       `kitchens ${TUNING_SEEDS.join(', ')}; mean and sample deviation over seeds`,
-    parameters: { ...plan, noise, seeds, spatial: trackingParametersOf('spatial') },
+    parameters: { ...plan, seeds, spatial: trackingParametersOf('spatial') },
     kitchens,
     rows: VARIANTS.map(({ name }) =>
       rowOf(
@@ -98,36 +90,15 @@ export const run: Benchmark = async (request, context) => {
     perAlpha: ['input', 'spatial', 'oracle ids'].map((name) => perAlphaOf(name, runs)),
     perClass: perClassOf(runs),
     sensitivity: sensitivityOf(runs),
+    states: states.perState().map(({ precision, recall, ...counts }) => {
+      return { ...counts, precision: rounded(precision && 100 * precision), recall: rounded(recall && 100 * recall) };
+    }),
+    occluderRight: rounded(states.occluderAccuracy && 100 * states.occluderAccuracy),
     throughput: throughput && { ...throughput, heapBytes: [...throughput.heapBytes] },
     targets: [...targetsOf(runs), ...throughputTargets(throughput, request.quick)],
   };
   return document;
 };
-
-async function observedKitchen(
-  cache: string,
-  seed: number,
-  { frames, size }: { frames: number; size: number },
-  noise: z.infer<typeof noisePresetSchema>,
-  { signal, emit }: BenchmarkContext,
-): Promise<ObservedScene> {
-  const outputDir = join(cache, `kitchen-${seed}-${frames}x${size}`);
-  const there = await access(join(outputDir, 'truth', 'scene.json')).then(
-    () => true,
-    () => false,
-  );
-  if (!there) {
-    await mkdir(cache, { recursive: true });
-    await generateScene(
-      { scene: 'kitchen', seed, views: frames, size, noise, threads: 0, outputDir },
-      { signal, emit },
-    );
-  }
-  return observeScene(outputDir, {
-    ...{ noise, seed, signal },
-    onProgress: (done, total) => emit({ type: 'work', stage: `kitchen ${seed}`, done, total }),
-  });
-}
 
 interface Variant {
   readonly name: string;
@@ -194,6 +165,20 @@ function runVariant(scene: ObservedScene, { name, recipe, parameters }: Variant,
     handledSwitches: [...score.switchesByClass].reduce((sum, [id, count]) => sum + (handled.has(id) ? count : 0), 0),
     switches: new Map([...score.switchesByClass].map(([id, count]) => [names.get(id) ?? String(id), count])),
   };
+}
+
+/** The four states of the recipe `spatial`, object-frames of all kitchens together. */
+function scoreStates({ frames, truths, states }: ObservedScene, score: StateScore): void {
+  const associator = createAssociator('spatial', {}, new TrackingNotes());
+  const histories = new ObjectHistories();
+  score.restart();
+  frames.forEach((frame, position) => {
+    const found = associator.step(frame);
+    const idOf = new Map(frame.segments.map(({ shape }, i) => [shape.id, found.ids[i]!]));
+    const pairs = truths[position]!;
+    const predictedIds = Array.from(pairs.predictedIds, (id) => idOf.get(id)!);
+    score.add(matchesOf({ ...pairs, predictedIds }), histories.step(frame, found), states[position]!);
+  });
 }
 
 function handledClasses(scene: ObservedScene): Set<number> {

@@ -8,6 +8,7 @@ export { type Check, SCENE_KINDS, type Scene, type SceneFrame, type SceneKind } 
 export { catalogueSheet, contactSheet, type SheetOptions } from './sheet.ts';
 export * from './teachers/index.ts';
 export {
+  AmodalTruth,
   type FrameTruth,
   readSceneTruth,
   type SceneTruth,

@@ -66,6 +66,14 @@ export const SURFACES: readonly Surface[] = [
   },
 ];
 
+/** Surfaces with two rows of places along y: between the rows stand boards, which hide what is behind them. */
+const BOARDS = [
+  { surface: 0, y: 1.575, count: 2 },
+  { surface: 1, y: 1.575, count: 2 },
+  { surface: 2, y: -1.39, count: 3 },
+] as const;
+const BOARD = { width: 0.3, thickness: 0.014, low: 0.18, high: 0.28 };
+
 /** What objects can rest on while they settle. */
 export const BLOCKS: readonly Block[] = [
   {
@@ -253,6 +261,18 @@ export function addKitchen(table: PartTable, mesh: MeshBuilder, random: Random):
     0.002,
   );
   put(steel, ISLAND_FRIDGE.x - ISLAND_FRIDGE.halfX - 0.03, ISLAND_FRIDGE.y + 0.26, 1.36, 0.024, 0.024, 0.36, 0.01);
+
+  // Upright boards in front of some places of the back rows.
+  const boards = random.fork('boards');
+  for (const { surface, y, count } of BOARDS) {
+    const { slots, height } = SURFACES[surface]!;
+    const columns = boards.shuffle([...new Set(slots.map(([x]) => x))]).slice(0, count);
+    for (const x of columns) {
+      const tall = boards.range(BOARD.low, BOARD.high);
+      const row = boards.chance(0.5) ? wood : furniture(paint(boards.pick([0x8a5a3c, 0xd9c9a3, 0x5f7f8c]), 'wood'));
+      put(row, x, y, height + tall / 2, BOARD.width, BOARD.thickness, tall);
+    }
+  }
 
   // A window, pictures and a lamp: landmarks on the walls that no counter covers.
   const frame = wallRow(paint(0xf1ede2, 'wood'));

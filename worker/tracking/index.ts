@@ -1,6 +1,8 @@
 /** @public door of worker/tracking */
+
+export { ObjectHistories } from './assemble.ts';
 export { evaluateTracks } from './evaluate.ts';
-export { plainFigures, scoreTracks, type TrackingScore } from './figures.ts';
+export { matchesOf, plainFigures, type StateFigures, StateScore, scoreTracks, type TrackingScore } from './figures.ts';
 export { trackObjects } from './job.ts';
 export { type ObservedScene, observeScene } from './observed-scene.ts';
 export { createAssociator, trackingParametersOf } from './recipes.ts';

@@ -25,6 +25,7 @@ import { type FrameDepth, observeFrame, type SegmentedFrame } from './observe.ts
 import { createAssociator, trackingParametersOf } from './recipes.ts';
 import { SceneVideo } from './scene-video.ts';
 import { openSplatDepth, type SplatDepth } from './splat-depth.ts';
+import type { FrameStates } from './state-truth.ts';
 import { TracksWriter } from './tracks-writer.ts';
 
 interface TrackingContext {
@@ -77,7 +78,7 @@ export async function trackObjects(request: TrackingRequest, context: TrackingCo
     for (const { shape } of observed.segments) initialIds.add(shape.id);
     if (input.truth !== undefined) {
       const idOf = new Map(observed.segments.map(({ shape }, i) => [shape.id, ids.ids[i]!]));
-      score?.add(frame.name, input.truth, idOf, observations);
+      score?.add(input.truth, idOf, observations);
     }
     if (performance.now() - shownAt > PROGRESS_MS) {
       shownAt = performance.now();
@@ -124,7 +125,7 @@ export async function trackObjects(request: TrackingRequest, context: TrackingCo
 interface FrameInput {
   readonly segmented: SegmentedFrame;
   readonly depth: FrameDepth;
-  readonly truth?: TrackingFrame;
+  readonly truth?: { readonly pairs: TrackingFrame; readonly states: FrameStates };
 }
 
 /** Segments and depth of the frames in their order, wherever they come from. */
@@ -208,7 +209,7 @@ class Inputs implements AsyncDisposable {
       if (aligned !== undefined) found = { depth: aligned.depth, from: aligned.from };
     }
     // Figures are those of the simulated tracker's segments; other masks have their own.
-    const truth = file === undefined ? scene?.truth : undefined;
+    const truth = file === undefined && scene ? { pairs: scene.truth, states: scene.states } : undefined;
     return { segmented, depth: found, ...(truth && { truth }) };
   }
 
@@ -257,18 +258,14 @@ class Score {
   }
 
   add(
-    name: string,
-    truth: TrackingFrame,
+    { pairs, states }: NonNullable<FrameInput['truth']>,
     idOf: ReadonlyMap<number, number>,
     observations: Parameters<StateScore['add']>[1],
   ): void {
-    this.#truths.push(truth);
+    this.#truths.push(pairs);
     this.#ids.push(idOf);
-    const position = this.#scene.positionOf(name);
-    const predictedIds = Array.from(truth.predictedIds, (id) => idOf.get(id)!);
-    this.#states.add(matchesOf({ ...truth, predictedIds }), observations, (object) =>
-      this.#scene.stateOf(object, position),
-    );
+    const predictedIds = Array.from(pairs.predictedIds, (id) => idOf.get(id)!);
+    this.#states.add(matchesOf({ ...pairs, predictedIds }), observations, states);
   }
 
   quality(): NonNullable<TrackingResult['quality']> {
@@ -277,6 +274,8 @@ class Score {
       input: plainFigures(scoreTracks(this.#truths, (_, id) => id, classOf)),
       output: plainFigures(scoreTracks(this.#truths, (frame, id) => this.#ids[frame]!.get(id)!, classOf)),
       stateAccuracy: this.#states.accuracy,
+      states: this.#states.perState(),
+      occluderAccuracy: this.#states.occluderAccuracy,
     };
   }
 }

@@ -7,14 +7,18 @@ import type { TrackingFrame } from '../metrics/index.ts';
 import { cameraOf, DepthAligner, StaticDepth, TrackingNotes } from '../objects/index.ts';
 import { type ObservedFrame, observeFrame } from './observe.ts';
 import { SceneVideo } from './scene-video.ts';
+import type { FrameStates } from './state-truth.ts';
 
 export interface ObservedScene {
   readonly video: SceneVideo;
   readonly frames: readonly ObservedFrame[];
+  readonly views: readonly PinholeView[];
   /** True objects against initial ids. */
   readonly truths: readonly TrackingFrame[];
   /** True object of each initial id, frame by frame. */
   readonly oracle: readonly ReadonlyMap<number, number>[];
+  /** True states, frame by frame. */
+  readonly states: readonly FrameStates[];
   readonly notes: TrackingNotes;
 }
 
@@ -34,23 +38,27 @@ export async function observeScene(captureDir: string, options: ObserveSceneOpti
   const aligner = new DepthAligner('disparity');
   const notes = new TrackingNotes();
   const frames: ObservedFrame[] = [];
+  const views: PinholeView[] = [];
   const truths: TrackingFrame[] = [];
   const oracle: ReadonlyMap<number, number>[] = [];
+  const states: FrameStates[] = [];
   const { scene } = video.truth;
   for (const { name } of scene.frames) {
     signal?.throwIfAborted();
     const view = sceneView(video, name);
+    views.push(view);
     const camera = cameraOf(view);
     const photo = await loadImage(join(captureDir, 'images', `${name}.png`));
-    const { segmented, disparity, truth, trueObjects } = await video.frame(name, view);
+    const { segmented, disparity, truth, trueObjects, states: trueOnes } = await video.frame(name, view);
     const aligned = camera && aligner.align(disparity, staticDepth.render(camera));
     const depth = { depth: aligned?.depth, from: aligned?.from ?? ('none' as const) };
     frames.push(observeFrame({ view, segmented, depth, photo }, centroid, notes));
     truths.push(truth);
     oracle.push(trueObjects);
+    states.push(trueOnes);
     options.onProgress?.(frames.length, scene.frames.length);
   }
-  return { video, frames, truths, oracle, notes };
+  return { video, frames, views, truths, oracle, states, notes };
 }
 
 function sceneView(video: SceneVideo, name: string): PinholeView {

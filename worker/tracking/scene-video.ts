@@ -1,13 +1,9 @@
 /** A generated scene as a video with simulated tracker and depth: truth only where a real teacher would stand. */
-import {
-  LiftscopeError,
-  type MaskClass,
-  type ObservationState,
-  type PinholeView,
-  type TeacherNoise,
-} from '../../contract/index.ts';
+import { LiftscopeError, type MaskClass, type PinholeView, type TeacherNoise } from '../../contract/index.ts';
 import type { TrackingFrame } from '../metrics/index.ts';
+import { type Camera, cameraOf } from '../objects/index.ts';
 import {
+  AmodalTruth,
   readSceneTruth,
   type SceneTruth,
   SceneTruthError,
@@ -16,6 +12,7 @@ import {
   trackingFrame,
 } from '../scenes/index.ts';
 import type { SegmentedFrame, SegmentInfo } from './observe.ts';
+import { type FrameStates, trueStates } from './state-truth.ts';
 
 export interface SceneVideoFrame {
   readonly segmented: SegmentedFrame;
@@ -25,6 +22,7 @@ export interface SceneVideoFrame {
   readonly truth: TrackingFrame;
   /** True object of each initial id, 0 for a segment of none. */
   readonly trueObjects: ReadonlyMap<number, number>;
+  readonly states: FrameStates;
 }
 
 export class SceneVideo {
@@ -33,34 +31,27 @@ export class SceneVideo {
   readonly #tracker: SimulatedTracker;
   readonly #noise: TeacherNoise;
   readonly #seed: number;
-  readonly #states: ReadonlyMap<number, readonly ObservationState[]>;
+  /** Whole silhouettes. */
+  readonly amodal: AmodalTruth;
 
-  private constructor(truth: SceneTruth, noise: TeacherNoise, seed: number) {
+  private constructor(truth: SceneTruth, amodal: AmodalTruth, noise: TeacherNoise, seed: number) {
     this.truth = truth;
+    this.amodal = amodal;
     this.#noise = noise;
     this.#seed = seed;
     this.#tracker = new SimulatedTracker(truth.objects, noise, seed);
     this.classes = truth.scene.classes.map(({ id, name, isThing }) => ({ id, name, isThing }));
-    this.#states = new Map(
-      truth.tracks.tracks.map(({ objectId, states }) => [
-        objectId,
-        states.flatMap(({ from, to, state }) => new Array<ObservationState>(to - from + 1).fill(state)),
-      ]),
-    );
   }
 
   /** @throws LiftscopeError `bad-input` */
   static async open(captureDir: string, noise: TeacherNoise, seed: number): Promise<SceneVideo> {
-    return new SceneVideo(await readTruth(() => readSceneTruth(captureDir)), noise, seed);
+    const truth = await readTruth(() => readSceneTruth(captureDir));
+    return new SceneVideo(truth, await readTruth(() => AmodalTruth.open(captureDir, truth)), noise, seed);
   }
 
   /** Class of a true object; 0 for one that is not listed. */
   classOf(objectId: number): number {
     return this.truth.objects.find(({ id }) => id === objectId)?.classId ?? 0;
-  }
-
-  stateOf(objectId: number, position: number): ObservationState | undefined {
-    return this.#states.get(objectId)?.[position];
   }
 
   /** Position of a frame in the truth. @throws LiftscopeError `bad-input` for a frame that the scene does not have */
@@ -76,7 +67,7 @@ export class SceneVideo {
   }
 
   /** Frames must be asked for in the order of the video. @throws LiftscopeError `bad-input` */
-  async frame(name: string, view: Pick<PinholeView, 'width' | 'height'>): Promise<SceneVideoFrame> {
+  async frame(name: string, view: PinholeView): Promise<SceneVideoFrame> {
     const { instance, depth, width, height } = await readTruth(() => this.truth.readFrame(name));
     if (width !== view.width || height !== view.height) {
       throw new LiftscopeError({
@@ -85,6 +76,7 @@ export class SceneVideo {
         hint: 'Import the scene without --scale.',
       });
     }
+    const camera = cameraOf(view) ?? UNPOSED;
     const heldObject = this.truth.frameNamed(name)?.heldObject ?? 0;
     const tracked = this.#tracker.track({ name, width, height, instance, heldObject });
     const info = new Map(
@@ -100,9 +92,13 @@ export class SceneVideo {
       disparity: values,
       truth: trackingFrame(instance, tracked.labels, width, height),
       trueObjects: new Map(tracked.detections.map(({ trackId, trueInstance }) => [trackId, trueInstance])),
+      states: trueStates(this.truth, this.amodal, this.positionOf(name), { instance, depth, width, height }, camera),
     };
   }
 }
+
+/** Sees no place. */
+const UNPOSED: Pick<Camera, 'project'> = { project: () => [Number.NaN, Number.NaN, Number.NaN] };
 
 export async function readTruth<T>(work: () => Promise<T>): Promise<T> {
   try {

@@ -19,20 +19,31 @@ export interface ExpectedObject {
 
 /** Share of the distance by which depth may err. */
 const DEPTH_TOLERANCE = 0.05;
+/** By how much of its radius what is in front is nearer: a segment of something else, and what is not segmented. */
+const SEGMENT_MARGIN = 0.25;
+const SURFACE_MARGIN = 1;
+/** By how much of its radius what is seen past it is farther: its place lies on its near side. */
+const FAR_MARGIN = 1.5;
+/** From these shares of the probes on the object is hidden, and its place is empty. */
+const HIDDEN_SHARE = 0.75;
+const EMPTY_SHARE = 0.75;
 const NEAREST = 0.01;
 
-/** Disc of the object as the camera sees it: the centre, and eight points at 0.7 of the radius. */
+/** Disc of the object as the camera sees it: the centre, and rings at shares of the radius. */
 const PROBES: readonly (readonly [number, number])[] = [
   [0, 0],
-  ...Array.from({ length: 8 }, (_, k): [number, number] => {
-    const angle = (k / 8) * 2 * Math.PI;
-    return [0.7 * Math.cos(angle), 0.7 * Math.sin(angle)];
-  }),
+  ...[0.5, 0.75].flatMap((share) =>
+    Array.from({ length: 8 }, (_, k): [number, number] => {
+      const angle = (k / 8) * 2 * Math.PI;
+      return [share * Math.cos(angle), share * Math.sin(angle)];
+    }),
+  ),
 ];
 
 /**
- * State of an object that has no segment in this frame, if it is still where it was last seen. A probe is blocked where the depth is
- * less than the object's, and looked through where it is more; the majority decides.
+ * State of an object that has no segment in this frame, if it is still where it was last seen. A probe of its disc is blocked where
+ * something nearer is seen, and looked through where something farther is. A segment there is another object, so that little is asked
+ * of its depth; a surface without a segment may be the object itself, which the segmenter missed, and must be clearly nearer.
  * @param depth [H, W] z, 0 = none; undefined without depth: what is in view and not segmented then counts as occluded
  * @param labels [H, W] segments of the frame
  */
@@ -45,9 +56,9 @@ export function expectedState(
   const [u, v, z] = camera.project(object.location);
   if (!(z > NEAREST)) return { state: 'out-of-view' };
   const radiusPx = (object.radius * camera.focal) / z;
-  // The place is on the near side of the object: what is in front is in front of that, what is behind may still be the object.
-  const nearest = z - 0.25 * object.radius - DEPTH_TOLERANCE * z;
-  const farthest = z + object.radius + DEPTH_TOLERANCE * z;
+  const error = DEPTH_TOLERANCE * z;
+
+  const farthest = z + FAR_MARGIN * object.radius + error;
   let [inside, blocked, through, known] = [0, 0, 0, 0];
   const inFront = new Map<number, number>();
   for (const [dx, dy] of PROBES) {
@@ -57,18 +68,19 @@ export function expectedState(
     const seen = depth?.[y * camera.width + x] ?? 0;
     if (!(seen > 0)) continue;
     known++;
+    const label = labels[y * camera.width + x]!;
+    const nearest = label === 0 ? z - SURFACE_MARGIN * object.radius - error : z - SEGMENT_MARGIN * object.radius;
     if (seen < nearest) {
       blocked++;
-      const label = labels[y * camera.width + x]!;
       inFront.set(label, (inFront.get(label) ?? 0) + 1);
     } else if (seen > farthest) through++;
   }
   if (inside === 0) return { state: 'out-of-view' };
   if (known === 0) return { state: 'occluded' };
-  if (2 * blocked >= known) {
+  if (blocked >= HIDDEN_SHARE * known) {
     const [occluder] = [...inFront].sort((a, b) => b[1] - a[1] || b[0] - a[0])[0]!;
     return { state: 'occluded', occluder };
   }
-  if (2 * through >= known) return { state: 'absent' };
+  if (through >= EMPTY_SHARE * known) return { state: 'absent' };
   return { state: 'visible', unsegmented: true };
 }

@@ -7,7 +7,7 @@ import { createKitchen } from '../kitchen.ts';
 import { createTracer } from '../render/index.ts';
 import type { Scene } from '../scene.ts';
 import { createTurntable } from '../turntable.ts';
-import { encodeLabels, readLabels, readSceneTruth, SceneTruthError, writeSceneCapture } from './index.ts';
+import { AmodalTruth, encodeLabels, readLabels, readSceneTruth, SceneTruthError, writeSceneCapture } from './index.ts';
 
 let folder = '';
 let capture = '';
@@ -39,6 +39,22 @@ describe('capture and truth', () => {
     expect(truth.frameNamed(frame.name)?.worldFromCamera.translation).toEqual([
       ...frame.view.worldFromCamera.translation,
     ]);
+  });
+
+  test('whole silhouettes are what is seen where nothing stands in front; a damaged mesh is named', async () => {
+    const truth = await readSceneTruth(capture);
+    const amodal = await AmodalTruth.open(capture, truth);
+    for (const [position, { name }] of truth.scene.frames.entries()) {
+      const { instance } = await truth.readFrame(name);
+      const id = Math.floor(position / 5) + 1;
+      expect([...amodal.mask(id, position)!]).toEqual(Array.from(instance, (label) => (label === id ? 1 : 0)));
+    }
+    expect(amodal.mask(9, 0)).toBeUndefined();
+    const file = path.join(capture, 'truth', truth.objects[0]!.mesh);
+    const bytes = await readFile(file);
+    await writeFile(file, bytes.subarray(0, -1));
+    await expect(AmodalTruth.open(capture, truth)).rejects.toThrow(/0001\.ply: is not a mesh/);
+    await writeFile(file, bytes);
   });
 
   test('the object table says what things are, parts included', async () => {

@@ -1,0 +1,2 @@
+/** @public door of worker/amodal */
+export { type AmodalFrame, AmodalMasks, fitInterval, type SegmentSighting } from './intervals.ts';
