@@ -7,6 +7,7 @@ import {
   liftingRequestSchema,
   liftingResultSchema,
 } from './lifting.ts';
+import { modelsRequestSchema, modelsResultSchema } from './models.ts';
 import { sceneRequestSchema, sceneResultSchema } from './scenes.ts';
 import { segmentationRequestSchema, segmentationResultSchema } from './segmentation.ts';
 import {
@@ -49,6 +50,7 @@ export const workerBenchmarks = [
   'hota',
   'instances-click',
   'language',
+  'language-speed',
   'messy-rooms',
   'splat-kernels',
   'tracking',
@@ -106,6 +108,7 @@ export const jobSchemas = {
   'evaluate-tracks': { request: tracksEvaluationRequestSchema, result: tracksEvaluationResultSchema },
   'train-language': { request: languageTrainingRequestSchema, result: languageTrainingResultSchema },
   'view-splats': { request: viewSplatsRequestSchema, result: viewSplatsResultSchema },
+  models: { request: modelsRequestSchema, result: modelsResultSchema },
   bench: { request: benchmarkRequestSchema, result: benchmarkResultSchema },
   inspect: { request: inspectionRequestSchema, result: inspectionResultSchema },
 } as const;
@@ -133,6 +136,7 @@ const jobRequestSchema = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('evaluate-tracks'), request: jobSchemas['evaluate-tracks'].request }),
   z.object({ kind: z.literal('train-language'), request: jobSchemas['train-language'].request }),
   z.object({ kind: z.literal('view-splats'), request: jobSchemas['view-splats'].request }),
+  z.object({ kind: z.literal('models'), request: jobSchemas.models.request }),
   z.object({ kind: z.literal('bench'), request: jobSchemas.bench.request }),
   z.object({ kind: z.literal('inspect'), request: jobSchemas.inspect.request }),
 ]);

@@ -26,6 +26,7 @@ const benchmarks: { readonly [N in WorkerBenchmark]: () => Promise<Benchmark> } 
   hota: async () => (await import('./hota.ts')).run,
   'instances-click': async () => (await import('./instances-click.ts')).run,
   language: async () => (await import('./language/index.ts')).run,
+  'language-speed': async () => (await import('./language/index.ts')).runSpeed,
   'messy-rooms': async () => (await import('./messy-rooms.ts')).run,
   'splat-kernels': async () => (await import('./splat-kernels.ts')).run,
   tracking: async () => (await import('./tracking.ts')).run,

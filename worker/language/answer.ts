@@ -3,7 +3,6 @@ import { writeFile } from 'node:fs/promises';
 import {
   LANGUAGE_THRESHOLDS,
   MAX_OBJECTS_IN_VIEWS,
-  RELEVANCY_GATE,
   type ViewQueryAnswer,
   type ViewQueryCall,
 } from '../../contract/index.ts';
@@ -11,7 +10,7 @@ import type { Backend } from '../compute/index.ts';
 import type { WeightReader } from '../objects/index.ts';
 import { viewOf } from '../splats/index.ts';
 import type { LanguageFile } from './artifact.ts';
-import { answerOfMap, type RelevancyMap, RenderedRows, splattedMaps } from './maps.ts';
+import { answerOfMap, passesGate, type RelevancyMap, RenderedRows, splattedMaps } from './maps.ts';
 import type { ChosenScale, QueryField } from './query-field.ts';
 import type { QueryVectors } from './rows.ts';
 import type { TextVectors } from './texts.ts';
@@ -54,7 +53,7 @@ export async function answerQuery(call: ViewQueryCall, open: OpenField, scene: Q
   const relevancy = await field.relevancy(vectors, scale);
   if (call.relevancyPath !== undefined) await writeFile(call.relevancyPath, relevancy);
   const maximum = relevancy.reduce((most, value) => Math.max(most, value), 0);
-  const found = maximum > RELEVANCY_GATE;
+  const found = passesGate(maximum);
   const ranked = found && scene.members !== undefined ? rankObjects(relevancy, visibility, scene.members) : [];
   const threshold = call.threshold ?? LANGUAGE_THRESHOLDS[header.recipe];
   const looked = await lookAtViews(call, { field, vectors, scale, relevancy, ranked, threshold }, scene);
@@ -91,7 +90,7 @@ export function rankObjects(
     own.weight += weight;
     own.sum += weight * relevancy[i]!;
     own.maximum = Math.max(own.maximum, relevancy[i]!);
-    if (relevancy[i]! > RELEVANCY_GATE) own.above += weight;
+    if (passesGate(relevancy[i]!)) own.above += weight;
   }
   return [...sums]
     .map(([id, { weight, sum, maximum, above }]) => ({ id, relevancy: sum / weight, maximum, share: above / weight }))

@@ -2,7 +2,7 @@
 export { answerQuery, type OpenField, rankObjects } from './answer.ts';
 export { type LanguageFile, languageHash, readLanguage, type StoredField, writeLanguage } from './artifact.ts';
 export { toBfloat16 } from './bfloat16.ts';
-export { type RelevancyMap, RenderedRows, splattedMaps } from './maps.ts';
+export { passesGate, type RelevancyMap, RenderedRows, splattedMaps } from './maps.ts';
 export { openQueryField, type QueryField } from './query-field.ts';
 export type { QueryVectors } from './rows.ts';
 export { requireSameModel, type TextEncoder, TextVectors } from './texts.ts';

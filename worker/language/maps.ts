@@ -79,6 +79,25 @@ export class RenderedRows {
     });
   }
 
+  /** [P, S] raw relevancy at all scales side by side. */
+  async all({ query, negatives, sharpness }: QueryVectors): Promise<Float32Array> {
+    const { scaleCount } = this.#embeddings;
+    const bytes = 4 * this.#alpha.length * scaleCount;
+    const output = this.#backend.createBuffer('relevancy of pixels at all scales', bytes);
+    const phrases = this.#embeddings.contrast(query, negatives, sharpness);
+    try {
+      this.#backend.run(relevancyOfRows, { embeddings: this.#embeddings, phrases, output });
+      const values = new Float32Array(await this.#backend.read(output, 0, bytes));
+      for (let i = 0; i < this.#alpha.length; i++) {
+        if (!(this.#alpha[i]! >= LEAST_ALPHA)) values.fill(0, i * scaleCount, (i + 1) * scaleCount);
+      }
+      return values;
+    } finally {
+      phrases.dispose();
+      this.#backend.destroyBuffer(output);
+    }
+  }
+
   /** @param scale index of one of the scales */
   async map({ query, negatives, sharpness }: QueryVectors, scale = 0): Promise<RelevancyMap> {
     const phrases = this.#embeddings.contrast(query, negatives, sharpness);
@@ -112,6 +131,14 @@ export function interleaved(planar: Float32Array, pixels: number, dimensions: nu
   return rows;
 }
 
+/** What rounding adds where everything is exactly at the gate: cosines that differ by less say nothing. */
+const ROUNDING = 1e-5;
+
+/** Whether raw relevancy beats every negative. */
+export function passesGate(relevancy: number): boolean {
+  return relevancy > RELEVANCY_GATE + ROUNDING;
+}
+
 export interface ViewAnswer {
   /** Highest raw relevancy of a pixel. */
   readonly maximum: number;
@@ -134,9 +161,9 @@ export function answerOfMap({ values }: Pick<RelevancyMap, 'values'>, threshold:
       best = i;
     }
   }
-  if (!(maximum > RELEVANCY_GATE)) return { maximum, best: -1, level: Number.POSITIVE_INFINITY };
+  if (!passesGate(maximum)) return { maximum, best: -1, level: Number.POSITIVE_INFINITY };
   // At 0 the mask is what beats every negative: strictly above the gate.
-  const level = Math.max(RELEVANCY_GATE + threshold * (maximum - RELEVANCY_GATE), RELEVANCY_GATE + Number.EPSILON);
+  const level = Math.max(RELEVANCY_GATE + threshold * (maximum - RELEVANCY_GATE), RELEVANCY_GATE + ROUNDING);
   return { maximum, best, level };
 }
 

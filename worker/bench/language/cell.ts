@@ -70,7 +70,8 @@ export const run: Benchmark = async (request, { signal, emit }) => {
   const texts = new TextVectors(encoder);
   const crop = { margin: pipeline.cropMargin, context: pipeline.cropContext };
   const embedder = new SegmentEmbedder(encoder, crop, await encoderSide(model), parsed.data.embeddings);
-  return withSplats(splats, request, async (opened) => {
+  // Awaited here: the encoder is gone after this function.
+  return await withSplats(splats, request, async (opened) => {
     const { backend, reader } = opened;
     const progress = (stage: string, done: number, total: number) =>
       emit({ type: 'work', stage: `${recipe}: ${stage}`, done, total });

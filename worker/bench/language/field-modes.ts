@@ -159,14 +159,26 @@ export class FieldModes {
       }
     }
     const scores = new Map<number, MapScore[]>(asked.map(({ q }) => [q, []]));
-    for (const scale of this.#fields[0]!.scales.keys()) {
-      const renderable = this.#fields[0]!.renderable(scale);
-      const rows = await RenderedRows.render(backend, reader, view, renderable);
+    const { field } = this.#file;
+    if (field.kind === 'nested') {
+      const scales = nestedScales(field.dimensions, field.step);
+      const renderable = this.#fields[0]!.renderable(scales.length - 1);
+      const rows = await RenderedRows.render(backend, reader, view, renderable, scales);
       for (const { q, vectors, truth } of asked) {
-        scores.get(q)!.push(scoreMap((await rows.map(vectors)).values, truth, width));
+        const values = await rows.all(vectors);
+        for (const s of scales.keys()) scores.get(q)!.push(scoreMap(values, truth, width, scales.length, s));
       }
       rows.dispose();
-      renderable.dispose();
+    } else {
+      for (const level of field.levels.keys()) {
+        const renderable = this.#fields[0]!.renderable(level);
+        const rows = await RenderedRows.render(backend, reader, view, renderable);
+        for (const { q, vectors, truth } of asked) {
+          scores.get(q)!.push(scoreMap((await rows.map(vectors)).values, truth, width));
+        }
+        rows.dispose();
+        renderable.dispose();
+      }
     }
     for (const [q, own] of scores) addScales(own, 'rendered', (mode, score) => add(q, mode, score));
   }

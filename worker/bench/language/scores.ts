@@ -1,5 +1,6 @@
 /** Scores of relevancy maps for all thresholds at once. */
 import { RELEVANCY_GATE } from '../../../contract/index.ts';
+import { passesGate } from '../../language/index.ts';
 import type { QueryTruth } from './queries.ts';
 
 /** Thresholds b / BINS, b = 0 … BINS - 1. */
@@ -32,7 +33,7 @@ export function scoreMap(values: Float32Array, truth: QueryTruth, width: number,
     }
   }
   const iou = new Float64Array(BINS);
-  const answered = maximum > RELEVANCY_GATE;
+  const answered = passesGate(maximum);
   if (!answered) return { maximum, answered, iou, inBox: false, inMask: false };
   const inside = new Float64Array(BINS);
   const outside = new Float64Array(BINS);
