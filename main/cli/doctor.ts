@@ -9,6 +9,7 @@ import {
   LiftscopeError,
 } from '../../contract/index.ts';
 import { runJob } from '../jobs/index.ts';
+import { modelFolders } from '../models/index.ts';
 import { formatBytes } from './output.ts';
 
 export interface Diagnosis {
@@ -27,7 +28,7 @@ const PROBE_TIMEOUT_MS = 60_000;
 export async function diagnose(signal?: AbortSignal): Promise<Diagnosis> {
   const lines: InspectionLine[] = [inspectNode(), inspectProcessor(), inspectMemory()];
   for (const probe of inspectionProbeSchema.options) lines.push(...(await inspectInWorker(probe, signal)));
-  lines.push(await inspectSqlite(), await inspectSharp(), inspectElectron());
+  lines.push(await inspectSqlite(), await inspectSharp(), inspectElectron(), ...(await inspectModels(signal)));
   const failed = lines.filter((line) => line.state === 'problem');
   const needed = failed.filter((line) => NEEDED.has(line.name));
   const gpu = lines.find((line) => line.name === 'webgpu');
@@ -144,6 +145,42 @@ async function inspectSharp(): Promise<InspectionLine> {
     return { ...line, state: 'ok', detail: `libvips ${sharp.versions.vips}` };
   } catch (error) {
     return { ...line, state: 'problem', detail: messageOf(error), remedy: 'npm ci' };
+  }
+}
+
+/** One line for each kind of model; which ones are there, not whether they run: `models check` tries them. */
+async function inspectModels(signal: AbortSignal | undefined): Promise<readonly InspectionLine[]> {
+  const request = { folders: modelFolders(), action: { kind: 'list' } } as const;
+  try {
+    const { kinds, models, folders } = await runJob('models', request, {
+      ...{ silenceMs: PROBE_TIMEOUT_MS, ...(signal && { signal }) },
+    });
+    return kinds.map(({ kind, title, enables, files }): InspectionLine => {
+      const found = models.filter((model) => model.kind === kind);
+      const broken = found.filter(({ state }) => state === 'broken');
+      const line = { name: `model ${kind}`, enables };
+      if (broken.length > 0) {
+        const [first] = broken;
+        return {
+          ...line,
+          state: 'problem',
+          detail: `${first!.id}: ${first!.problem}`,
+          remedy: first!.hint ?? 'liftscope models check',
+        };
+      }
+      return found.length > 0
+        ? { ...line, state: 'ok', detail: found.map(({ id, licence }) => `${id} (${licence})`).join(', ') }
+        : {
+            ...line,
+            state: 'absent',
+            detail: `${title}: none installed`,
+            remedy: `Optional: put a folder with ${files.join(', ')} into ${folders.user}, or: liftscope models add FOLDER`,
+          };
+    });
+  } catch (error) {
+    if (!(error instanceof LiftscopeError) || error.code === 'cancelled') throw error;
+    const detail = error.message.split('\n', 1)[0] ?? '';
+    return [{ name: 'models', state: 'problem', detail, enables: 'optional parts', remedy: 'liftscope models check' }];
   }
 }
 

@@ -10,6 +10,7 @@ import { watchInterrupts } from './interrupts.ts';
 import { addLanguage } from './language.ts';
 import { addLift, formatLiftQuality } from './lift.ts';
 import { addMasks, addSegment } from './masks.ts';
+import { addModels } from './models.ts';
 import { formatBytes, formatDuration, formatQuality, formatTruth, Output, type Streams } from './output.ts';
 import { addTrainingParameters, givenTrainingParameters } from './parameters.ts';
 import { addScene } from './scene.ts';
@@ -217,6 +218,7 @@ function buildProgram(invocation: Invocation, streams: Streams): Command {
   addTracks(verb, invocation);
   addSegment(verb, invocation);
   addMasks(verb, invocation);
+  addModels(verb, invocation);
   addScene(verb, invocation);
   addDemo(verb, invocation);
   addBenchmarks(verb, invocation);

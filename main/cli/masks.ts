@@ -25,7 +25,7 @@ export function addSegment(verb: (usage: string, description: string) => Command
         .choices(['graph', 'sam'])
         .default('graph'),
     )
-    .option('--model <name>', 'sam: folder of the model in native-models or LIFTSCOPE_MODELS, or its path')
+    .option('--model <name>', 'sam: name of an installed model (liftscope models list), or the path of its folder')
     .option('--name <name>', 'name of the mask set (default: the method)')
     .option('--set <pairs...>', 'parameters of the method as NAME=VALUE; listed below')
     .option('--no-splats', 'graph: do not use the depth of the trained splats')

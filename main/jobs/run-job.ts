@@ -91,6 +91,8 @@ const LADDERS: { readonly [K in JobKind]: CancelLadder } = {
   'track-objects': { askMs: 10_000, terminateMs: 3000 },
   'evaluate-tracks': { askMs: 2_000, terminateMs: 2_000 },
   'train-language': { askMs: 10_000, terminateMs: 3000 },
+  // Removes what it has half copied.
+  models: { askMs: 5000, terminateMs: 3000 },
   bench: { askMs: 3000, terminateMs: 3000 },
   inspect: { askMs: 3000, terminateMs: 3000 },
 };

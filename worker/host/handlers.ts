@@ -22,6 +22,7 @@ const handlers: Handlers = {
     (await import('../tracking/index.ts')).evaluateTracks(request, context),
   'train-language': async (request, context) =>
     (await import('../language-training/index.ts')).trainLanguageJob(request, context),
+  models: async (request, { signal }) => (await import('../models/index.ts')).manageModels(request, signal),
   bench: async (request, context) => (await import('../bench/index.ts')).runBenchmark(request, context),
   inspect: async (request, { signal }) => unlessAborted(signal, (await import('./inspect.ts')).inspect(request)),
 };
@@ -59,6 +60,8 @@ export async function runHandler(job: JobRequest, context: JobContext): Promise<
     case 'evaluate-tracks':
       return handlers[job.kind](job.request, context);
     case 'train-language':
+      return handlers[job.kind](job.request, context);
+    case 'models':
       return handlers[job.kind](job.request, context);
     case 'bench':
       return handlers[job.kind](job.request, context);
