@@ -111,6 +111,8 @@ export function addBenchmarks(verb: (usage: string, description: string) => Comm
         return (await import('./messy-rooms.ts')).benchMessyRooms(given, quick, context);
       case 'instances-click':
         return (await import('./instances-click.ts')).benchInstancesClick(given, quick, context);
+      case 'language':
+        return (await import('./language-bench.ts')).benchLanguage(given, quick, context);
       default:
         return name satisfies never;
     }
@@ -135,10 +137,10 @@ export function addBenchmarks(verb: (usage: string, description: string) => Comm
 }
 
 /** Benchmarks on generated rooms: the host makes the rooms and runs one worker per cell. */
-type RoomBenchmark = 'messy-rooms' | 'instances-click';
+type RoomBenchmark = 'messy-rooms' | 'instances-click' | 'language';
 
 function isOnRooms(name: string): name is RoomBenchmark {
-  return name === 'messy-rooms' || name === 'instances-click';
+  return name === 'messy-rooms' || name === 'instances-click' || name === 'language';
 }
 
 /** A single cell on splats that are there: `--set capture=DIR splats=FILE …`. */

@@ -53,14 +53,14 @@ const SIZE_PX = 160;
 const GAUSSIANS_AT_25 = 45_000;
 const ITERATIONS_AT_25 = 3000;
 
-export interface RoomPlan {
+export type RoomPlan = {
   readonly objects: number;
   readonly views: number;
   /** Pixels of a side. */
   readonly size: number;
   readonly iterations: number;
   readonly maxGaussians: number;
-}
+};
 
 /** Everything grows as the number of views does, √(N/25): every view is shown equally often and has as many Gaussians. */
 export function roomPlan(objects: number): RoomPlan {
