@@ -38,6 +38,11 @@ export function runFolder(): string {
   return resolve(process.env[RUN]);
 }
 
+/** The user's own models of every studio of this run. */
+export function modelsFolder(): string {
+  return join(runFolder(), 'models');
+}
+
 export function isRunTemporary(): boolean {
   return process.env[TEMPORARY] === '1';
 }

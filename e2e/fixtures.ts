@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { test as base, expect } from 'playwright/test';
 import { runFolder, type Shell, whyAbsent } from './environment.ts';
 import { type Studio, type StudioOptions, startBrowserStudio, startElectronStudio } from './studio.ts';
-import { roomProject } from './templates.ts';
+import { roomProject, wordsProject } from './templates.ts';
 
 const TEMPLATE_TIMEOUT_MS = 600_000;
 
@@ -21,6 +21,8 @@ interface TestFixtures {
   launch: (options?: Partial<StudioOptions>) => Promise<Studio>;
   /** A copy of the room's project, in `folder`. */
   room: string;
+  /** The same with a language field that knows colours. */
+  words: string;
 }
 
 export const test = base.extend<TestFixtures, ShellOption>({
@@ -61,6 +63,14 @@ export const test = base.extend<TestFixtures, ShellOption>({
       await use(path);
     },
     // The first one waits until it has been generated and trained; the test's own time does not pay for that.
+    { timeout: TEMPLATE_TIMEOUT_MS },
+  ],
+  words: [
+    async ({ folder }, use) => {
+      const path = join(folder, 'words.liftscope');
+      await cp(await wordsProject(), path, { recursive: true });
+      await use(path);
+    },
     { timeout: TEMPLATE_TIMEOUT_MS },
   ],
 });

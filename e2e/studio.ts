@@ -14,7 +14,7 @@ import {
 } from 'playwright/test';
 import type { ProcedureInput, ProcedureName, ProcedureOutput } from '../contract/index.ts';
 import { electronBinary, stageDesktop } from '../main/app/index.ts';
-import { PROGRAM } from './environment.ts';
+import { modelsFolder, PROGRAM } from './environment.ts';
 
 export interface StudioOptions extends WindowOptions {
   readonly project?: string;
@@ -152,6 +152,7 @@ function environmentOf({ home }: StudioOptions): Record<string, string> {
     ...Object.fromEntries(inherited),
     LIFTSCOPE_CONFIG: join(home, 'config'),
     LIFTSCOPE_CACHE: join(home, 'cache'),
+    LIFTSCOPE_MODELS: modelsFolder(),
   };
 }
 

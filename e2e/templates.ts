@@ -1,24 +1,30 @@
 /** What takes long to make and is only read: made once per run by the command line, copied by whoever needs it. */
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { cp, rename } from 'node:fs/promises';
-import { join } from 'node:path';
+import { cp, mkdir, rename, writeFile } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
 import { promisify } from 'node:util';
-import { FOX, PROGRAM, runFolder } from './environment.ts';
+import { tinyClipFiles } from '../native-models/tiny-clip.ts';
+import { FOX, modelsFolder, PROGRAM, runFolder } from './environment.ts';
 
 const run = promisify(execFile);
 
 /** One verb of the command line. */
 async function liftscope(...argv: string[]): Promise<void> {
-  await run(process.execPath, [join(PROGRAM, 'main/liftscope.mjs'), ...argv], { cwd: PROGRAM, maxBuffer: 16 << 20 });
+  await run(process.execPath, [join(PROGRAM, 'main/liftscope.mjs'), ...argv], {
+    cwd: PROGRAM,
+    env: { ...process.env, LIFTSCOPE_MODELS: modelsFolder() },
+    maxBuffer: 16 << 20,
+  });
 }
 
 /** Makes `name` of the run folder unless it is there. A half-made one never has that name. */
 async function once(name: string, make: (path: string) => Promise<void>): Promise<string> {
   const path = join(runFolder(), name);
   if (existsSync(path)) return path;
-  const unfinished = join(runFolder(), `unfinished-${process.pid}-${name}`);
+  const unfinished = join(runFolder(), `unfinished-${process.pid}-${basename(name)}`);
   await make(unfinished);
+  await mkdir(dirname(path), { recursive: true });
   await rename(unfinished, path);
   return path;
 }
@@ -52,5 +58,29 @@ export function roomProject(): Promise<string> {
     const masks = join(await roomCapture(), 'truth', 'instance');
     await liftscope('masks', 'import', path, masks, '--name', 'truth', '--consistent');
     await liftscope('lift', path, '--recipe', 'closed-form');
+  });
+}
+
+/** Name of a text model that knows colours and nothing else, in the folder of models of every studio of the run. */
+export const TEXT_MODEL = 'colours';
+
+export function textModel(): Promise<string> {
+  return once(join('models', TEXT_MODEL), async (path) => {
+    const manifest = { format: 'liftscope-model', version: 1, kind: 'dual-encoder', name: TEXT_MODEL };
+    const head = { ...manifest, source: 'native-models/tiny-clip.ts', licence: 'Apache-2.0' };
+    const files = [...tinyClipFiles(), ['manifest.json', JSON.stringify(head)] as const];
+    for (const [name, contents] of files) {
+      await mkdir(dirname(join(path, name)), { recursive: true });
+      await writeFile(join(path, name), contents);
+    }
+  });
+}
+
+/** {@link roomProject} with a language field, closed. */
+export function wordsProject(): Promise<string> {
+  return once('words.liftscope', async (path) => {
+    await cp(await roomProject(), path, { recursive: true });
+    await textModel();
+    await liftscope('train-language', path, '--recipe', 'language-closed-form', '--model', TEXT_MODEL);
   });
 }

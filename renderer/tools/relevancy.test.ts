@@ -12,20 +12,23 @@ describe('colours of relevancy', () => {
     for (let grey = value(0.6) + 1; grey < 256; grey++) expect(high[grey]).toBe(low[grey]);
   });
 
-  it('hide what is below the threshold, and where there is nothing', () => {
+  it('hide what is not above the threshold, and where there is nothing', () => {
     const table = relevancyTable(color, 0.6);
-    expect([...table].findIndex((word) => word !== 0)).toBe(Math.ceil(255 * 0.6));
+    expect([...table].findIndex((word) => word !== 0)).toBe(Math.ceil(255 * 0.6) + 1);
+    // A relevancy of exactly 0.5 may be rounded either way.
+    const gate = relevancyTable(color, 0.5);
+    expect([gate[127], gate[128], gate[129] !== 0]).toEqual([0, 0, true]);
     expect(relevancyTable(color, 0)[0]).toBe(0);
-    expect([...relevancyTable(color, 1)].filter((word) => word !== 0)).toHaveLength(1);
+    expect([...relevancyTable(color, 1)].filter((word) => word !== 0)).toHaveLength(0);
   });
 
   it('are grey up to the gate and the query’s own above, stronger with every step', () => {
     const table = relevancyTable(color, 0);
     const [r, g, b] = bytes(table[value(0.5) - 1]!);
     expect(r === g && g === b).toBe(true);
-    const above = bytes(table[128]!);
+    const above = bytes(table[129]!);
     expect(above[2]).toBeGreaterThan(above[0]! + 60);
-    for (let grey = 129; grey < 256; grey++) {
+    for (let grey = 130; grey < 256; grey++) {
       expect(bytes(table[grey]!)[3]).toBeGreaterThanOrEqual(bytes(table[grey - 1]!)[3]!);
     }
     expect(bytes(table[255]!)[3]).toBe(255);

@@ -9,7 +9,7 @@ const BELOW = { grey: 150, alpha: 0.35 } as const;
 /** From here on the colour stays as it is: with the formula as published little is ever higher. */
 const FULL = 0.75;
 /** Opacity at the gate, and how far the colour goes towards white at {@link FULL}. */
-const AT_GATE = 0.45;
+const AT_GATE = 0.2;
 const WHITEN = 0.45;
 
 const STEPS = 256;
@@ -31,9 +31,11 @@ function colorOf(relevancy: number, [r, g, b]: readonly [number, number, number]
 export function relevancyTable(color: string, threshold: number): Uint32Array {
   const rgb = rgbOf(color);
   return Uint32Array.from({ length: STEPS }, (_, value) => {
-    const relevancy = value / (STEPS - 1);
+    // The least that the rounded value can stand for: what is exactly at the gate, as everything that no segment spoke of, is
+    // never painted as if it were above.
+    const relevancy = (value - 0.5) / (STEPS - 1);
     // Black is where there is nothing to compare: no splats.
-    if (value === 0 || relevancy < threshold) return 0;
+    if (value === 0 || relevancy <= threshold) return 0;
     const [r, g, b, a] = colorOf(relevancy, rgb);
     return ((a << 24) | (b << 16) | (g << 8) | r) >>> 0;
   });

@@ -246,14 +246,6 @@ function FramesToolbar({ hasModel }: { hasModel: boolean }) {
         onClick={() => runCommand(studio, 'tools.segment')}
       />
       <IconButton
-        icon="search"
-        label="Relevancy of the open queries"
-        {...keysOf('frames.relevancy')}
-        disabled={!hasModel}
-        pressed={view.relevancy}
-        onClick={() => runCommand(studio, 'frames.relevancy')}
-      />
-      <IconButton
         icon="heat"
         label="Heat map of the selected object"
         {...keysOf('frames.heat')}

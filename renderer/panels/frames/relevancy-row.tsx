@@ -1,6 +1,7 @@
 import { useMemo } from 'react';
+import { commandById, formatChord, isMac, runCommand } from '../../commands/index.ts';
 import { type QueryLayer, useQueries, useStudio, useView } from '../../state/index.ts';
-import { Slider } from '../../ui/index.ts';
+import { IconButton, Slider } from '../../ui/index.ts';
 import type { Source } from './painter.ts';
 
 function isShown({ visible, answer }: QueryLayer): boolean {
@@ -20,15 +21,23 @@ export function useRelevancyLooks(): Source['relevancy'] {
   );
 }
 
-/** While maps of queries are over the image: whose colours they are, and how strong. */
+/** While queries are open: whose colours are over the image, and how strong. */
 export function RelevancyRow() {
   const studio = useStudio();
   const view = useView((state) => state.frames);
   const layers = useQueries((state) => state.layers);
   const shown = layers.filter(isShown);
-  if (!view.relevancy || shown.length === 0) return null;
+  if (shown.length === 0) return null;
   return (
     <div className="frames-row frames-relevancy">
+      <IconButton
+        icon="eye"
+        size="small"
+        label="Relevancy of the open queries"
+        keys={formatChord(commandById('frames.relevancy').keys[0] ?? '', isMac())}
+        pressed={view.relevancy}
+        onClick={() => runCommand(studio, 'frames.relevancy')}
+      />
       <ul aria-label="Relevancy shown">
         {shown.map(({ key, text, color }) => (
           <li key={key} title={text}>
@@ -40,6 +49,7 @@ export function RelevancyRow() {
       <Slider
         label="Relevancy opacity"
         hideLabel
+        disabled={!view.relevancy}
         value={view.relevancyOpacity}
         onChange={(relevancyOpacity) => studio.setFramesView({ relevancyOpacity })}
       />

@@ -34,7 +34,7 @@ export function Legend({ layer }: { layer: QueryLayer }) {
         </div>
       </div>
       <Slider
-        label="Show from"
+        label="Threshold"
         value={threshold}
         step={0.005}
         format={(value) => value.toFixed(3).replace(/0$/, '')}

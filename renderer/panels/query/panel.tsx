@@ -30,7 +30,7 @@ import { OpenList } from './open-list.tsx';
 import { BestFrames, RankedObjects } from './results.tsx';
 import { Scales } from './scales.tsx';
 import { Tiles } from './tiles.tsx';
-import { emptyReason, quoted, timing } from './words.ts';
+import { emptyReason, otherNotes, quoted, timing } from './words.ts';
 import './query.css';
 
 /** Questions in words: what is asked, what answers it, and why. */
@@ -234,7 +234,7 @@ function Details({ layer }: { layer: QueryLayer }) {
           </Note>
         </div>
       )}
-      {answer.notes.map((note) => (
+      {otherNotes(answer).map((note) => (
         <div className="query-section" key={note}>
           <Note>{note}</Note>
         </div>

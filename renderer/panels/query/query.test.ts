@@ -1,7 +1,16 @@
 import { describe, expect, it } from 'vitest';
 import { sampleFrames, sampleQuery } from '../../testing/samples.ts';
 import { cropOf } from './crop.ts';
-import { emptyReason, labelEvery, scaleMode, settingsOf, sortedQueries, stripHeight, timing } from './words.ts';
+import {
+  emptyReason,
+  labelEvery,
+  otherNotes,
+  scaleMode,
+  settingsOf,
+  sortedQueries,
+  stripHeight,
+  timing,
+} from './words.ts';
 
 describe('the crop of a thumbnail', () => {
   /** One camera at (0, 0, -4) that looks along +z: 100 x 100 pixels, focal length 100. */
@@ -46,6 +55,12 @@ describe('words', () => {
     const reason = emptyReason({ maximum: 0.4712, negatives: ['object', 'stuff'] });
     expect(reason).toContain('0.47');
     expect(reason).toContain('“object”, “stuff”');
+  });
+
+  it('say once that words are unknown', () => {
+    const notes = ['Not known to the model: flurb.', 'Cut to 16 tokens.'];
+    expect(otherNotes({ notes, unknownWords: ['flurb'] })).toEqual(['Cut to 16 tokens.']);
+    expect(otherNotes({ notes, unknownWords: [] })).toEqual(notes);
   });
 
   it('tell times, and when an answer was only looked up', () => {

@@ -82,7 +82,7 @@ export function RankedObjects({ layer }: { layer: QueryLayer }) {
     <section className="query-section">
       <h3>
         Objects
-        <small className="tabular">{plural(ranked.length, 'object')} with something above 0.5</small>
+        <small className="tabular">{ranked.length} above 0.5</small>
       </h3>
       {ranked.length === 0 && <p className="query-note">What answers belongs to no object.</p>}
       <ol className="query-objects" aria-label="Ranked objects">

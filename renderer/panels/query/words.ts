@@ -16,6 +16,12 @@ export function emptyReason({ maximum, negatives }: Pick<QueryAnswer, 'maximum' 
   return `The nearest thing anywhere has a relevancy of ${formatRelevancy(maximum)}. Up to ${formatRelevancy(RELEVANCY_GATE)} one of the negatives (${quoted(negatives)}) fits it at least as well, so it is no answer.`;
 }
 
+/** What else was done to the text: that words are unknown is said already. */
+export function otherNotes({ notes, unknownWords }: Pick<QueryAnswer, 'notes' | 'unknownWords'>): readonly string[] {
+  if (unknownWords.length === 0) return notes;
+  return notes.filter((note) => !unknownWords.every((word) => note.includes(word)));
+}
+
 /** Times of an answer: `12 ms, text 5 ms`. @param milliseconds from asking to the answer in this window */
 export function timing(
   { stored, encodeMs, totalMs }: Pick<QueryAnswer, 'stored' | 'encodeMs' | 'totalMs'>,

@@ -1,7 +1,15 @@
 import './scene.css';
 import { useState } from 'react';
 import { commandById, formatChord, isMac, runCommand } from '../../commands/index.ts';
-import { useRecords, useSegment, useSession, useStudio, useView, type ViewState } from '../../state/index.ts';
+import {
+  useQueries,
+  useRecords,
+  useSegment,
+  useSession,
+  useStudio,
+  useView,
+  type ViewState,
+} from '../../state/index.ts';
 import { useHasLift } from '../../tools/index.ts';
 import {
   Button,
@@ -87,6 +95,7 @@ function SceneToolbar({ software }: { software: boolean }) {
   const segmenting = useSegment((state) => state.active);
   const hasSplats = useSession((state) => (state.project?.currentSplatsId ?? null) !== null);
   const hasLift = useHasLift();
+  const hasQueries = useQueries((state) => state.layers.length > 0);
   return (
     <div className="ui-toolbar" role="toolbar" aria-label="Scene">
       {TOGGLES.map(({ key, icon, label, command }) => (
@@ -133,14 +142,15 @@ function SceneToolbar({ software }: { software: boolean }) {
         pressed={scene.isolate}
         onClick={() => runCommand(studio, 'scene.isolate')}
       />
-      <IconButton
-        icon="search"
-        label="Relevancy of the open queries"
-        {...keysOf('scene.relevancy')}
-        disabled={!hasSplats}
-        pressed={scene.relevancy}
-        onClick={() => runCommand(studio, 'scene.relevancy')}
-      />
+      {hasQueries && (
+        <IconButton
+          icon="search"
+          label="Relevancy of the open queries"
+          {...keysOf('scene.relevancy')}
+          pressed={scene.relevancy}
+          onClick={() => runCommand(studio, 'scene.relevancy')}
+        />
+      )}
       <IconButton
         icon="wand"
         label="Click to segment"
