@@ -14,6 +14,8 @@ export interface TurntableOptions {
   readonly objects?: number;
   /** Image width and height in pixels. Default 128. */
   readonly size?: number;
+  /** The objects themselves, instead of drawn ones; all are training objects then. */
+  readonly choices?: readonly ObjectChoice[];
 }
 
 const VIEWS = 5;
@@ -63,12 +65,12 @@ const stageWall = (random: Random): Texture =>
 
 /** Single objects, each on a stage of its own, seen from 5 views about 72° apart. */
 export function createTurntable(options: TurntableOptions): Scene {
-  const count = requireInteger('objects', options.objects ?? 20, 2, 4000);
+  const count = requireInteger('objects', options.choices?.length ?? options.objects ?? 20, 2, 4000);
   const size = requireInteger('size', options.size ?? 128, 8, 4096);
   const random = createRandom(`turntable/${options.seed}`);
-  const trainCount = Math.ceil(count / 2);
-  const train = chooseObjects(trainCount, random.fork('train'));
-  const test = chooseObjects(count - trainCount, random.fork('test')).map(
+  const trainCount = options.choices ? count : Math.ceil(count / 2);
+  const train = options.choices ?? chooseObjects(trainCount, random.fork('train'));
+  const test = (trainCount === count ? [] : chooseObjects(count - trainCount, random.fork('test'))).map(
     (choice): ObjectChoice =>
       choice.lookAlikeOf === undefined ? choice : { ...choice, lookAlikeOf: choice.lookAlikeOf + trainCount },
   );

@@ -18,6 +18,7 @@ const COLOURS = {
   silver: 0xb9bdc2,
 } as const;
 export type ColourName = keyof typeof COLOURS;
+export const COLOUR_NAMES = Object.keys(COLOURS) as readonly ColourName[];
 
 const MATERIALS = {
   ceramic: 0.55,

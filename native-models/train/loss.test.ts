@@ -1,0 +1,41 @@
+import { describe, expect, test } from 'vitest';
+import { createRandom } from '../../worker/scenes/index.ts';
+import { GATE, pairLoss, type Truth } from './loss.ts';
+
+const [rows, columns] = [4, 6];
+const random = createRandom('loss');
+const cosines = Float32Array.from({ length: rows * columns }, () => random.range(-0.2, 0.9));
+const verdicts = Int8Array.from({ length: rows * columns }, (_, k) => {
+  const [i, j] = [Math.floor(k / columns), k % columns];
+  return j === columns - 1 ? 0 : i === j % rows ? 1 : j === 4 && i === 1 ? 0 : -1;
+});
+const targets = Float32Array.from({ length: rows * columns }, (_, k) => (k % columns === columns - 1 ? GATE : Number.NaN));
+const truth: Truth = { rows, columns, verdicts, targets };
+
+describe('the loss on cosines', () => {
+  test('its gradient is that of central differences', () => {
+    const { loss, gradient } = pairLoss(cosines, truth);
+    expect(Number.isFinite(loss)).toBe(true);
+    cosines.forEach((value, k) => {
+      const at = (shift: number): number => {
+        const moved = Float32Array.from(cosines);
+        moved[k] = value + shift;
+        return pairLoss(moved, truth).loss / (Math.fround(value + shift) - value);
+      };
+      const step = 1e-2;
+      const up = Math.fround(value + step) - value;
+      const down = value - Math.fround(value - step);
+      const numeric = (at(step) * up - at(-step) * -down) / (up + down);
+      expect(Math.abs(numeric - gradient[k]!)).toBeLessThan(0.01 + 0.01 * Math.abs(gradient[k]!));
+    });
+  });
+
+  test('it falls when true pairs come nearer and rises when false ones do; pairs that are not judged do not count', () => {
+    const { gradient } = pairLoss(cosines, truth);
+    verdicts.forEach((verdict, k) => {
+      if (verdict === 1) expect(gradient[k]).toBeLessThan(0);
+      if (verdict === -1) expect(gradient[k]).toBeGreaterThan(0);
+      if (verdict === 0 && Number.isNaN(targets[k]!)) expect(gradient[k]).toBe(0);
+    });
+  });
+});

@@ -1,0 +1,109 @@
+/** The loss on the table of cosines between a batch's crops and captions, with its gradient in closed form. */
+import * as tf from '@tensorflow/tfjs';
+
+/** Steepness of the contrastive terms. */
+const STEEPNESS = 16;
+/** Cosine from which a text counts as true of a crop; the generic words lie at it. */
+export const GATE = 0.4;
+/** True texts shall lie this far above the gate, false ones below it. */
+const MARGIN = 0.08;
+const GATE_STEEPNESS = 20;
+const GATE_WEIGHT = 0.6;
+const GENERIC_WEIGHT = 8;
+
+export interface Truth {
+  readonly rows: number;
+  readonly columns: number;
+  /** [rows, columns]: 1 true, −1 false, 0 not judged. */
+  readonly verdicts: Int8Array;
+  /** [rows, columns]: cosines that generic words shall have; NaN elsewhere. */
+  readonly targets: Float32Array;
+}
+
+/**
+ * Contrastive in both directions: each true pair against the false ones of its row, and of its column, but not against other true
+ * pairs. A logistic term holds true pairs above the gate and false ones below; generic words are drawn to their targets.
+ * @returns the loss, and its gradient [rows, columns]
+ */
+export function pairLoss(cosines: Float32Array, truth: Truth): { loss: number; gradient: Float32Array } {
+  const { rows, columns, verdicts, targets } = truth;
+  const gradient = new Float32Array(cosines.length);
+  let loss = 0;
+  const contrast = (lines: number, length: number, at: (line: number, i: number) => number): void => {
+    let judged = 0;
+    const start: number[] = [];
+    for (let line = 0; line < lines; line++) {
+      let positives = 0;
+      for (let i = 0; i < length; i++) if (verdicts[at(line, i)] === 1) positives++;
+      start.push(positives);
+      if (positives > 0) judged++;
+    }
+    if (judged === 0) return;
+    for (let line = 0; line < lines; line++) {
+      const positives = start[line]!;
+      if (positives === 0) continue;
+      const weight = 1 / (positives * judged);
+      let others = 0;
+      for (let i = 0; i < length; i++) {
+        const k = at(line, i);
+        if (verdicts[k] === -1) others += Math.exp(STEEPNESS * cosines[k]!);
+      }
+      let pull = 0;
+      for (let i = 0; i < length; i++) {
+        const k = at(line, i);
+        if (verdicts[k] !== 1) continue;
+        const own = Math.exp(STEEPNESS * cosines[k]!);
+        loss += weight * Math.log1p(others / own);
+        const missed = others / (own + others);
+        gradient[k] = gradient[k]! - weight * STEEPNESS * missed;
+        pull += missed;
+      }
+      if (others === 0) continue;
+      for (let i = 0; i < length; i++) {
+        const k = at(line, i);
+        if (verdicts[k] !== -1) continue;
+        const share = Math.exp(STEEPNESS * cosines[k]!) / others;
+        gradient[k] = gradient[k]! + weight * STEEPNESS * pull * share;
+      }
+    }
+  };
+  contrast(rows, columns, (line, i) => line * columns + i);
+  contrast(columns, rows, (line, i) => i * columns + line);
+
+  let generics = 0;
+  const counts = [0, 0];
+  for (let k = 0; k < cosines.length; k++) {
+    if (targets[k] === targets[k]) generics++;
+    if (verdicts[k] === 1) counts[0] = counts[0]! + 1;
+  }
+  // False pairs are many and mostly easy: their sum is shared out as if each true pair had a few of them.
+  const scale = GATE_WEIGHT / Math.max(1, counts[0]!);
+  for (let k = 0; k < cosines.length; k++) {
+    const target = targets[k]!;
+    if (target === target) {
+      const off = cosines[k]! - target;
+      loss += (GENERIC_WEIGHT * off * off) / generics;
+      gradient[k] = gradient[k]! + (2 * GENERIC_WEIGHT * off) / generics;
+    }
+    const verdict = verdicts[k]!;
+    if (verdict === 0) continue;
+    const logit = GATE_STEEPNESS * (verdict * (GATE - cosines[k]!) + MARGIN);
+    const weight = verdict === 1 ? scale : 0.25 * scale;
+    loss += weight * (logit > 30 ? logit : Math.log1p(Math.exp(logit)));
+    gradient[k] = gradient[k]! - (weight * GATE_STEEPNESS * verdict) / (1 + Math.exp(-logit));
+  }
+  return { loss, gradient };
+}
+
+/** {@link pairLoss} as an operation of TensorFlow.js. @param cosines [rows, columns] */
+export function batchLoss(cosines: tf.Tensor2D, truth: Truth): tf.Scalar {
+  const operation = tf.customGrad((...args) => {
+    const input = args[0] as tf.Tensor2D;
+    const { loss, gradient } = pairLoss(input.dataSync() as Float32Array, truth);
+    return {
+      value: tf.scalar(loss),
+      gradFunc: (dy) => tf.mul(dy as tf.Tensor, tf.tensor2d(gradient, [truth.rows, truth.columns])),
+    };
+  });
+  return operation(cosines) as tf.Scalar;
+}
