@@ -191,7 +191,9 @@ export const viewSegmentCallSchema = z.object({
   threshold: unit.default(0.8),
   /** Views that the mask is wanted of too. */
   maps: z.array(viewCameraSchema).max(MAX_SEGMENT_VIEWS).default([]),
-  /** Answer which Gaussians it is. */
+  /** Views in which the Gaussians that answer are drawn: many times as fast as comparing the features of every pixel. */
+  memberViews: z.array(viewCameraSchema).max(MAX_SEGMENT_VIEWS).default([]),
+  /** Answer which Gaussians it is, and where they are. */
   withGaussians: z.boolean().default(false),
 });
 export type ViewSegmentCall = z.infer<typeof viewSegmentCallSchema>;
@@ -202,13 +204,23 @@ const segmentMaskSchema = z.object({
   /** Counts along the rows in COCO's compressed code. */
   rle: z.string(),
 });
+const vector = z.tuple([finite, finite, finite]);
+/** Mean of a selection's Gaussians, and the box around them without strays. */
+export const selectionShapeSchema = z.object({
+  centroid: vector,
+  extent: z.object({ min: vector, max: vector }),
+});
+export type SelectionShape = z.infer<typeof selectionShapeSchema>;
 const viewSegmentAnswerSchema = z.object({
   mask: segmentMaskSchema,
   maps: z.array(segmentMaskSchema),
+  memberMaps: z.array(segmentMaskSchema),
   /** Gaussians that answer the clicks. */
   gaussians: count,
   /** They as a mask [N], one row, in the same code. */
   gaussiansRle: z.string().optional(),
+  /** Of the Gaussians that answer, as in the table of a lift; absent where none does. */
+  shape: selectionShapeSchema.optional(),
   /** `cosine` of directions; `distance`: exp(-d²) of positions in the embedding. */
   similarity: z.enum(['cosine', 'distance']),
   /** Features were in memory. */

@@ -50,6 +50,27 @@ export const OBJECT_PALETTE = [
   '#117733',
 ] as const;
 
+/** What further rounds through the palette are mixed with: lighter, then darker. */
+const ROUNDS = [
+  { towards: 0, share: 0 },
+  { towards: 255, share: 0.5 },
+  { towards: 0, share: 0.4 },
+] as const;
+
+/** Colour of the n-th object, `#rrggbb`: three rounds through the palette at different lightness, then again. */
+export function colourOfNumber(index: number): string {
+  const palette = OBJECT_PALETTE.length;
+  const all = palette * ROUNDS.length;
+  const place = ((Math.trunc(index) % all) + all) % all;
+  const { towards, share } = ROUNDS[Math.floor(place / palette)]!;
+  const colour = OBJECT_PALETTE[place % palette]!;
+  const channels = [1, 3, 5].map((at) => Number.parseInt(colour.slice(at, at + 2), 16));
+  return `#${channels
+    .map((value) => Math.round(value + share * (towards - value)).toString(16))
+    .map((text) => text.padStart(2, '0'))
+    .join('')}`;
+}
+
 /** One undoable step of a person. */
 export const objectEditSchema = z.discriminatedUnion('type', [
   z.object({

@@ -115,7 +115,7 @@ export async function benchInstancesClick(
       'the largest error in the same view, negative where the mask is too large; cosine at least 0.7; scored in every held-out ' +
       'view that shows at least 0.1 % of the image of the object; mean over (object, view). Two orders: features are rendered, ' +
       'then compared (published); Gaussians are compared, then one channel is rendered (ours)',
-    parameters: { objects, seeds, recipe, noise, parameters, plan: roomPlan(objects) },
+    parameters: { objects, seeds, recipe, noise, parameters, plan: { ...roomPlan(objects) } },
     rows,
     targets,
   };

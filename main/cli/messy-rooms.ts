@@ -153,7 +153,13 @@ export async function benchMessyRooms(
       'simulated segmenter (default noise; oracle: none), ids never consistent; 20 % of the frames held out; foreground by the ' +
       `closed-form vote; rates chosen on training masks at seed ${seeds[0]}, rooms beyond ${LARGEST_SWEEP} objects take the ` +
       'rate of the largest below; each recipe its own cluster sweep; mean and sample deviation over seeds',
-    parameters: { sizes, seeds, rates, plans: sizes.map(roomPlan), variants: variants.map(({ name }) => name) },
+    parameters: {
+      sizes,
+      seeds,
+      rates,
+      plans: sizes.map((objects) => ({ ...roomPlan(objects) })),
+      variants: variants.map(({ name }) => name),
+    },
     rooms: rooms.map(({ objects, seed, psnr, gaussians, trainSeconds, splatsHash, checks }) => {
       return { objects, seed, psnr, gaussians, trainSeconds, splatsHash, checks };
     }),

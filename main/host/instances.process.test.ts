@@ -195,7 +195,7 @@ async function lift(masks: string): Promise<void> {
       const now = jobs.find(({ id }) => id === job.id);
       return now !== undefined && !['queued', 'running'].includes(now.state) ? now : undefined;
     },
-    { timeout: 30_000, interval: 30 },
+    { timeout: 120_000, interval: 30 },
   );
   expect(ended).toMatchObject({ state: 'finished', failure: null });
 }
@@ -377,8 +377,20 @@ describe('clicks', () => {
     expect(await pick(5, 6)).toBe(made.objectId);
     const own = (await objects()).find(({ id }) => id === made.objectId);
     expect(own).toMatchObject({ name: 'lamp', provenance: 'human', frames: 2, firstFrame: 2, lastFrame: 6 });
-    const masks = await pixels(await host.handle(new Request(`http://x${routes.masks(1, 'f6', OBJECT_MASKS, 1)}`)));
-    expect(masks(x, y)[0]).toBe(made.objectId & 0xff);
+    const [cx, cy, cz] = centreOf(5);
+    for (const [axis, value] of [cx, cy, cz].entries()) {
+      expect(Math.abs(own!.centroid![axis]! - value)).toBeLessThan(0.1);
+      expect(own!.extent!.min[axis]).toBeLessThan(value);
+      expect(own!.extent!.max[axis]).toBeGreaterThan(value);
+    }
+    expect(own!.gaussians).toBe(made.gaussians);
+    for (const view of [2, 6]) {
+      const at = discOf(5, view);
+      const masks = await pixels(
+        await host.handle(new Request(`http://x${routes.masks(1, `f${view}`, OBJECT_MASKS, 1)}`)),
+      );
+      expect(masks(at.x, at.y)[0]).toBe(made.objectId & 0xff);
+    }
     await call('edits.undo', {});
     expect(await pick(5, 6)).toBe(ids[5]);
     expect(await objects()).toHaveLength(OBJECTS);

@@ -144,6 +144,7 @@ class FakeViews implements ViewsPort {
     const gaussiansRle = encodeCounts([1, 2]);
     return {
       mask,
+      memberMaps: (call.memberViews ?? []).map(() => mask),
       maps: (call.maps ?? []).map(() => mask),
       gaussians: 2,
       gaussiansRle,

@@ -1,7 +1,13 @@
 /** Which Gaussian belongs to which object of the project now: the newest lift, and what people did since. */
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
-import { decodeCounts, forEachRun, LiftscopeError } from '../../contract/index.ts';
+import {
+  decodeCounts,
+  forEachRun,
+  LiftscopeError,
+  type SelectionShape,
+  selectionShapeSchema,
+} from '../../contract/index.ts';
 import type { ArtifactName, FieldRow, Project } from '../project/index.ts';
 import { readLiftedMembers } from './lift-file.ts';
 
@@ -16,7 +22,12 @@ export type LiftedTracks = z.infer<typeof liftedTracksSchema>;
 /** Marks tracks of Gaussians that a person selected: `gaussians:SPLATS`. */
 const SELECTION_TRACK = 'gaussians:';
 /** What such a track selects, a setting that undo covers. */
-const selectionSchema = z.object({ gaussians: z.int().min(0), rle: z.string() });
+const selectionSchema = z.object({
+  gaussians: z.int().min(0),
+  rle: z.string(),
+  /** Absent in projects from before it was measured. */
+  shape: selectionShapeSchema.optional(),
+});
 
 export function selectionTrack(splatsId: number): string {
   return `${SELECTION_TRACK}${splatsId}`;
@@ -82,6 +93,20 @@ function sourcesOf(project: Project, splatsId: number): Sources | undefined {
     selections.map(({ objectId, rle }) => [objectId, createHash('sha256').update(rle).digest('base64url')]),
   ]);
   return { key, lift, objects, selections };
+}
+
+/** Where objects are that people made of Gaussians they selected, and of how many; by object, the newest selection. */
+export function selectionShapes(
+  project: Project,
+  captureId: number,
+): ReadonlyMap<number, SelectionShape & { readonly gaussians: number }> {
+  const shapes = new Map<number, SelectionShape & { gaussians: number }>();
+  for (const { id, objectId, sourceId } of project.tracks.list(captureId)) {
+    if (objectId === null || !sourceId?.startsWith(SELECTION_TRACK)) continue;
+    const { gaussians, shape } = project.settings.get(selectionKey(id), selectionSchema) ?? {};
+    if (shape !== undefined && gaussians !== undefined) shapes.set(objectId, { ...shape, gaussians });
+  }
+  return shapes;
 }
 
 /** Keeps the newest answer and the newest lift in memory: a picture or a pick asks every time. */

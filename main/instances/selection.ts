@@ -5,6 +5,7 @@ import {
   maxInlineMaskCharacters,
   type ObservationRecord,
   type RecordsDiff,
+  type SelectionShape,
   type TrackRecord,
 } from '../../contract/index.ts';
 import type { EditResult, Project } from '../project/index.ts';
@@ -19,6 +20,7 @@ export interface SelectedObject {
   /** Number of Gaussians, and which, as counts over [N] in COCO's compressed code. */
   readonly gaussians: number;
   readonly rle: string;
+  readonly shape: SelectionShape | undefined;
   /** What frames show of it, in their own size. */
   readonly masks: readonly {
     readonly position: number;
@@ -34,7 +36,7 @@ export async function createFromSelection(
   project: Project,
   selected: SelectedObject,
 ): Promise<EditResult & { objectId: number }> {
-  const { captureId, splatsId, name, className, gaussians, rle } = selected;
+  const { captureId, splatsId, name, className, gaussians, rle, shape } = selected;
   if (gaussians === 0) {
     throw new LiftscopeError({
       code: 'bad-input',
@@ -55,7 +57,7 @@ export async function createFromSelection(
         ...{ colour: objectId, hidden: false, locked: false, provenance: 'human' },
       },
       track,
-      { type: 'setting', key: selectionKey(trackId), value: { gaussians, rle } },
+      { type: 'setting', key: selectionKey(trackId), value: { gaussians, rle, ...(shape && { shape }) } },
     ],
     updated: [],
     removed: [],

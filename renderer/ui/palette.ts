@@ -1,9 +1,7 @@
-import { OBJECT_PALETTE } from '../../contract/index.ts';
+import { colourOfNumber } from '../../contract/index.ts';
 
-/** Colour of the n-th thing of a kind, from the palette that the host uses too; repeats. */
-export function objectColor(index: number): string {
-  return OBJECT_PALETTE[((index % OBJECT_PALETTE.length) + OBJECT_PALETTE.length) % OBJECT_PALETTE.length] as string;
-}
+/** Colour of the n-th thing of a kind, as the host colours objects; repeats. */
+export const objectColor = colourOfNumber;
 
 /** Sequential scale for errors, from calm to loud; perceptually ordered and readable without hue (viridis-like end points). */
 const ERROR_STOPS = [

@@ -80,9 +80,17 @@ describe.each([
 });
 
 describe('colours of objects', () => {
-  it('are distinct and repeat', () => {
-    expect(new Set(OBJECT_PALETTE).size).toBe(OBJECT_PALETTE.length);
-    expect(objectColor(OBJECT_PALETTE.length + 1)).toBe(OBJECT_PALETTE[1]);
+  it('are distinct for three rounds of the palette, differ from their neighbours, and repeat', () => {
+    const rounds = 3 * OBJECT_PALETTE.length;
+    const colours = Array.from({ length: rounds }, (_, i) => objectColor(i));
+    expect(colours.slice(0, OBJECT_PALETTE.length)).toEqual([...OBJECT_PALETTE]);
+    expect(new Set(colours).size).toBe(rounds);
+    const channels = (colour: string) => [1, 3, 5].map((at) => Number.parseInt(colour.slice(at, at + 2), 16));
+    for (let i = 0; i < rounds; i++) {
+      const [a, b] = [channels(objectColor(i)), channels(objectColor(i + 1))];
+      expect(Math.hypot(...a.map((value, k) => value - b[k]!)), `${i} and the next`).toBeGreaterThan(50);
+    }
+    expect(objectColor(rounds + 1)).toBe(OBJECT_PALETTE[1]);
     expect(objectColor(-1)).toMatch(/^#/);
   });
 

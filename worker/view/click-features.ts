@@ -129,6 +129,13 @@ export class FeatureCache {
     return { rendered, warm: known !== undefined };
   }
 
+  /** Values on the device for one answer. @throws OutOfMemoryError */
+  upload(values: Float32Array): { readonly buffer: DeviceBuffer; dispose(): void } {
+    const buffer = this.#backend.createBuffer('selected Gaussians', Math.max(4, values.byteLength));
+    this.#backend.write(buffer, values);
+    return { buffer, dispose: () => this.#backend.destroyBuffer(buffer) };
+  }
+
   #onDevice({ path, rows }: LiftFeatures): DeviceBuffer {
     const entry = this.#lifts.get(path)!;
     if (entry.buffer === undefined) {

@@ -2,7 +2,7 @@
 import { stat } from 'node:fs/promises';
 import { LiftscopeError, type SplatsHeader } from '../../contract/index.ts';
 import type { Backend } from '../compute/index.ts';
-import { PADDING, type ShDegree } from '../kernels/index.ts';
+import { laneBytes, PADDING, type ShDegree, unpackLanes } from '../kernels/index.ts';
 import { WeightReader } from '../objects/index.ts';
 import { readSplats, type SplatArrays, SplatModel, SplatRenderer } from '../splats/index.ts';
 import { arrange, type SplatBlocks } from './blocks.ts';
@@ -64,6 +64,13 @@ export class ViewModel {
     this.upload(hidden);
     this.#reader ??= new WeightReader(this.#backend, this.#onDevice().model);
     return this.#reader;
+  }
+
+  /** [N, 3] centres and [N] logits of the opacities, as in the file. @throws OutOfMemoryError */
+  async solids(): Promise<{ means: Float32Array; logitOpacities: Float32Array }> {
+    const { model } = this.#onDevice();
+    const blocks = await this.#backend.read(model.parameters.means, 0, laneBytes(model.count, 3));
+    return { means: unpackLanes(new Float32Array(blocks), model.count, 3), logitOpacities: this.#logits };
   }
 
   /** The blocks in other colours, made once for each key. */

@@ -103,6 +103,22 @@ describe('segmenting by clicks', () => {
     const both = await segment({ ...call, points, maps: [view] });
     expect(both).toMatchObject({ warm: true, gaussians: 80 });
     expect(both.maps[0]).toEqual(both.mask);
+    const large = { ...view, width: 10 * view.width, height: 10 * view.height };
+    const zoomed = { ...large, fx: 10 * view.fx, fy: 10 * view.fy, cx: 10 * view.cx, cy: 10 * view.cy };
+    const drawn = await segment({ ...call, memberViews: [view, zoomed] });
+    expect(iouOf(drawn.memberMaps[0]!.rle, 2)).toBeGreaterThan(0.6);
+    expect(drawn.memberMaps[1]).toMatchObject({ width: large.width, height: large.height });
+    expect(drawn.memberMaps[1]!.areaPx / drawn.memberMaps[0]!.areaPx / 100).toBeCloseTo(1, 0);
+    const own = [0, 1, 2].map((axis) =>
+      world.splats.means.filter((_, at) => at % 3 === axis && world.objectOf[Math.floor(at / 3)] === 2),
+    );
+    for (const [axis, values] of own.entries()) {
+      const [low, high] = [Math.min(...values), Math.max(...values)];
+      expect(drawn.shape!.extent.min[axis]).toBeGreaterThanOrEqual(low - 1e-5);
+      expect(drawn.shape!.extent.max[axis]).toBeLessThanOrEqual(high + 1e-5);
+      expect(drawn.shape!.centroid[axis]! - low).toBeGreaterThan(0.3 * (high - low));
+      expect(high - drawn.shape!.centroid[axis]!).toBeGreaterThan(0.3 * (high - low));
+    }
     const without = await segment({ ...call, points: [...points, { ...middleOf(4), positive: false, view }] });
     expect(without.gaussians).toBe(40);
     expect(without.mask.areaPx).toBeLessThan(both.mask.areaPx);

@@ -5,13 +5,15 @@ import {
   encodeCounts,
   LiftscopeError,
   type PinholeView as NamedView,
+  type SelectionShape,
   type ViewEmbeddingAnswer,
   type ViewSegmentAnswer,
   type ViewSegmentCall,
 } from '../../contract/index.ts';
-import { clickMask, featureOfPixel, type RenderedFeatures, type WeightReader } from '../objects/index.ts';
+import { clickMask, featureOfPixel, objectsTable, type RenderedFeatures, type WeightReader } from '../objects/index.ts';
 import { viewOf } from '../splats/index.ts';
 import type { FeatureCache, LiftFeatures } from './click-features.ts';
+import type { ViewModel } from './models.ts';
 
 interface ClickVectors {
   readonly positives: Float32Array[];
@@ -24,9 +26,10 @@ export async function segmentByClicks(
   call: ViewSegmentCall,
   cache: FeatureCache,
   reader: WeightReader,
-  gaussians: number,
+  model: ViewModel,
 ): Promise<ViewSegmentAnswer> {
   const startedAt = performance.now();
+  const gaussians = model.header.count;
   const features = await cache.lift(call.liftPath);
   if (features.gaussians !== gaussians) {
     throw new LiftscopeError({
@@ -54,20 +57,88 @@ export async function segmentByClicks(
       hint: 'Click on a part of the scene that the masks cover.',
     });
   }
-  const maskOf = (rendered: RenderedFeatures) => {
-    const { width, height } = rendered;
-    const counts = countsOfMask(answer(features, rendered.features, query, 'planar', rendered.alpha));
-    return { width, height, areaPx: areaOfCounts(counts), rle: encodeCounts(counts) };
-  };
+  const maskOf = (rendered: RenderedFeatures) =>
+    encoded(answer(features, rendered.features, query, 'planar', rendered.alpha), rendered.width, rendered.height);
   const mask = maskOf(clicked);
   const maps: ViewSegmentAnswer['maps'] = [];
   for (const view of call.maps) maps.push(maskOf(await render(view)));
-  const members = countsOfMask(answer(features, features.rows, query, 'rows'));
+  const selected = answer(features, features.rows, query, 'rows');
+  const memberMaps = await drawnMembers(cache, reader, selected, call.memberViews);
+  const members = countsOfMask(selected);
+  const shape = call.withGaussians ? await shapeOf(model, selected) : undefined;
   return {
-    ...{ mask, maps, gaussians: areaOfCounts(members), similarity: features.similarity, warm },
+    ...{ mask, maps, memberMaps, gaussians: areaOfCounts(members), similarity: features.similarity, warm },
     ...(call.withGaussians && { gaussiansRle: encodeCounts(members) }),
+    ...(shape !== undefined && { shape }),
     totalMs: performance.now() - startedAt,
   };
+}
+
+function encoded(mask: Uint8Array, width: number, height: number): ViewSegmentAnswer['mask'] {
+  const counts = countsOfMask(mask);
+  return { width, height, areaPx: areaOfCounts(counts), rle: encodeCounts(counts) };
+}
+
+/** Members are drawn at most this wide; their masks are interpolated to the size of the view. */
+const DRAWN_WIDTH = 400;
+
+/** Masks of the pixels that are covered by members for more than one half. @param members [N] 0 or 1 */
+async function drawnMembers(
+  cache: FeatureCache,
+  reader: WeightReader,
+  members: Uint8Array,
+  views: readonly NamedView[],
+): Promise<ViewSegmentAnswer['maps']> {
+  if (views.length === 0) return [];
+  const masks: ViewSegmentAnswer['maps'] = [];
+  const uploaded = cache.upload(Float32Array.from(members));
+  try {
+    for (const view of views) {
+      const scale = Math.min(1, DRAWN_WIDTH / view.width);
+      const [width, height] = [view.width, view.height].map((size) => Math.max(1, Math.round(scale * size)));
+      const [sx, sy] = [width! / view.width, height! / view.height];
+      const small = { ...view, width: width!, height: height!, fx: view.fx * sx, fy: view.fy * sy };
+      const drawn = await reader.render(viewOf({ ...small, cx: view.cx * sx, cy: view.cy * sy }), uploaded.buffer, 1);
+      const excess = drawn.features.map((value, i) =>
+        drawn.alpha[i]! < LEAST_ALPHA ? -1 : value - drawn.alpha[i]! / 2,
+      );
+      const mask = interpolated(excess, drawn.width, drawn.height, view.width, view.height);
+      masks.push(encoded(mask, view.width, view.height));
+    }
+  } finally {
+    uploaded.dispose();
+  }
+  return masks;
+}
+
+/** [H, W] 1 where the bilinear interpolation of the small image, pixel centre to pixel centre, is above 0. */
+function interpolated(small: Float32Array, columns: number, rows: number, width: number, height: number): Uint8Array {
+  const mask = new Uint8Array(width * height);
+  const axis = (size: number, count: number) => {
+    return Array.from({ length: size }, (_, i) => {
+      const at = Math.min(count - 1, Math.max(0, ((i + 0.5) * count) / size - 0.5));
+      const low = Math.min(count - 1, Math.floor(at));
+      return { low, high: Math.min(count - 1, low + 1), share: at - low };
+    });
+  };
+  const [across, down] = [axis(width, columns), axis(height, rows)];
+  for (const [y, { low: above, high: below, share: v }] of down.entries()) {
+    for (const [x, { low: left, high: right, share: u }] of across.entries()) {
+      const top = (1 - u) * small[above * columns + left]! + u * small[above * columns + right]!;
+      const bottom = (1 - u) * small[below * columns + left]! + u * small[below * columns + right]!;
+      if ((1 - v) * top + v * bottom > 0) mask[y * width + x] = 1;
+    }
+  }
+  return mask;
+}
+
+async function shapeOf(model: ViewModel, members: Uint8Array): Promise<SelectionShape | undefined> {
+  const solids = await model.solids();
+  const [row] = objectsTable(
+    { objects: 1, objectOfGaussian: Uint32Array.from(members), confidence: Float32Array.from(members), ...solids },
+    [],
+  );
+  return row?.centroid && row.extent ? { centroid: row.centroid, extent: row.extent } : undefined;
 }
 
 /** Less alpha than this is nothing to click on. */

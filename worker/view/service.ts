@@ -182,7 +182,7 @@ export class ViewService {
 
   async #segment(call: ViewSegmentCall): Promise<ViewAnswer<'segment'>> {
     const { model } = await this.#models.get(call.splatsPath);
-    return segmentByClicks(call, this.#features, model.reader(), model.header.count);
+    return segmentByClicks(call, this.#features, model.reader(), model);
   }
 
   async #embedding({ liftPath, samples }: ViewEmbeddingCall): Promise<ViewAnswer<'embedding'>> {

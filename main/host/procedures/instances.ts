@@ -42,7 +42,13 @@ export function instanceProcedures(host: HostContext): HandlersOf<'lifts' | 'seg
       const ids = frames?.ids ?? [];
       const maps: PinholeView[] = [];
       for (const frameId of ids) maps.push((await session.frame(frames?.captureId ?? 0, frameId)).view);
-      const { answer, lift } = await segment(host, session, click, { maps, withGaussians: false }, signal);
+      const { answer, lift } = await segment(
+        host,
+        session,
+        click,
+        { maps, memberViews: [], withGaussians: false },
+        signal,
+      );
       const { mask, gaussians, similarity, totalMs } = answer;
       return {
         ...{ mask, gaussians, similarity, totalMs, recipe: lift.recipe },
@@ -56,19 +62,29 @@ export function instanceProcedures(host: HostContext): HandlersOf<'lifts' | 'seg
         throw new LiftscopeError({ code: 'bad-input', message: 'This model belongs to no capture, and objects do.' });
       }
       const wanted = new Set(frames?.captureId === captureId ? frames.ids : []);
-      // The frame that was clicked on shows the object at once.
-      if ('frameId' in click.view && click.view.captureId === captureId) wanted.add(click.view.frameId);
-      const found: { view: PinholeView; position: number }[] = [];
-      for (const frameId of wanted) {
+      // The frame that was clicked on shows what the click showed; the others show the Gaussians that it selects.
+      const clickedId = 'frameId' in click.view && click.view.captureId === captureId ? click.view.frameId : undefined;
+      if (clickedId !== undefined) wanted.delete(clickedId);
+      const posed = async (frameId: string) => {
         const { view } = await session.frame(captureId, frameId);
-        found.push({ view, position: await session.position(captureId, frameId) });
-      }
-      const maps = found.map(({ view }) => view);
-      const { answer } = await segment(host, session, click, { maps, withGaussians: true }, signal);
+        return { view, position: await session.position(captureId, frameId) };
+      };
+      const clicked = clickedId === undefined ? [] : [await posed(clickedId)];
+      const others: Awaited<ReturnType<typeof posed>>[] = [];
+      for (const frameId of wanted) others.push(await posed(frameId));
+      const views = {
+        maps: clicked.map(({ view }) => view),
+        memberViews: others.map(({ view }) => view),
+        withGaussians: true,
+      };
+      const { answer } = await segment(host, session, click, views, signal);
       const { objectId } = await createFromSelection(session.project, {
         ...{ captureId, splatsId: click.splatsId, name, className },
         ...{ gaussians: answer.gaussians, rle: answer.gaussiansRle ?? '' },
-        masks: answer.maps.map((map, index) => ({ ...map, position: found[index]!.position })),
+        shape: answer.shape,
+        masks: [...answer.maps, ...answer.memberMaps].map((map, index) => {
+          return { ...map, position: [...clicked, ...others][index]!.position };
+        }),
       });
       return { project: session.changed(EDITED), objectId, gaussians: answer.gaussians };
     },
@@ -100,7 +116,11 @@ async function segment(
   host: HostContext,
   session: Session,
   { splatsId, view, points, threshold }: SegmentClick,
-  wanted: { readonly maps: PinholeView[]; readonly withGaussians: boolean },
+  wanted: {
+    readonly maps: PinholeView[];
+    readonly memberViews: PinholeView[];
+    readonly withGaussians: boolean;
+  },
   signal: AbortSignal,
 ): Promise<{ answer: ViewSegmentAnswer; lift: FieldRow }> {
   const { splatsPath, liftPath, lift } = featuresOf(session, splatsId);

@@ -11,7 +11,7 @@ import {
 import { importCapture, importSplatPly } from '../../capture/index.ts';
 import { exportSplatPly } from '../../export/index.ts';
 import { failureOf } from '../../failures.ts';
-import { allObjectMasks, Memberships, objectExtents } from '../../instances/index.ts';
+import { allObjectMasks, Memberships, objectExtents, selectionShapes } from '../../instances/index.ts';
 import { exportMasks, MasksFile } from '../../masks/index.ts';
 import { openProject, type Project } from '../../project/index.ts';
 import { colorOf } from '../colours.ts';
@@ -170,11 +170,13 @@ function spansOf({ object, frame }: ObservationColumns): Map<number, { frames: n
 async function objectViews(project: Project, captureId: number, observationsRevision: number): Promise<ObjectView[]> {
   // A lift that cannot be read takes no names off the list.
   const extents = await objectExtents(project, captureId).catch(() => new Map<number, never>());
+  const selections = selectionShapes(project, captureId);
   const spans = spansOf(columnsOf(project, captureId, observationsRevision));
   const geometry = new Map(project.objects.geometry(captureId).map((row) => [row.objectId, row]));
   return project.objects.list(captureId).map((object, place) => {
     const span = spans.get(place);
-    const shape = geometry.get(object.id);
+    const selected = selections.get(object.id);
+    const shape = geometry.get(object.id) ?? (selected && { ...selected, confidence: null });
     return {
       id: object.id,
       name: object.name,
@@ -189,7 +191,7 @@ async function objectViews(project: Project, captureId: number, observationsRevi
       centroid: shape === undefined ? null : [...shape.centroid],
       confidence: shape?.confidence ?? null,
       gaussians: shape?.gaussians ?? null,
-      extent: extents.get(object.id) ?? null,
+      extent: extents.get(object.id) ?? selected?.extent ?? null,
     };
   });
 }
