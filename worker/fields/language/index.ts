@@ -1,4 +1,14 @@
 /** Language fields; the door of worker/fields passes them on. */
+export {
+  compositeOf,
+  embeddingsOfLevel,
+  embeddingsOfRows,
+  evenScales,
+  levelNames,
+  nestedEmbeddings,
+  type OwnedEmbeddings,
+} from './evaluate.ts';
+export { applyNetwork } from './network.ts';
 export type {
   ClosedFormLanguageParameters,
   ConditionedParameters,

@@ -80,7 +80,7 @@ export interface LatentParameters {
     readonly rate: number;
     readonly loss: EmbeddingLossWeights;
   };
-  /** Steps of all levels together: each level gets a third. */
+  /** Steps of each level. */
   readonly steps: number;
   readonly batchPixels: number;
   /** Adam's rate of the codes. */

@@ -2,6 +2,8 @@
 import type { Backend } from '../../compute/index.ts';
 import type { WeightCache } from '../weight-cache.ts';
 import { closedFormLevels } from './closed-form.ts';
+import { trainConditioned } from './conditioned.ts';
+import { trainLatent } from './latent.ts';
 import { trainNested } from './nested.ts';
 import { type ClosedFormLanguageParameters, checkedLanguageParameters, type LanguageParameters } from './parameters.ts';
 import { indexSegments, type SegmentIndex } from './segment-index.ts';
@@ -47,8 +49,10 @@ export async function trainLanguage(options: TrainLanguageOptions): Promise<Lang
       return closedFormField({ ...shared, parameters });
     case 'nested':
       return trainNested({ ...shared, parameters });
-    default:
-      throw new RangeError(`language field: ${parameters.kind} is not there yet`);
+    case 'conditioned':
+      return trainConditioned({ ...shared, parameters });
+    case 'latent':
+      return trainLatent({ ...shared, parameters });
   }
 }
 
