@@ -15,7 +15,7 @@ export function addDemo(verb: (usage: string, description: string) => Command, i
   const { output, interrupts } = invocation;
   const demo = verb(
     'demo',
-    'A sample scene from start to end: generate, import, train, lift to objects, evaluate against the truth',
+    'A sample scene from start to end: generate, import, train, lift to objects, ask questions in words, evaluate against the truth',
   )
     .option('--quick', 'a smaller scene, trained shorter: about a minute')
     .option(
@@ -38,7 +38,7 @@ export function addDemo(verb: (usage: string, description: string) => Command, i
       onNote: (text) => output.note(text),
     });
     const wallSeconds = (performance.now() - startedAt) / 1000;
-    const { plan, scene, stages, training, quality, lift, project } = outcome;
+    const { plan, scene, stages, training, quality, lift, queries, project } = outcome;
     const commands = commandsFor(outcome);
     const { capture, ...made } = scene;
     const document = {
@@ -52,6 +52,7 @@ export function addDemo(verb: (usage: string, description: string) => Command, i
       truth: quality.truth ?? null,
       baseline: quality.baseline ?? null,
       lift,
+      queries,
       perFrame: quality.perFrame,
       project,
       commands,
@@ -74,6 +75,7 @@ function commandsFor({ project, frame }: DemoOutcome): DemoCommand[] {
       purpose: 'Look at a view that training never saw',
       command: `${run} render ${folder} --frame ${frame} --out view.png`,
     },
+    { purpose: 'Ask where something is', command: `${run} query ${folder} "red mug" --out map.png` },
     { purpose: 'Take the splats to another program', command: `${run} export ${folder} --out splats.ply` },
   ];
 }
@@ -81,7 +83,7 @@ function commandsFor({ project, frame }: DemoOutcome): DemoCommand[] {
 const withPurpose = ({ purpose, command }: DemoCommand): string => `${purpose}:\n  ${command}`;
 
 function formatDemo(
-  { plan, scene, stages, training, quality, lift, project }: DemoOutcome,
+  { plan, scene, stages, training, quality, lift, queries, project }: DemoOutcome,
   wallSeconds: number,
 ): string[] {
   const { truth, baseline } = quality;
@@ -113,6 +115,16 @@ function formatDemo(
     '',
     `${lift.objects} objects lifted (${lift.recipe})${lift.quality === undefined ? '' : `: PQ ${lift.quality.things.pq.toFixed(1)} over the held-out views, ${(lift.quality.perFrame.before ?? 0).toFixed(1)} in the masks as given, frame by frame`}`,
     '',
+    ...formatTable(
+      queries.map(({ text, found, maximum, objects, map, milliseconds }) => [
+        `"${text}"`,
+        found ? `relevancy ${maximum.toFixed(2)}` : 'not here',
+        objects[0]?.name ?? '',
+        `${milliseconds.toFixed(0)} ms`,
+        map,
+      ]),
+    ),
+    ...(queries.length > 0 ? [''] : []),
     `Project: ${project}`,
   ];
 }

@@ -13,9 +13,12 @@ import {
   sceneSeedSchema,
   trainingResultSchema,
 } from '../../contract/index.ts';
+import { findModelFolder } from '../models/index.ts';
 import { openProject, type Project } from '../project/index.ts';
+import { askDemoQuestions, type DemoAnswer, demoAnswerSchema, demoQuestions } from './demo-queries.ts';
 import { evaluateProject } from './evaluate.ts';
 import { importIntoProject } from './import.ts';
+import { SHIPPED_MODEL, trainLanguageProject } from './language.ts';
 import { liftProject } from './lift.ts';
 import { savedTraining } from './saved-training.ts';
 import { generateScene } from './scene.ts';
@@ -50,8 +53,15 @@ const stateSchema = z.object({
   format: z.literal(STATE_FORMAT),
   plan: planSchema,
   scene: sceneResultSchema.optional(),
-  seconds: z.object({ scene: z.number(), import: z.number(), train: z.number(), lift: z.number() }).partial(),
+  seconds: z
+    .object({
+      ...{ scene: z.number(), import: z.number(), train: z.number() },
+      ...{ lift: z.number(), language: z.number(), queries: z.number() },
+    })
+    .partial(),
   lift: liftedSchema.optional(),
+  language: z.object({ recipe: z.string(), fieldId: z.number() }).optional(),
+  queries: z.array(demoAnswerSchema).optional(),
 });
 type DemoState = z.infer<typeof stateSchema>;
 
@@ -76,7 +86,7 @@ const trainedSchema = trainingResultSchema.pick({
 });
 
 export interface DemoStage {
-  readonly name: 'scene' | 'import' | 'train' | 'lift' | 'evaluate';
+  readonly name: 'scene' | 'import' | 'train' | 'lift' | 'language' | 'queries' | 'evaluate';
   /** Of the run that did the work. */
   readonly seconds: number;
   /** It was found finished. */
@@ -90,6 +100,8 @@ export interface DemoOutcome {
   readonly training: z.infer<typeof trainedSchema>;
   readonly quality: EvaluationResult;
   readonly lift: z.infer<typeof liftedSchema>;
+  /** Questions in words; none without the dual encoder that comes with the program. */
+  readonly queries: readonly DemoAnswer[];
   /** Absolute path. */
   readonly project: string;
   /** A held-out frame to look at. */
@@ -97,9 +109,8 @@ export interface DemoOutcome {
 }
 
 /**
- * From nothing to a measured project: generates a scene, imports it, trains splats, lifts the simulated masks to objects, evaluates both
- * against the truth. Finished
- * stages of an earlier run in the same folder are kept, an interrupted training is resumed.
+ * From nothing to a measured project: generates a scene, imports it, trains splats, lifts the simulated masks to objects, trains a
+ * language field, asks it three questions, evaluates splats and objects against the truth. Finished stages of an earlier run in the same folder are kept, an interrupted training is resumed.
  *
  * @throws LiftscopeError; `bad-input` for a folder that holds anything else
  */
@@ -110,7 +121,7 @@ export async function runDemo(options: DemoOptions): Promise<DemoOutcome> {
   const run = { ...(signal && { signal }), ...(killSignal && { killSignal }), ...(onEvent && { onEvent }) };
   const compute = { ...(backend && { backend }), ...(threads !== undefined && { threads }) };
   const stages: DemoStage[] = [];
-  const stage = async (name: 'scene' | 'import' | 'train' | 'lift', done: boolean, work: () => Promise<void>) => {
+  const stage = async (name: Exclude<DemoStage['name'], 'evaluate'>, done: boolean, work: () => Promise<void>) => {
     if (!done) {
       signal?.throwIfAborted();
       const startedAt = performance.now();
@@ -148,6 +159,20 @@ export async function runDemo(options: DemoOptions): Promise<DemoOutcome> {
     const { recipe, objects, quality } = result;
     state.lift = { recipe, objects: objects.length, ...(quality !== undefined && { quality }) };
   });
+  if ((await findModelFolder(SHIPPED_MODEL)) === undefined) {
+    options.onNote?.(`The dual encoder ${SHIPPED_MODEL} is missing from native-models: no question in words is asked.`);
+  } else {
+    await stage('language', state.language !== undefined, async () => {
+      const recipe = plan.quick ? 'language-closed-form' : 'n2f2';
+      const { fieldId } = await trainLanguageProject(project, { recipe, seed: plan.seed, ...compute, ...run });
+      state.language = { recipe, fieldId };
+    });
+    await stage('queries', state.queries?.every(({ map }) => existsSync(map)) === true, async () => {
+      const questions = await demoQuestions(sceneFolder);
+      const steering = { ...compute, ...(signal && { signal }) };
+      state.queries = await askDemoQuestions(project, questions, join(folder, 'maps'), steering);
+    });
+  }
   const startedAt = performance.now();
   const { result: quality, splats } = await evaluateProject(project, { ...compute, ...run });
   stages.push({ name: 'evaluate', seconds: (performance.now() - startedAt) / 1000, reused: false });
@@ -161,7 +186,18 @@ export async function runDemo(options: DemoOptions): Promise<DemoOutcome> {
       hint: 'Run the demo in another folder: --out DIR',
     });
   }
-  return { plan, scene: state.scene, stages, training, quality, lift: state.lift, project: project.folder, frame };
+  const queries = state.queries ?? [];
+  return {
+    plan,
+    scene: state.scene,
+    stages,
+    training,
+    quality,
+    lift: state.lift,
+    queries,
+    project: project.folder,
+    frame,
+  };
 }
 
 /** @throws LiftscopeError `bad-input` when the folder is somebody else's, or of a demo with another plan */

@@ -29,7 +29,7 @@ import { ViewClient } from './view-client.ts';
 type Json = z.core.util.JSONType;
 
 /** The dual encoder that comes with the program. */
-const SHIPPED_MODEL = 'mini-clip';
+export const SHIPPED_MODEL = 'mini-clip';
 const LANGUAGE_EXTENSION = 'language';
 const RELEVANCY_EXTENSION = 'relevancy';
 /** The set that a capture without any gets: wholes and their parts. */

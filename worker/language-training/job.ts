@@ -44,7 +44,8 @@ export async function trainLanguageJob(
   await using encoder = await openEncoder(request.modelDir, request.threads);
   const crop = { margin: pipeline.cropMargin, context: pipeline.cropContext };
   const embedder = new SegmentEmbedder(encoder, crop, await encoderSide(request.modelDir), request.cacheDir);
-  return withSplats(request.splatsPath, request, async (opened) => {
+  // Awaited here: the encoder is gone after this function.
+  return await withSplats(request.splatsPath, request, async (opened) => {
     const { backend, splats } = opened;
     const opening = performance.now();
     const { pixelsPerView, temperature } = pipeline;
