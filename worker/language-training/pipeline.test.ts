@@ -71,6 +71,8 @@ const encoder = new FakeEncoder(32);
 const open = async () => encoder;
 const never = new AbortController().signal;
 
+/** Pixels of every ball in every frame. */
+const areas: number[][] = [];
 let backend: WasmBackend;
 let service: ViewService;
 
@@ -98,6 +100,7 @@ beforeAll(async () => {
     const labels = Uint32Array.from({ length: pixels }, (_, i) => {
       return [0, 1, 2].reduce((label, k) => (rendered.features[k * pixels + i]! > 0.5 ? k + 1 : label), 0);
     });
+    areas.push([1, 2, 3].map((label) => labels.filter((own) => own === label).length));
     await writer.add({ frame: frame.name, ...SIZE, segments: segmentsOfLabels(labels) });
   }
   await writer.finish();
@@ -146,18 +149,19 @@ describe('a language field', () => {
     expect(again.fingerprints).toEqual(first.fingerprints);
   });
 
-  it.each(BALLS.entries().toArray())('finds ball %i by its word: %s', async (ball, word) => {
-    const views = [viewAt(-0.2), viewAt(0.2)];
-    const answer = await query(word, { idsPath, views });
+  it.each([0, 1, 2])('finds ball %i by its word', async (ball) => {
+    const views = [viewAt(-0.1), viewAt(0.1)];
+    const answer = await query(BALLS[ball]!, { idsPath, views });
     expect(answer.found).toBe(true);
     expect(answer.objects.map(({ id }) => id)[0]).toBe(10 * (ball + 1));
     // Those that are nowhere a tenth of a pixel are left at the gate.
     expect(answer.objects[0]!.share).toBeGreaterThan(0.9);
     expect(answer.objects[1]!.relevancy).toBeLessThan(0.5);
     expect(answer.objects[0]!.views.length).toBe(2);
-    for (const { best, areaPx } of answer.views) {
-      expect(Math.abs(best!.x - (36 + 20 * CENTRES[ball]!)) < 9).toBe(true);
-      expect(areaPx > 50 && areaPx < 250).toBe(true);
+    for (const [i, { best, areaPx }] of answer.views.entries()) {
+      expect(Math.abs(best!.x - (36 + 20 * CENTRES[ball]!)) < 16).toBe(true);
+      const expected = areas[1 + i]![ball]!;
+      expect(Math.abs(areaPx - expected) <= 0.4 * expected).toBe(true);
     }
   });
 
