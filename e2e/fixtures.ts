@@ -21,6 +21,8 @@ interface TestFixtures {
   launch: (options?: Partial<StudioOptions>) => Promise<Studio>;
   /** A copy of the room's project, in `folder`. */
   room: string;
+  /** The same of the kitchen's, in which nothing is tracked yet. */
+  kitchen: string;
   /** The same with a language field that knows colours. */
   words: string;
 }
@@ -69,6 +71,14 @@ export const test = base.extend<TestFixtures, ShellOption>({
     async ({ folder }, use) => {
       const path = join(folder, 'words.liftscope');
       await cp(await wordsProject(), path, { recursive: true });
+      await use(path);
+    },
+    { timeout: TEMPLATE_TIMEOUT_MS },
+  ],
+  kitchen: [
+    async ({ folder }, use) => {
+      const path = join(folder, 'kitchen.liftscope');
+      await cp(await kitchenProject(), path, { recursive: true });
       await use(path);
     },
     { timeout: TEMPLATE_TIMEOUT_MS },

@@ -34,7 +34,9 @@ export const ROOM_VIEWS = 16;
 /** A generated room: photos with poses, points and masks. */
 export function roomCapture(): Promise<string> {
   const size = ['--objects', '8', '--views', String(ROOM_VIEWS), '--size', '128'];
-  return once('room', (path) => liftscope('scene', 'messy-rooms', '--out', path, ...size));
+  return once('room', async (path) => {
+    await liftscope('scene', 'messy-rooms', '--out', path, ...size);
+  });
 }
 
 /** The capture that specs import: the fox where its photos are, else the room. */
@@ -82,5 +84,20 @@ export function wordsProject(): Promise<string> {
     await cp(await roomProject(), path, { recursive: true });
     await textModel();
     await liftscope('train-language', path, '--recipe', 'language-closed-form', '--model', TEXT_MODEL);
+  });
+}
+
+/** A walk through a generated kitchen: photos with poses, sparse points, and the truth. */
+export function kitchenCapture(): Promise<string> {
+  const size = ['--objects', '16', '--views', '150', '--size', '112', '--seed', '7'];
+  return once('kitchen', async (path) => {
+    await liftscope('scene', 'kitchen', '--out', path, ...size);
+  });
+}
+
+/** A project of the kitchen, imported and no more, closed. Copy it before opening it. */
+export function kitchenProject(): Promise<string> {
+  return once('kitchen.liftscope', async (path) => {
+    await liftscope('import', await kitchenCapture(), '--project', path);
   });
 }

@@ -6,18 +6,20 @@ import type { ObservedFrame } from './observe.ts';
 type Observations = TracksFrame['observations'];
 type Carried = NonNullable<TracksFrame['carried']>;
 
-/** A lapse of a segmenter is short; longer ones are occlusions, and things that have gone. */
-const MAX_AGE_FRAMES = 60;
+/** So long a thing is taken to be where it was, if what is seen there is as deep as it. */
+const MAX_AGE_FRAMES = 300;
 /** One sighting alone may be no object. */
 const MIN_SIGHTINGS = 2;
 /** Frames that are held back until an object may have come again, and most of their pixels together. */
-const HELD_FRAMES = 24;
+const HELD_FRAMES = 90;
 const HELD_PIXELS = 8 << 20;
 /** Smaller ones, as a share of the image, are left out: nobody could check them. */
 const MIN_SHARE = 1e-3;
 
 interface Seen {
+  /** The newest sighting's, and the one that saw most of it. */
   surface: SeenSurface;
+  widest: SeenSurface;
   sightings: number;
   lastFrame: number;
 }
@@ -27,7 +29,7 @@ interface Held {
   readonly frame: ObservedFrame;
   observations: Observations;
   readonly seen: ReadonlySet<number>;
-  readonly carried: Map<number, string>;
+  readonly carried: Map<number, { readonly area: number; readonly rle: string }>;
 }
 
 /** Memory is bounded by tracks and {@link HELD_PIXELS}, not by frames. */
@@ -57,10 +59,14 @@ export class CarriedMasks {
         const surface = object === undefined ? undefined : surfaceOf(shape, labels, depth, camera);
         if (object !== undefined && surface !== undefined) this.#see(object, surface, index);
       }
-      for (const [object, { surface, sightings, lastFrame }] of this.#seen) {
+      for (const [object, { surface, widest, sightings, lastFrame }] of this.#seen) {
         if (held.seen.has(object) || sightings < MIN_SIGHTINGS) continue;
         if (index - lastFrame > MAX_AGE_FRAMES) this.#seen.delete(object);
-        else carry(held, object, surface);
+        else {
+          carry(held, object, surface);
+          // Where it was moved since, there is nothing of it at that place, and nothing is carried.
+          if (widest !== surface) carry(held, object, widest);
+        }
       }
     }
     held.observations = observations.map((observation) => {
@@ -79,15 +85,16 @@ export class CarriedMasks {
   /** Its surface here also says where it was in the frames before this one in which it was not seen. */
   #see(object: number, surface: SeenSurface, index: number): void {
     const known = this.#seen.get(object);
-    if (known === undefined) this.#seen.set(object, { surface, sightings: 1, lastFrame: index });
+    if (known === undefined) this.#seen.set(object, { surface, widest: surface, sightings: 1, lastFrame: index });
     else {
       known.surface = surface;
+      if (surface.radius > known.widest.radius) known.widest = surface;
       known.sightings++;
     }
     const before = known?.lastFrame ?? -1;
     if (known !== undefined) known.lastFrame = index;
     for (const held of this.#held) {
-      if (held.index > before && !held.seen.has(object) && !held.carried.has(object)) carry(held, object, surface);
+      if (held.index > before && !held.seen.has(object)) carry(held, object, surface);
     }
   }
 }
@@ -100,7 +107,9 @@ function carry({ frame, carried }: Held, object: number, surface: SeenSurface): 
   if (mask === undefined) return;
   let area = 0;
   for (const pixel of mask) area += pixel;
-  if (area >= MIN_SHARE * mask.length) carried.set(object, encodeCounts(countsOfMask(mask)));
+  // What is seen of a thing that leaves the image or goes behind another is less than what there is: the larger one is nearer to it.
+  if (area < MIN_SHARE * mask.length || area <= (carried.get(object)?.area ?? 0)) return;
+  carried.set(object, { area, rle: encodeCounts(countsOfMask(mask)) });
 }
 
 function iouWith(mask: Uint8Array, labels: ArrayLike<number>, id: number): number {
@@ -114,6 +123,6 @@ function iouWith(mask: Uint8Array, labels: ArrayLike<number>, id: number): numbe
 }
 
 function frameOf({ frame, observations, carried }: Held): TracksFrame {
-  const list: Carried = [...carried].sort(([a], [b]) => a - b).map(([object, rle]) => ({ object, rle }));
+  const list: Carried = [...carried].sort(([a], [b]) => a - b).map(([object, { rle }]) => ({ object, rle }));
   return { name: frame.name, observations, ...(list.length > 0 && { carried: list }) };
 }

@@ -171,6 +171,10 @@ class Painter {
     // For tests and measurements: what is on the screen.
     this.canvas.dataset.observations = String(this.records.lanes?.observations ?? 0);
     this.canvas.dataset.frame = String(frame);
+    this.canvas.dataset.selected = objects.join(' ');
+    this.canvas.dataset.top = String(this.view.top);
+    this.canvas.dataset.left = String(this.view.left);
+    this.canvas.dataset.frameWidth = String(this.view.pixelsPerFrame);
     drawTimeline(context, size, this.view, { ...this.records, frame, selected, hovered: hoveredObject }, this.colors);
   }
 

@@ -8,8 +8,8 @@ export interface SeenSurface {
   readonly points: Float64Array;
   /** Side of a point's patch, scene units. */
   readonly patch: number;
-  /** z of the points from the camera that saw them, the mean. */
-  readonly depth: number;
+  /** Half the width of what was seen, scene units. */
+  readonly radius: number;
 }
 
 /** Most points that a sighting keeps: memory is bounded by tracks. */
@@ -45,7 +45,8 @@ export function surfaceOf(
   kept.forEach(({ x, y, z }, k) => {
     points.set(camera.unproject(x + 0.5, y + 0.5, z), 3 * k);
   });
-  return { points, patch: (step * median) / camera.focal, depth: median };
+  const patch = (step * median) / camera.focal;
+  return { points, patch, radius: patch * Math.sqrt(kept.length / Math.PI) };
 }
 
 /**
@@ -56,13 +57,14 @@ export function surfaceOf(
  * @returns [H, W] 1 inside; undefined where most of it is hidden, elsewhere, or looked through
  */
 export function carriedMask(
-  { points, patch }: SeenSurface,
+  { points, patch, radius }: SeenSurface,
   camera: Camera,
   depth: ArrayLike<number>,
   labels: ArrayLike<number>,
   own = 0,
 ): Uint8Array | undefined {
   const { width, height } = camera;
+  if (!inSight(points, camera)) return undefined;
   const mask = new Uint8Array(width * height);
   const outline = new Uint8Array(width * height);
   let [free, taken] = [0, 0];
@@ -72,7 +74,8 @@ export function carriedMask(
     if (!(z > NEAREST)) continue;
     // Half a pixel more on every side, so that patches that turn do not leave gaps.
     const half = (patch * camera.focal) / z / 2 + 0.25;
-    const tolerance = DEPTH_TOLERANCE * z + patch;
+    // From elsewhere other sides of it are seen, which are as far apart as it is thick.
+    const tolerance = DEPTH_TOLERANCE * z + patch + radius;
     for (let y = Math.max(0, Math.round(v - half)); y < Math.min(height, Math.round(v + half)); y++) {
       for (let x = Math.max(0, Math.round(u - half)); x < Math.min(width, Math.round(u + half)); x++) {
         const i = y * width + x;
@@ -91,6 +94,14 @@ export function carriedMask(
     }
   }
   return free > 0 && free >= MIN_SEEN * (free + taken) ? mask : undefined;
+}
+
+function inSight(points: Float64Array, { project, width, height }: Camera): boolean {
+  for (let k = 0; k < points.length; k += 3) {
+    const [u, v, z] = project([points[k]!, points[k + 1]!, points[k + 2]!]);
+    if (z > NEAREST && u >= 0 && v >= 0 && u < width && v < height) return true;
+  }
+  return false;
 }
 
 function middle(values: number[]): number {
