@@ -1,5 +1,6 @@
 /** Words in, places out: in the photo, in 3D, in the list of objects; kept with the project. */
 import type { Locator, Page } from 'playwright/test';
+import { accessibilityProblems } from './audit.ts';
 import { expect, test } from './fixtures.ts';
 import { currentFrame, frameShown, newestJob, panel, pixels, sceneShown } from './steps.ts';
 import { TEXT_MODEL, textModel } from './templates.ts';
@@ -87,6 +88,7 @@ test('a query, its map, and a click that takes every panel to an object', async 
 
   const first = query.getByRole('list', { name: 'Ranked objects' }).getByRole('button').first();
   await expect(query.getByRole('list', { name: 'Best frames', exact: true })).toBeVisible();
+  expect(await accessibilityProblems(page)).toEqual([]);
   const { queries } = await studio.call('queries.list', { captureId: 1 });
   const found = queries.find(({ text }) => text === 'red mug');
   const call = { queryId: found?.id as number, splatsId: 1 };

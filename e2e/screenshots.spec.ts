@@ -11,6 +11,7 @@ const PANELS = ['Frames', 'Scene', 'Timeline', 'Objects', 'Inspector', 'Jobs', '
 const DIALOGS = [
   ['train', 'train splats'],
   ['lift', 'lift objects'],
+  ['train-language', 'train language'],
   ['shortcuts', 'keyboard shortcuts'],
   ['layouts', 'layouts'],
 ] as const;

@@ -130,7 +130,7 @@ export function TrainLanguageDialog() {
             {segments.length === 0
               ? given.length === 0
                 ? 'There are no masks yet: the photos are segmented first.'
-                : 'None chosen: the studio takes what suits best.'
+                : 'None chosen: all that did not come out of a lift; of a generated scene its own parts, objects and groups.'
               : 'Parts, objects and groups together make words of every size work.'}
           </Note>
         </div>

@@ -1,16 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { sampleFrames, sampleQuery } from '../../testing/samples.ts';
 import { cropOf } from './crop.ts';
-import {
-  emptyReason,
-  labelEvery,
-  otherNotes,
-  scaleMode,
-  settingsOf,
-  sortedQueries,
-  stripHeight,
-  timing,
-} from './words.ts';
+import { emptyReason, otherNotes, scaleMode, settingsOf, sortedQueries, stripHeight, timing } from './words.ts';
 
 describe('the crop of a thumbnail', () => {
   /** One camera at (0, 0, -4) that looks along +z: 100 x 100 pixels, focal length 100. */
@@ -93,8 +84,7 @@ describe('words', () => {
     expect(settingsOf(sampleQuery({ negatives: ['stuff'], scale: 2 }), usual)).toBe('scale 3 · not stuff');
   });
 
-  it('keep the strip in its range, and its labels apart', () => {
+  it('keep the strip in its range', () => {
     expect([0, 0.25, 0.5, 0.75, 1, Number.NaN].map(stripHeight)).toEqual([0, 0, 0.5, 1, 1, 0]);
-    expect([1, 4, 5, 30].map((count) => labelEvery(count))).toEqual([1, 1, 2, 8]);
   });
 });

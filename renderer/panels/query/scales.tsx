@@ -1,8 +1,8 @@
 import { RELEVANCY_GATE } from '../../../contract/index.ts';
 import { type QueryLayer, useStudio } from '../../state/index.ts';
 import { changeQuery } from '../../tools/index.ts';
-import { Segments, Slider } from '../../ui/index.ts';
-import { formatRelevancy, labelEvery, type ScaleMode, STRIP_RANGE, scaleMode, stripHeight } from './words.ts';
+import { Segments } from '../../ui/index.ts';
+import { formatRelevancy, type ScaleMode, STRIP_RANGE, scaleMode, stripHeight } from './words.ts';
 
 /** Which scale answers, and what each of them would say: a query that fails at one scale may work at another. */
 export function Scales({ layer }: { layer: QueryLayer }) {
@@ -15,7 +15,11 @@ export function Scales({ layer }: { layer: QueryLayer }) {
   const used = answer.scale === 'composite' ? null : answer.scale;
   const loudest = scales.reduce((best, one, i) => (one.maximum > (scales[best]?.maximum ?? 0) ? i : best), 0);
   const choose = (next: ScaleMode) => changeQuery(studio, key, { scale: next === 'level' ? (used ?? loudest) : next });
-  const every = labelEvery(scales.length);
+  const level = typeof scale === 'number' ? Math.min(scale, scales.length - 1) : (used ?? loudest);
+  const named = (index: number): string => {
+    const one = scales[index];
+    return one === undefined ? '' : `${one.name} (${formatRelevancy(one.maximum)})`;
+  };
   return (
     <section className="query-section">
       <h3>Scale</h3>
@@ -31,39 +35,45 @@ export function Scales({ layer }: { layer: QueryLayer }) {
         ]}
         onChange={choose}
       />
-      {mode === 'level' && (
-        <Slider
-          label="Level"
-          value={typeof scale === 'number' ? scale : 0}
-          max={scales.length - 1}
-          step={1}
-          format={(value) => scales[value]?.name ?? String(value + 1)}
-          onChange={(value) => changeQuery(studio, key, { scale: value })}
-        />
-      )}
       {scales.length > 1 && (
         <figure className="query-strip">
-          <ol
-            aria-label="Highest relevancy at each scale"
-            style={{ '--gate': `${100 * (1 - stripHeight(RELEVANCY_GATE))}%` } as React.CSSProperties}
-          >
-            {scales.map(({ name, maximum }, i) => (
-              <li key={name} data-used={i === used} data-found={maximum > RELEVANCY_GATE}>
-                <button
-                  type="button"
+          <div style={{ '--gate': `${100 * (1 - stripHeight(RELEVANCY_GATE))}%` } as React.CSSProperties}>
+            <ol aria-label="Highest relevancy at each scale">
+              {scales.map(({ name, maximum }, i) => (
+                <li
+                  key={name}
+                  data-used={i === used}
+                  data-found={maximum > RELEVANCY_GATE}
                   aria-label={`${name}: ${formatRelevancy(maximum)}`}
-                  aria-pressed={i === used}
-                  title={`${name}: ${formatRelevancy(maximum)}`}
-                  onClick={() => changeQuery(studio, key, { scale: i })}
                 >
                   <span style={{ height: `${100 * stripHeight(maximum)}%`, background: layer.color }} />
-                </button>
-                {i % every === 0 && <small>{name}</small>}
-              </li>
-            ))}
-          </ol>
+                </li>
+              ))}
+            </ol>
+            {/* The strip is the slider: a press on a bar asks at its scale. */}
+            <input
+              type="range"
+              aria-label="Level"
+              style={{ '--bars': scales.length } as React.CSSProperties}
+              min={0}
+              max={scales.length - 1}
+              step={1}
+              value={level}
+              aria-valuetext={named(level)}
+              onPointerDown={(event) => {
+                // A press on the bar that the slider stands on is no change to it.
+                const box = event.currentTarget.getBoundingClientRect();
+                const at = Math.floor(((event.clientX - box.left) / box.width) * scales.length);
+                if (at === level && mode !== 'level') changeQuery(studio, key, { scale: at });
+              }}
+              onChange={(event) => changeQuery(studio, key, { scale: event.target.valueAsNumber })}
+            />
+          </div>
           <figcaption className="tabular">
-            Best of each, {STRIP_RANGE[0]} to {STRIP_RANGE[1]}; the line is 0.5
+            <span>{mode === 'composite' ? `Loudest at ${named(loudest)}` : `Asked at ${named(level)}`}</span>
+            <small>
+              Best at each scale, {STRIP_RANGE[0]} to {STRIP_RANGE[1]}; the line is 0.5.
+            </small>
           </figcaption>
         </figure>
       )}

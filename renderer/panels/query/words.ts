@@ -69,8 +69,3 @@ export function stripHeight(maximum: number): number {
   const [low, high] = STRIP_RANGE;
   return Number.isFinite(maximum) ? Math.max(0, Math.min(1, (maximum - low) / (high - low))) : 0;
 }
-
-/** Every so many bars has a name, so that names do not run into one another. */
-export function labelEvery(count: number, most = 4): number {
-  return Math.max(1, Math.ceil(count / most));
-}
