@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { test as base, expect } from 'playwright/test';
 import { runFolder, type Shell, whyAbsent } from './environment.ts';
 import { type Studio, type StudioOptions, startBrowserStudio, startElectronStudio } from './studio.ts';
-import { roomProject, wordsProject } from './templates.ts';
+import { kitchenProject, roomProject, wordsProject } from './templates.ts';
 
 const TEMPLATE_TIMEOUT_MS = 600_000;
 

@@ -9,13 +9,14 @@ import { FOX, modelsFolder, PROGRAM, runFolder } from './environment.ts';
 
 const run = promisify(execFile);
 
-/** One verb of the command line. */
-async function liftscope(...argv: string[]): Promise<void> {
-  await run(process.execPath, [join(PROGRAM, 'main/liftscope.mjs'), ...argv], {
+/** One verb of the command line; what it prints. */
+export async function liftscope(...argv: string[]): Promise<string> {
+  const { stdout } = await run(process.execPath, [join(PROGRAM, 'main/liftscope.mjs'), ...argv], {
     cwd: PROGRAM,
     env: { ...process.env, LIFTSCOPE_MODELS: modelsFolder() },
     maxBuffer: 16 << 20,
   });
+  return stdout;
 }
 
 /** Makes `name` of the run folder unless it is there. A half-made one never has that name. */
