@@ -81,7 +81,7 @@ const SEGMENT_SHARE = 0.5;
 const LEAST_SIGHT = 0.05;
 
 /** [N] column sums of W over the pixels inside segments; 0 where most of what was seen of a Gaussian lies outside. */
-export async function segmentVisibility(
+async function segmentVisibility(
   reader: Pick<WeightReader, 'sums'>,
   frames: readonly LanguageFrame[],
   gaussians: number,

@@ -103,13 +103,6 @@ function iou(a: Uint32Array, b: Uint32Array): number {
   return common / (a.length + b.length - common);
 }
 
-/** sha256 of names and masks, hexadecimal. */
-export function segmentsHash(frames: readonly SegmentedFrame[]): string {
-  const hash = createHash('sha256');
-  for (const frame of frames) hash.update(frame.name).update(masksHash(frame));
-  return hash.digest('hex');
-}
-
 /** sha256 of the masks of one frame, without confidences, hexadecimal. */
 export function masksHash({ view, segments }: Pick<SegmentedFrame, 'view' | 'segments'>): string {
   const hash = createHash('sha256').update(`${view.widthPixels}x${view.heightPixels}`);

@@ -80,7 +80,7 @@ export function layersOf(
 }
 
 /** Row-major pixels of every label but 0, ascending. */
-export function pixelsOfLabels(labels: ArrayLike<number>): ReadonlyMap<number, Uint32Array> {
+function pixelsOfLabels(labels: ArrayLike<number>): ReadonlyMap<number, Uint32Array> {
   const counts = new Map<number, number>();
   for (let i = 0; i < labels.length; i++) counts.set(labels[i]!, (counts.get(labels[i]!) ?? 0) + 1);
   counts.delete(0);

@@ -17,7 +17,7 @@ import type { PreparedLanguage } from './prepare.ts';
 type Json = z.core.util.JSONType;
 
 /** What a language recipe takes beside the parameters of its field. */
-export const PIPELINE_DEFAULTS = {
+const PIPELINE_DEFAULTS = {
   /** Room around a segment in its crop, as a share of its longer side. */
   cropMargin: 0.3,
   /** What remains in the crop of what lies outside the segment. */
@@ -75,7 +75,7 @@ export function trainRecipe(prepared: PreparedLanguage, options: TrainRecipeOpti
 }
 
 /** What a file keeps of a field: levels that a network decodes are evaluated. */
-export async function storedField(backend: Backend, field: LanguageField, temperature: number): Promise<StoredField> {
+async function storedField(backend: Backend, field: LanguageField, temperature: number): Promise<StoredField> {
   switch (field.kind) {
     case 'nested': {
       const { dimensions, theta, projection, levelDimensions, scaleEdges } = field;

@@ -166,8 +166,3 @@ export function answerOfMap({ values }: Pick<RelevancyMap, 'values'>, threshold:
   const level = Math.max(RELEVANCY_GATE + threshold * (maximum - RELEVANCY_GATE), RELEVANCY_GATE + ROUNDING);
   return { maximum, best, level };
 }
-
-/** [H·W] 1 inside. */
-export function maskOfMap({ values }: Pick<RelevancyMap, 'values'>, { level }: Pick<ViewAnswer, 'level'>): Uint8Array {
-  return Uint8Array.from(values, (value) => (value >= level ? 1 : 0));
-}

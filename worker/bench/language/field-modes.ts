@@ -42,7 +42,7 @@ interface Options {
 
 type Summaries = Record<string, ReturnType<ModeScores['summary']>>;
 
-export const compositeName = (temperature: number, order: string): string => `composite, T = ${temperature}, ${order}`;
+const compositeName = (temperature: number, order: string): string => `composite, T = ${temperature}, ${order}`;
 
 const TIMED = { width: 320, height: 240, repeats: 8 };
 

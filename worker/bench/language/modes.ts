@@ -3,7 +3,7 @@ import { nestedScales } from '../../kernels/index.ts';
 import type { MapScore } from './scores.ts';
 
 /** Indices into D / k scales that lie evenly, the finest one always among them. */
-export function evenIndices(count: number, wanted: number): number[] {
+function evenIndices(count: number, wanted: number): number[] {
   const used = Math.min(count, wanted);
   return [...new Set(Array.from({ length: used }, (_, i) => Math.round(((i + 1) * count) / used) - 1))];
 }

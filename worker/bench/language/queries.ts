@@ -2,8 +2,7 @@
 import type { SceneTruth, TruthObject } from '../../scenes/index.ts';
 import type { BenchmarkRandom } from '../random.ts';
 
-export const QUERY_KINDS = ['simple', 'compound', 'partitive', 'absent'] as const;
-export type QueryKind = (typeof QUERY_KINDS)[number];
+export type QueryKind = 'simple' | 'compound' | 'partitive' | 'absent';
 
 export interface RoomQuery {
   readonly text: string;
