@@ -42,6 +42,10 @@ const TABLE_RATE = 1e-2;
 const VARIANTS: readonly Variant[] = [
   { name: 'closed-form', recipe: 'closed-form' },
   { name: 'slow-fast', recipe: 'contrastive-lift', rate: TABLE_RATE },
+  {
+    ...{ name: 'slow-fast from the closed form', recipe: 'contrastive-lift', rate: TABLE_RATE },
+    parameters: () => ({ warmStart: 'closed-form' }),
+  },
   { name: 'slow-fast without concentration', recipe: 'contrastive-lift-without-concentration', rate: TABLE_RATE },
   { name: 'slow-fast, published network', recipe: 'contrastive-lift-network', once: true },
   { name: 'vanilla', recipe: 'vanilla', rate: TABLE_RATE },

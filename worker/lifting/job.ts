@@ -94,6 +94,10 @@ export async function liftObjects(request: LiftingRequest, context: LiftContext)
       signal: context.signal,
       onProgress: progress,
     });
+    for (const message of outcome.warnings ?? []) {
+      warnings.push(message);
+      context.emit({ type: 'warning', message });
+    }
     const objects = objectsOfGaussians(outcome.lifted);
     const total = (performance.now() - began) / 1000;
 

@@ -66,6 +66,18 @@ describe('liftByField', () => {
     expect(lifted.objects).toBeLessThanOrEqual(12);
   });
 
+  it('learns from fewer pixels where the weights of all do not fit, and says so', async () => {
+    const given = { steps: 250, batchPixels: 256 };
+    const all = await liftByField('contrastive-lift', input(given));
+    expect(all.warnings).toBeUndefined();
+    const less = await liftByField('contrastive-lift', input({ ...given, weightsMB: 0.2 }));
+    expect(less.warnings?.[0]).toMatch(/random pixels of each image/);
+    const bytes = ({ report }: typeof all) => (report.weights as { bytes: number }).bytes;
+    expect(bytes(less)).toBeLessThan(0.25e6);
+    expect(bytes(less)).toBeLessThan(bytes(all) / 2);
+    expect(agreement(objectsOfGaussians(less.lifted).objectOfGaussian)).toBeGreaterThan(0.7);
+  });
+
   it('names what it does not know', async () => {
     await expect(liftByField('vanilla', input({ step: 5 }))).rejects.toThrow(/"step"/);
     await expect(liftByField('vanilla', input({ steps: 'many' }))).rejects.toThrow(/no number/);

@@ -1,14 +1,7 @@
 /** Recipes that train a feature field on cached blending weights: methods 2.1 to 2.3 and the linear assignment. */
 import { z } from 'zod';
 import { LiftscopeError } from '../../contract/index.ts';
-import {
-  type FieldParameters,
-  instancePixels,
-  sampledPixels,
-  type TrainedField,
-  trainField,
-  WeightCache,
-} from '../fields/index.ts';
+import { type FieldParameters, sampledPixels, type TrainedField, trainField, WeightCache } from '../fields/index.ts';
 import { panopticQuality } from '../metrics/index.ts';
 import {
   CLOSED_FORM_DEFAULTS,
@@ -26,6 +19,7 @@ import {
 import { FIELD_RECIPES } from '../recipes/index.ts';
 import { mergedParameters } from './parameters.ts';
 import type { TrainedRecipe } from './recipes.ts';
+import { planWeights } from './weight-budget.ts';
 
 type Json = z.core.util.JSONType;
 const FOREGROUND_SHARE = 0.5;
@@ -36,6 +30,8 @@ const LEAST_VIEWS = 3;
 const DEFAULTS = {
   /** Of the weight cache; 0 keeps all. */
   maxContributors: 0,
+  /** Most that the weight cache takes; less where the memory budget of the job leaves less. */
+  weightsMB: 1500,
   /** Foreground by the closed-form vote, or by a trained semantic field (`trained`). */
   semantics: 'vote',
   semanticSteps: 1000,
@@ -47,7 +43,7 @@ const DEFAULTS = {
 
 export async function liftByField(name: TrainedRecipe, input: LiftInput): Promise<LiftOutcome> {
   const { backend, model, splats, frames, seed, signal, onProgress } = input;
-  const { maxContributors, semantics, semanticSteps, stepsPerFrame, warmStart, ...given } = mergedParameters(
+  const { maxContributors, weightsMB, semantics, semanticSteps, stepsPerFrame, warmStart, ...given } = mergedParameters(
     name,
     { ...FIELD_RECIPES[name].parameters, ...DEFAULTS },
     input.parameters,
@@ -61,13 +57,14 @@ export async function liftByField(name: TrainedRecipe, input: LiftInput): Promis
     semantics === 'trained' ? await foregroundByField(input, semanticSteps) : await foregroundByVote(input);
   const start = warmStart === 'closed-form' ? await closedFormStart(input, parameters) : undefined;
   const voted = performance.now();
+  const plan = await planWeights(backend, model, frames, 1e6 * weightsMB, maxContributors, seed, signal);
   const cache = await WeightCache.extract(
     backend,
     model,
     frames.map(({ view }) => view),
     {
-      pixels: instancePixels(frames),
-      ...(maxContributors > 0 && { maxContributors }),
+      pixels: plan.pixels,
+      ...(plan.maxContributors !== undefined && { maxContributors: plan.maxContributors }),
       ...(signal && { signal }),
       onProgress: (done, total) => onProgress?.('weights', done, total),
     },
@@ -99,10 +96,11 @@ export async function liftByField(name: TrainedRecipe, input: LiftInput): Promis
     lifted,
     parameters: json({
       ...parameters,
-      ...{ maxContributors, semantics, warmStart, clustering: input.clustering },
+      ...{ maxContributors, weightsMB, semantics, warmStart, clustering: input.clustering },
       ...(semantics === 'trained' && { semanticSteps }),
     }),
-    report: { ...report, field: json(field.report) },
+    report: { ...report, weights: { entries: cache.entryCount, bytes: cache.sizeBytes }, field: json(field.report) },
+    ...(plan.warning !== undefined && { warnings: [plan.warning] }),
     seconds: {
       foreground: seconds(began, voted),
       weights: seconds(voted, cached),

@@ -33,6 +33,8 @@ export interface LiftOutcome {
   /** Everything that was used, defaults filled in. */
   readonly parameters: Readonly<Record<string, z.core.util.JSONType>>;
   readonly report: Readonly<Record<string, z.core.util.JSONType>>;
+  /** What was left out, and why. */
+  readonly warnings?: readonly string[];
   /** By stage. */
   readonly seconds: Readonly<Record<string, number>>;
 }
