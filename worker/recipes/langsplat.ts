@@ -13,15 +13,15 @@ export const langsplat: LanguageRecipe = {
     'a query takes the level with the highest relevancy',
   ],
   parameters: {
-    ...{ kind: 'latent', latent: 8, levels: 3, steps, batchPixels },
+    ...{ kind: 'latent', latent: 16, levels: 3, steps, batchPixels },
     autoencoder: {
-      ...{ layers: 3, width: 64, epochs: 100, batch: 64, rate: 2e-3 },
+      ...{ layers: 3, width: 64, epochs: 200, batch: 64, rate: 2e-3 },
       loss: { squared: 1, cosine: 0.1 },
     },
     ...{ rate: 2e-2, finalRateShare: 0.1, sigma: 0.05 },
   },
   sources: {
-    latent: 'ours: 8 for embeddings of 64; paper: 3 for 512',
+    latent: 'ours: 16 for embeddings of 64; paper: 3 for 512',
     levels: 'paper: subpart, part, whole; here by rank of physical scale among the segments of a pixel',
     autoencoder: 'paper: network trained per scene with an L2 and a cosine term; ours: sizes for embeddings of 64',
     steps: 'as n2f2, for each level',
