@@ -56,10 +56,12 @@ export interface FrameToObserve {
   readonly depth: FrameDepth;
   /** Absent: no appearance. */
   readonly photo?: Photo | undefined;
+  /** Appearance by segment id, of a network; absent: gradients and colours of the photo. */
+  readonly features?: ReadonlyMap<number, Float32Array> | undefined;
 }
 
 export function observeFrame(
-  { view, segmented, depth, photo }: FrameToObserve,
+  { view, segmented, depth, photo, features }: FrameToObserve,
   mode: TrackingParameters['centroid'],
   notes: TrackingNotes,
 ): ObservedFrame {
@@ -70,9 +72,10 @@ export function observeFrame(
   if (depth.from === 'previous') {
     notes.add('depth-from-previous', `${name}: too little to align its depth to; the previous scale and shift serve.`);
   }
-  if (camera === undefined || depth.depth === undefined) {
-    const lacks = camera === undefined ? 'camera pose' : 'depth';
-    notes.add('no-depth', `${name}: has no ${lacks}; its segments are tracked without places.`);
+  if (camera === undefined) {
+    notes.add('no-pose', `${name}: has no usable camera pose; its segments are tracked without places.`);
+  } else if (depth.depth === undefined) {
+    notes.add('no-depth', `${name}: has no depth; its segments are tracked without places.`);
   }
   const segments = shapes.map((shape): ObservedSegment => {
     const centroid =
@@ -89,7 +92,7 @@ export function observeFrame(
       confidence: known?.confidence ?? 1,
       location: centroid?.location,
       radius: centroid === undefined ? 0 : (Math.sqrt(shape.areaPx / Math.PI) * centroid.depth) / camera!.focal,
-      feature: photo && describeSegment(photo, labels, shape),
+      feature: features === undefined ? photo && describeSegment(photo, labels, shape) : features.get(shape.id),
     };
   });
   return { name, camera, labels, depth, segments };

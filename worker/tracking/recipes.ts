@@ -21,7 +21,8 @@ const SPATIAL: Partial<TrackingParameters> = {
   alphaCategory: 1.5,
   alphaInstance: 1,
   gamma: 2,
-  unknownCost: 1,
+  // Less than γ/2: with neither place nor looks, the same initial id and category are enough.
+  unknownCost: 0.9,
   centroid: 'median-depth',
 };
 const APPEARANCE_ONLY: Partial<TrackingParameters> = {

@@ -8,6 +8,7 @@ export type TrackingNoteKind =
   | 'feature-not-finite'
   | 'location-not-finite'
   | 'no-segments'
+  | 'no-pose'
   | 'no-depth'
   | 'depth-from-previous'
   | 'mean-pixel-outside'
