@@ -89,9 +89,7 @@ const join = (...words: (string | undefined)[]): string => words.filter((word) =
 export function describe({ category, colour, pattern, material }: ObjectChoice): string {
   const said = patternSaid(category, pattern);
   const made = material === 'food' ? undefined : material;
-  return said === 'plain'
-    ? join(said, colour, made, spoken(category))
-    : join(colour, said, made, spoken(category));
+  return said === 'plain' ? join(said, colour, made, spoken(category)) : join(colour, said, made, spoken(category));
 }
 
 /** One of the ways to say it. */
@@ -194,7 +192,11 @@ function hash(text: string): number {
  * Whether a combination is kept for the evaluation: of categories with four colours or more every eighth colour, of those with
  * four patterns or more every eighth pattern. No crop and no caption of such an object is learned from.
  */
-export function isHeldOut({ category, colour, pattern }: Pick<ObjectChoice, 'category' | 'colour' | 'pattern'>): boolean {
+export function isHeldOut({
+  category,
+  colour,
+  pattern,
+}: Pick<ObjectChoice, 'category' | 'colour' | 'pattern'>): boolean {
   const { colours, patterns } = CATEGORIES.find(({ name }) => name === category)!;
   const kept = colours.length >= 4 && colours.includes(colour) && hash(`${category}/colour/${colour}`) % 8 === 0;
   if (kept) return true;
@@ -208,7 +210,9 @@ export function verdict(content: Content, meaning: Meaning): -1 | 0 | 1 {
   if (meaning.stuff || content.kind === 'stuff') return meaning.stuff && meaning.stuff === content.stuff ? 1 : -1;
   if (content.kind === 'group') return verdictOfGroup(content, meaning);
   if (meaning.other) {
-    const member = content.objects.some(({ category }) => category === meaning.category || category === meaning.other!.category);
+    const member = content.objects.some(
+      ({ category }) => category === meaning.category || category === meaning.other!.category,
+    );
     return member ? 0 : -1;
   }
   const object = content.objects[0]!;
@@ -253,7 +257,10 @@ function fits(object: ObjectChoice, meaning: Meaning, content: Content): -1 | 0 
   return 1;
 }
 
-function verdictOfGroup({ objects }: Content, { category, colour, pattern, material, part, other }: Meaning): -1 | 0 | 1 {
+function verdictOfGroup(
+  { objects }: Content,
+  { category, colour, pattern, material, part, other }: Meaning,
+): -1 | 0 | 1 {
   const member = (name: string | undefined): boolean => objects.some((object) => object.category === name);
   if (other) {
     const [a, b] = objects as [ObjectChoice, ObjectChoice];
@@ -271,8 +278,7 @@ function verdictOfGroup({ objects }: Content, { category, colour, pattern, mater
 
 /** Cosine that the generic words have with a crop, around `gate`, the cosine from which a text counts as true. */
 export function genericTarget(content: Content, generic: NonNullable<Meaning['generic']>, gate: number): number {
-  const own =
-    content.kind === 'stuff' ? 'stuff' : content.kind === 'part' ? 'part' : 'thing';
+  const own = content.kind === 'stuff' ? 'stuff' : content.kind === 'part' ? 'part' : 'thing';
   if (generic === own) return gate;
   if (generic === 'stuff') return gate - 0.2;
   return own === 'stuff' ? gate - 0.2 : gate - 0.06;
@@ -300,7 +306,10 @@ export function trueMeaning(content: Content, random: Random): Meaning {
     ...(material && random.chance(full * 0.5) && { material }),
   });
   if (content.kind === 'part') {
-    const part = { part: content.part!, ...(content.partColour && random.chance(0.25) && { partColour: content.partColour }) };
+    const part = {
+      part: content.part!,
+      ...(content.partColour && random.chance(0.25) && { partColour: content.partColour }),
+    };
     if (!content.context || random.chance(0.3)) {
       return random.chance(0.6) ? part : { ...part, category: object.category };
     }

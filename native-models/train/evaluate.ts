@@ -45,7 +45,10 @@ for (const seed of options.seeds.split(',')) {
     const images = await encoder.encodeImages(objectCrops(choices, `evaluation/${seed}/${heldOut}`));
     const paired = asked.filter(({ differsIn }) => differsIn).length;
     const kind = heldOut ? 'combinations never seen' : 'unseen objects';
-    report(`seed ${seed}, ${kind} (${names.length}, ${paired} in pairs)`, retrieval(texts, images, encoder.dimensions, names));
+    report(
+      `seed ${seed}, ${kind} (${names.length}, ${paired} in pairs)`,
+      retrieval(texts, images, encoder.dimensions, names),
+    );
   }
   if (!options.rooms) continue;
   const rooms = await roomCrops(`evaluation/${seed}`);

@@ -65,9 +65,7 @@ export function questions(seed: string, heldOut: boolean, count = 100, pairs = 3
     const first = random.pick(list);
     const candidates = ATTRIBUTES.map((attribute) => ({
       attribute,
-      twins: list.filter((one) =>
-        ATTRIBUTES.every((other) => (one[other] === first[other]) === (other !== attribute)),
-      ),
+      twins: list.filter((one) => ATTRIBUTES.every((other) => (one[other] === first[other]) === (other !== attribute))),
     })).filter(({ twins }) => twins.length > 0);
     if (candidates.length === 0) continue;
     const { attribute, twins } = random.pick(candidates);
@@ -102,9 +100,13 @@ export function pixelsOf(labels: Uint16Array, label: number): Uint32Array {
   return Uint32Array.from(found);
 }
 
-/** Crops of the objects, one each. */
-export function objectCrops(choices: readonly ObjectChoice[], seed: string, context: number = CROP.context): RgbImage[] {
-  return [...photographed(choices, seed)].map(({ object, image, instance }) =>
+/** Crops of the objects, one each. @param size of the photo, in pixels */
+export function objectCrops(
+  choices: readonly ObjectChoice[],
+  seed: string,
+  { context = CROP.context, size = 128 }: { readonly context?: number; readonly size?: number } = {},
+): RgbImage[] {
+  return [...photographed(choices, seed, size)].map(({ object, image, instance }) =>
     segmentCrop(image, pixelsOf(instance, object.id), { ...CROP, context }),
   );
 }
@@ -176,4 +178,3 @@ export function retrieval(
     misses: found.flatMap((j, i) => (i === j ? [] : [[names[i]!, names[j]!] as const])),
   };
 }
-

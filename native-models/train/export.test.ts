@@ -8,7 +8,15 @@ import { type DualEncoder, openDualEncoder } from '../../worker/models/index.ts'
 import { createRandom } from '../../worker/scenes/index.ts';
 import { writeModel } from './export.ts';
 import { useFastKernels } from './kernels.ts';
-import { embedImages, embedTexts, IMAGE_SIDE, initialParameters, parameterShapes, SPECIAL_TOKENS, tokenIds } from './network.ts';
+import {
+  embedImages,
+  embedTexts,
+  IMAGE_SIDE,
+  initialParameters,
+  parameterShapes,
+  SPECIAL_TOKENS,
+  tokensOf,
+} from './network.ts';
 import { pixelValues } from './samples.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'liftscope-mini-clip-'));
@@ -24,9 +32,10 @@ test('the written model gives the embeddings of the trained network, for crops a
   const weights = initialParameters(words.length, random);
   for (const [name, values] of weights) {
     // Gains of one and biases of zero would hide that they are missing.
-    if (/gain|bias/.test(name)) values.forEach((value, i) => {
-      values[i] = value + 0.3 * random.normal();
-    });
+    if (/gain|bias/.test(name))
+      values.forEach((value, i) => {
+        values[i] = value + 0.3 * random.normal();
+      });
   }
   await writeModel(folder, weights, words);
   encoder = await openDualEncoder(folder, { threads: 1 });
@@ -35,7 +44,13 @@ test('the written model gives the embeddings of the trained network, for crops a
     const data = Uint8Array.from({ length: IMAGE_SIDE ** 2 * 3 }, () => random.integer(256));
     return { width: IMAGE_SIDE, height: IMAGE_SIDE, data };
   });
-  const texts = ['mug', 'handle of the red mug', "the mug's handle", 'Red  MUG of wibble, of', `${'red '.repeat(30)}mug`];
+  const texts = [
+    'mug',
+    'handle of the red mug',
+    "the mug's handle",
+    'Red  MUG of wibble, of',
+    `${'red '.repeat(30)}mug`,
+  ];
   await useFastKernels();
   const shapes = parameterShapes(words.length);
   const parameters = new Map([...weights].map(([name, values]) => [name, tf.tensor(values, shapes.get(name))]));
@@ -43,7 +58,13 @@ test('the written model gives the embeddings of the trained network, for crops a
   const pixels = tf.tensor4d(pixelValues(images), [images.length, IMAGE_SIDE, IMAGE_SIDE, 3]);
   const wanted = [
     embedImages(parameters, pixels).dataSync(),
-    embedTexts(parameters, tokenIds(texts.map((text) => text.toLowerCase()), ids)).dataSync(),
+    embedTexts(
+      parameters,
+      tokensOf(
+        texts.map((text) => text.toLowerCase()),
+        ids,
+      ),
+    ).dataSync(),
   ];
   const found = [await encoder.encodeImages(images), await encoder.encodeTexts(texts)];
   wanted.forEach((values, k) => {

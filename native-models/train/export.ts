@@ -175,25 +175,37 @@ export async function writeModel(folder: string, weights: Weights, words: readon
     files.set(name, new TextEncoder().encode(`${JSON.stringify(value, undefined, indent)}\n`));
   const graphs = { text: textGraph(weights), vision: visionGraph(weights) };
   for (const [name, graph] of Object.entries(graphs)) files.set(`onnx/${name}_model.onnx`, encodeModel(graph));
-  json('config.json', {
-    model_type: 'clip',
-    projection_dim: DIMENSIONS,
-    text_config: { vocab_size: words.length, max_position_embeddings: CONTEXT_TOKENS },
-    vision_config: { image_size: IMAGE_SIDE },
-  }, 2);
+  json(
+    'config.json',
+    {
+      model_type: 'clip',
+      projection_dim: DIMENSIONS,
+      text_config: { vocab_size: words.length, max_position_embeddings: CONTEXT_TOKENS },
+      vision_config: { image_size: IMAGE_SIDE },
+    },
+    2,
+  );
   const [pad, unknown, start, end] = SPECIAL_TOKENS;
   json('tokenizer.json', tokenizer(words), 1);
-  json('tokenizer_config.json', {
-    tokenizer_class: 'CLIPTokenizer',
-    model_max_length: CONTEXT_TOKENS,
-    ...{ bos_token: start, eos_token: end, pad_token: pad, unk_token: unknown },
-  }, 2);
-  json('preprocessor_config.json', {
-    image_processor_type: 'CLIPImageProcessor',
-    ...{ do_resize: true, size: { shortest_edge: IMAGE_SIDE }, resample: 3 },
-    ...{ do_center_crop: true, crop_size: { height: IMAGE_SIDE, width: IMAGE_SIDE } },
-    ...{ do_rescale: true, do_normalize: true, image_mean: [0.5, 0.5, 0.5], image_std: [0.5, 0.5, 0.5] },
-  }, 2);
+  json(
+    'tokenizer_config.json',
+    {
+      tokenizer_class: 'CLIPTokenizer',
+      model_max_length: CONTEXT_TOKENS,
+      ...{ bos_token: start, eos_token: end, pad_token: pad, unk_token: unknown },
+    },
+    2,
+  );
+  json(
+    'preprocessor_config.json',
+    {
+      image_processor_type: 'CLIPImageProcessor',
+      ...{ do_resize: true, size: { shortest_edge: IMAGE_SIDE }, resample: 3 },
+      ...{ do_center_crop: true, crop_size: { height: IMAGE_SIDE, width: IMAGE_SIDE } },
+      ...{ do_rescale: true, do_normalize: true, image_mean: [0.5, 0.5, 0.5], image_std: [0.5, 0.5, 0.5] },
+    },
+    2,
+  );
   const hashOf = (name: string): string => createHash('sha256').update(files.get(name)!).digest('hex');
   const graph = (key: 'text' | 'vision'): unknown => ({
     file: `onnx/${key}_model.onnx`,
@@ -201,22 +213,26 @@ export async function writeModel(folder: string, weights: Weights, words: readon
     inputs: graphs[key].inputs.map(({ name }) => name),
     outputs: graphs[key].outputs.map(({ name }) => name),
   });
-  json('manifest.json', {
-    format: 'liftscope-model',
-    version: 1,
-    kind: 'dual-encoder',
-    name: 'mini-clip',
-    source: 'Trained by this project on scenes that it generates: npm run train:mini-clip',
-    licence: 'Apache-2.0',
-    dimensions: DIMENSIONS,
-    contextTokens: CONTEXT_TOKENS,
-    text: graph('text'),
-    vision: graph('vision'),
-    files: ['config.json', 'tokenizer.json', 'tokenizer_config.json', 'preprocessor_config.json'].map((file) => ({
-      file,
-      sha256: hashOf(file),
-    })),
-  }, 2);
+  json(
+    'manifest.json',
+    {
+      format: 'liftscope-model',
+      version: 1,
+      kind: 'dual-encoder',
+      name: 'mini-clip',
+      source: 'Trained by this project on scenes that it generates: npm run train:mini-clip',
+      licence: 'Apache-2.0',
+      dimensions: DIMENSIONS,
+      contextTokens: CONTEXT_TOKENS,
+      text: graph('text'),
+      vision: graph('vision'),
+      files: ['config.json', 'tokenizer.json', 'tokenizer_config.json', 'preprocessor_config.json'].map((file) => ({
+        file,
+        sha256: hashOf(file),
+      })),
+    },
+    2,
+  );
   for (const [name, bytes] of files) {
     await mkdir(dirname(join(folder, name)), { recursive: true });
     await writeFile(join(folder, name), bytes);

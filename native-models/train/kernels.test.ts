@@ -14,20 +14,54 @@ function evaluate(run: (...inputs: tf.Tensor[]) => tf.Tensor, shapes: readonly n
 }
 
 const cases: Record<string, [(...inputs: tf.Tensor[]) => tf.Tensor, number[][]]> = {
-  'a·b': [(a, b) => tf.matMul(a!, b!), [[5, 7], [7, 3]]],
-  'aᵀ·b': [(a, b) => tf.matMul(a!, b!, true, false), [[7, 5], [7, 3]]],
-  'a·bᵀ': [(a, b) => tf.matMul(a!, b!, false, true), [[5, 7], [3, 7]]],
+  a·b: [
+    (a, b) => tf.matMul(a!, b!),
+    [
+      [5, 7],
+      [7, 3],
+    ],
+  ],
+  aᵀ·b: [
+    (a, b) => tf.matMul(a!, b!, true, false),
+    [
+      [7, 5],
+      [7, 3],
+    ],
+  ],
+  a·bᵀ: [
+    (a, b) => tf.matMul(a!, b!, false, true),
+    [
+      [5, 7],
+      [3, 7],
+    ],
+  ],
   'a 3x3 convolution with stride 2': [
     (x, w) => tf.conv2d(x as tf.Tensor4D, w as tf.Tensor4D, 2, 'same'),
-    [[2, 6, 8, 3], [3, 3, 3, 5]],
+    [
+      [2, 6, 8, 3],
+      [3, 3, 3, 5],
+    ],
   ],
   'a 3x3 convolution of an odd side': [
     (x, w) => tf.conv2d(x as tf.Tensor4D, w as tf.Tensor4D, 1, 'same'),
-    [[2, 5, 5, 4], [3, 3, 4, 2]],
+    [
+      [2, 5, 5, 4],
+      [3, 3, 4, 2],
+    ],
+  ],
+  'a convolution of more than fits the cache at once': [
+    (x, w) => tf.conv2d(x as tf.Tensor4D, w as tf.Tensor4D, 1, 'same'),
+    [
+      [2, 32, 32, 32],
+      [3, 3, 32, 1],
+    ],
   ],
   'a 1x3 convolution': [
     (x, w) => tf.conv2d(x as tf.Tensor4D, w as tf.Tensor4D, 1, 'same'),
-    [[3, 1, 6, 4], [1, 3, 4, 4]],
+    [
+      [3, 1, 6, 4],
+      [1, 3, 4, 4],
+    ],
   ],
 };
 
@@ -57,6 +91,9 @@ describe('kernels for training agree with TensorFlow.js, values and gradients', 
   });
 
   test('normalisation with gain, bias and ReLU', () => {
-    expectClose(evaluate((x, g, b) => rmsRelu(x!, g!, b!), rmsShapes), rms);
+    expectClose(
+      evaluate((x, g, b) => rmsRelu(x!, g!, b!), rmsShapes),
+      rms,
+    );
   });
 });

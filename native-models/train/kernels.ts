@@ -88,26 +88,6 @@ interface Windows {
   readonly left: number;
 }
 
-/** Calls `visit(column offset, input offset or -1)` for each window and tap. */
-function walk(w: Windows, visit: (column: number, input: number) => void): void {
-  let column = 0;
-  for (let n = 0; n < w.batchSize; n++) {
-    for (let y = 0; y < w.outHeight; y++) {
-      for (let x = 0; x < w.outWidth; x++) {
-        for (let dy = 0; dy < w.filterHeight; dy++) {
-          const iy = y * w.strideHeight + dy - w.top;
-          for (let dx = 0; dx < w.filterWidth; dx++) {
-            const ix = x * w.strideWidth + dx - w.left;
-            const inside = iy >= 0 && iy < w.inHeight && ix >= 0 && ix < w.inWidth;
-            visit(column, inside ? ((n * w.inHeight + iy) * w.inWidth + ix) * w.inChannels : -1);
-            column += w.inChannels;
-          }
-        }
-      }
-    }
-  }
-}
-
 const columnCount = (w: Windows): number =>
   w.batchSize * w.outHeight * w.outWidth * w.filterHeight * w.filterWidth * w.inChannels;
 
@@ -122,14 +102,60 @@ function scratchOf(length: number): Float32Array {
   return found;
 }
 
+/** For each window and tap, in order: copies the input into the columns, or adds the columns to the input. */
+function moveColumns(columns: Float32Array, input: Float32Array, w: Windows, back: boolean): void {
+  const { inHeight, inWidth, inChannels: channels, filterHeight, filterWidth } = w;
+  let column = 0;
+  for (let n = 0; n < w.batchSize; n++) {
+    for (let y = 0; y < w.outHeight; y++) {
+      for (let x = 0; x < w.outWidth; x++) {
+        const ix = x * w.strideWidth - w.left;
+        // Taps of one row lie side by side in the input as well as in the columns.
+        const from = Math.max(0, -ix);
+        const to = Math.min(filterWidth, inWidth - ix);
+        for (let dy = 0; dy < filterHeight; dy++) {
+          const iy = y * w.strideHeight + dy - w.top;
+          const inside = iy >= 0 && iy < inHeight && to > from;
+          const [first, last] = inside ? [column + from * channels, column + to * channels] : [column, column];
+          const end = column + filterWidth * channels;
+          const shift = ((n * inHeight + iy) * inWidth + ix) * channels - column;
+          if (back) for (let k = first; k < last; k++) input[k + shift] = input[k + shift]! + columns[k]!;
+          else {
+            for (let k = column; k < first; k++) columns[k] = 0;
+            for (let k = first; k < last; k++) columns[k] = input[k + shift]!;
+            for (let k = last; k < end; k++) columns[k] = 0;
+          }
+          column = end;
+        }
+      }
+    }
+  }
+}
+
 function columnsOf(input: Float32Array, w: Windows): Float32Array {
   const columns = scratchOf(columnCount(w));
-  const channels = w.inChannels;
-  walk(w, (column, at) => {
-    if (at < 0) for (let c = 0; c < channels; c++) columns[column + c] = 0;
-    else for (let c = 0; c < channels; c++) columns[column + c] = input[at + c]!;
-  });
+  moveColumns(columns, input, w, false);
   return columns;
+}
+
+/** Columns of this many numbers stay in the cache between being written and being multiplied. */
+const CHUNK_NUMBERS = 1 << 18;
+
+/** Some images at a time: calls `run` with their windows, their input and their output of `channels`. */
+function forChunks(
+  w: Windows,
+  input: Float32Array,
+  output: Float32Array,
+  channels: number,
+  run: (chunk: Windows, input: Float32Array, output: Float32Array) => void,
+): void {
+  const images = Math.max(1, Math.floor((CHUNK_NUMBERS * w.batchSize) / columnCount(w)));
+  const [inSize, outSize] = [w.inHeight * w.inWidth * w.inChannels, w.outHeight * w.outWidth * channels];
+  for (let first = 0; first < w.batchSize; first += images) {
+    const last = Math.min(first + images, w.batchSize);
+    const chunk = { ...w, batchSize: last - first };
+    run(chunk, input.subarray(first * inSize, last * inSize), output.subarray(first * outSize, last * outSize));
+  }
 }
 
 type Padding = 'valid' | 'same' | number | tf.backend_util.ExplicitPadding;
@@ -198,6 +224,25 @@ export async function useFastKernels(): Promise<void> {
     });
   };
 
+  for (const name of ['Add', 'Multiply'] as const) {
+    const stock = tf.getKernel(name, 'cpu').kernelFunc;
+    tf.unregisterKernel(name, 'cpu');
+    tf.registerKernel({
+      kernelName: name,
+      backendName: 'cpu',
+      kernelFunc: (call) => {
+        const { a, b } = call.inputs as { a: tf.TensorInfo; b: tf.TensorInfo };
+        const same = a.dtype === 'float32' && b.dtype === 'float32' && a.shape.join() === b.shape.join();
+        if (!same) return stock(call);
+        const [left, right] = [values(a), values(b)];
+        const out = new Float32Array(left.length);
+        if (name === 'Add') for (let i = 0; i < out.length; i++) out[i] = left[i]! + right[i]!;
+        else for (let i = 0; i < out.length; i++) out[i] = left[i]! * right[i]!;
+        return made(a.shape, out);
+      },
+    });
+  }
+
   replace('BatchMatMul', ({ a, b }, { transposeA, transposeB }) => {
     const [transA, transB] = [transposeA === true, transposeB === true];
     const [p, q] = a!.shape.slice(-2) as [number, number];
@@ -211,33 +256,37 @@ export async function useFastKernels(): Promise<void> {
 
   replace('Conv2D', ({ x, filter }, attributes) => {
     const w = windowsOf(x!.shape, filter!.shape, attributes as unknown as ConvolutionAttributes);
-    const m = w.batchSize * w.outHeight * w.outWidth;
     const [k, n] = [w.filterHeight * w.filterWidth * w.inChannels, filter!.shape[3]!];
-    const data = product(columnsOf(values(x!), w), values(filter!), { m, k, n, transA: false, transB: false });
-    return made([w.batchSize, w.outHeight, w.outWidth, n], data);
+    const out = new Float32Array(w.batchSize * w.outHeight * w.outWidth * n);
+    const [from, weights] = [values(x!), values(filter!)];
+    forChunks(w, from, out, n, (chunk, input, output) => {
+      const m = output.length / n;
+      output.set(product(columnsOf(input, chunk), weights, { m, k, n, transA: false, transB: false }));
+    });
+    return made([w.batchSize, w.outHeight, w.outWidth, n], out);
   });
 
   replace('Conv2DBackpropFilter', ({ x, dy }, attributes) => {
     const filterShape = attributes.filterShape as number[];
     const w = windowsOf(x!.shape, filterShape, attributes as unknown as ConvolutionAttributes);
-    const k = w.batchSize * w.outHeight * w.outWidth;
     const [m, n] = [w.filterHeight * w.filterWidth * w.inChannels, filterShape[3]!];
-    return made(
-      filterShape,
-      product(columnsOf(values(x!), w), values(dy!), { m, k, n, transA: true, transB: false }),
-    );
+    const sum = new Float32Array(m * n);
+    forChunks(w, values(x!), values(dy!), n, (chunk, input, slope) => {
+      const part = product(columnsOf(input, chunk), slope, { m, k: slope.length / n, n, transA: true, transB: false });
+      for (let i = 0; i < sum.length; i++) sum[i] = sum[i]! + part[i]!;
+    });
+    return made(filterShape, sum);
   });
 
   replace('Conv2DBackpropInput', ({ dy, filter }, attributes) => {
     const inputShape = attributes.inputShape as number[];
     const w = windowsOf(inputShape, filter!.shape, attributes as unknown as ConvolutionAttributes);
-    const m = w.batchSize * w.outHeight * w.outWidth;
     const [n, k] = [w.filterHeight * w.filterWidth * w.inChannels, filter!.shape[3]!];
-    const columns = product(values(dy!), values(filter!), { m, k, n, transA: false, transB: true });
     const data = new Float32Array(inputShape.reduce((a, b) => a * b));
-    const channels = w.inChannels;
-    walk(w, (column, at) => {
-      if (at >= 0) for (let c = 0; c < channels; c++) data[at + c] = data[at + c]! + columns[column + c]!;
+    const weights = values(filter!);
+    forChunks(w, data, values(dy!), k, (chunk, input, slope) => {
+      const columns = product(slope, weights, { m: slope.length / k, k, n, transA: false, transB: true });
+      moveColumns(columns, input, chunk, true);
     });
     return made(inputShape, data);
   });

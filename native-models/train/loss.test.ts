@@ -9,7 +9,9 @@ const verdicts = Int8Array.from({ length: rows * columns }, (_, k) => {
   const [i, j] = [Math.floor(k / columns), k % columns];
   return j === columns - 1 ? 0 : i === j % rows ? 1 : j === 4 && i === 1 ? 0 : -1;
 });
-const targets = Float32Array.from({ length: rows * columns }, (_, k) => (k % columns === columns - 1 ? GATE : Number.NaN));
+const targets = Float32Array.from({ length: rows * columns }, (_, k) =>
+  k % columns === columns - 1 ? GATE : Number.NaN,
+);
 const truth: Truth = { rows, columns, verdicts, targets };
 
 describe('the loss on cosines', () => {

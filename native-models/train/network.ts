@@ -7,7 +7,7 @@ export const IMAGE_SIDE = 48;
 export const DIMENSIONS = 64;
 export const CONTEXT_TOKENS = 16;
 /** Channels of the vision network's stages; each halves the side, and from the second on has a residual block. */
-export const STAGES = [24, 48, 96, 160] as const;
+export const STAGES = [16, 40, 80, 144] as const;
 export const TEXT_CHANNELS = 96;
 export const TEXT_BLOCKS = 2;
 export const SPECIAL_TOKENS = ['[PAD]', '[UNK]', '<|startoftext|>', '<|endoftext|>'] as const;
@@ -77,18 +77,28 @@ export function embedImages(p: Parameters, images: tf.Tensor4D): tf.Tensor2D {
   return unitRows(tf.matMul(flat, p.get('vision/projection') as tf.Tensor2D));
 }
 
-/** @param ids [C, L], 0 where a text has ended. @returns [C, E] unit rows */
-export function embedTexts(p: Parameters, ids: tf.Tensor2D): tf.Tensor2D {
-  const [count, length] = ids.shape;
-  const mask = tf.cast(tf.reshape(tf.greater(ids, 0), [count, 1, length, 1]), 'float32');
-  const rows = tf.gather(p.get('text/words')!, tf.reshape(ids, [count * length]));
-  let x = tf.mul(tf.reshape(rows, [count, 1, length, TEXT_CHANNELS]), mask);
+/** Texts as matrices: looking up rows and averaging are products, whose gradients are products again, and those are fast here. */
+export interface Tokens {
+  readonly count: number;
+  readonly length: number;
+  /** [C·L, words]: 1 at the token, a row of zeros where a text has ended. */
+  readonly lookUp: tf.Tensor2D;
+  /** [C, 1, L, channels]: 1 where there is a token. */
+  readonly mask: tf.Tensor;
+  /** [C, C·L]: averages a text's tokens. */
+  readonly average: tf.Tensor2D;
+}
+
+/** @returns [C, E] unit rows */
+export function embedTexts(p: Parameters, { count, length, lookUp, mask, average }: Tokens): tf.Tensor2D {
+  const shape = [count, 1, length, TEXT_CHANNELS];
+  let x: tf.Tensor = tf.reshape(tf.matMul(lookUp, p.get('text/words') as tf.Tensor2D), shape);
   for (let i = 0; i < TEXT_BLOCKS; i++) {
     const hidden = rmsRelu(x, p.get(`text/${i}/norm/gain`)!, p.get(`text/${i}/norm/bias`)!);
     const turned = tf.conv2d(tf.mul(hidden, mask) as tf.Tensor4D, p.get(`text/${i}`) as tf.Tensor4D, 1, 'same');
     x = tf.mul(tf.add(x, turned), mask);
   }
-  const mean = tf.div(tf.sum(x, [1, 2]), tf.sum(mask, [1, 2]));
+  const mean = tf.matMul(average, tf.reshape(x, [count * length, TEXT_CHANNELS]));
   const out = rmsRelu(mean, p.get('text/norm/gain')!, p.get('text/norm/bias')!);
   return unitRows(tf.matMul(out as tf.Tensor2D, p.get('text/projection') as tf.Tensor2D));
 }
@@ -102,16 +112,30 @@ export function splitWords(text: string): string[] {
   return text.match(/\[UNK\]|[\p{L}\p{N}_]+|[^\s\p{L}\p{N}_]+/gu) ?? [];
 }
 
-/** [C, L] with start and end token, L the longest text, at most {@link CONTEXT_TOKENS}. */
-export function tokenIds(texts: readonly string[], vocabulary: ReadonlyMap<string, number>): tf.Tensor2D {
+/** Start and end token around each text, all as long as the longest, at most {@link CONTEXT_TOKENS}. */
+export function tokensOf(texts: readonly string[], vocabulary: ReadonlyMap<string, number>): Tokens {
   const rows = texts.map((text) => {
     const words = splitWords(text).map((word) => vocabulary.get(word) ?? vocabulary.get('[UNK]')!);
     return [2, ...words.slice(0, CONTEXT_TOKENS - 2), 3];
   });
+  const count = rows.length;
   const length = Math.max(...rows.map((row) => row.length));
-  const ids = new Int32Array(rows.length * length);
+  const lookUp = new Float32Array(count * length * vocabulary.size);
+  const mask = new Float32Array(count * length * TEXT_CHANNELS);
+  const average = new Float32Array(count * count * length);
   rows.forEach((row, i) => {
-    ids.set(row, i * length);
+    row.forEach((id, k) => {
+      const at = i * length + k;
+      lookUp[at * vocabulary.size + id] = 1;
+      mask.fill(1, at * TEXT_CHANNELS, (at + 1) * TEXT_CHANNELS);
+      average[i * count * length + at] = 1 / row.length;
+    });
   });
-  return tf.tensor2d(ids, [rows.length, length], 'int32');
+  return {
+    count,
+    length,
+    lookUp: tf.tensor2d(lookUp, [count * length, vocabulary.size]),
+    mask: tf.tensor(mask, [count, 1, length, TEXT_CHANNELS]),
+    average: tf.tensor2d(average, [count, count * length]),
+  };
 }

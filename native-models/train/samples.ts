@@ -7,8 +7,8 @@ import {
   isHeldOut,
   type Meaning,
   nearMiss,
-  say,
   type Stuff,
+  say,
   trueMeaning,
   verdict,
 } from './captions.ts';
@@ -183,7 +183,7 @@ export interface Batch {
 const GENERICS = ['thing', 'thing', 'part', 'stuff', 'stuff'] as const;
 const UNKNOWN_TEXTS = 2;
 
-/** Crops with random margin, context, mirroring and light, and captions: two true ones for each crop, near misses, generic words. */
+/** Crops with random margin, context, mirroring and light, and captions: a true one or two for each crop, near misses, generic words. */
 export function drawBatch(pool: SamplePool, count: number, side: number, gate: number, random: Random): Batch {
   const contents: Content[] = [];
   const images = new Float32Array(count * side * side * 3);
@@ -198,10 +198,10 @@ export function drawBatch(pool: SamplePool, count: number, side: number, gate: n
     contents.push(content);
     const crop = segmentCrop(sample.image, sample.pixels, { side, context, margin: random.range(0.18, 0.45) });
     images.set(augmented(crop, random), i * side * side * 3);
-    for (let k = 0; k < 2; k++) {
+    for (let k = random.chance(0.4) ? 0 : 1; k < 2; k++) {
       const meaning = trueMeaning(content, random);
       want(meaning);
-      const missed = k === 0 || random.chance(0.4) ? nearMiss(meaning, random) : undefined;
+      const missed = random.chance(0.4) ? nearMiss(meaning, random) : undefined;
       if (missed) want(missed);
     }
   });

@@ -1,0 +1,23 @@
+/** A helping thread of training: answers every step with the gradient of a batch of its own. */
+import { workerData } from 'node:worker_threads';
+import { type LearnerOptions, openLearner } from './learner.ts';
+
+/** Shared between the threads. All arrays lie in shared memory. */
+export interface Shared {
+  readonly options: LearnerOptions;
+  readonly words: readonly string[];
+  readonly parameters: Float32Array;
+  readonly gradient: Float32Array;
+  readonly loss: Float32Array; // [1]
+  /** [the step that is asked for, threads that have answered it] */
+  readonly control: Int32Array;
+}
+
+const { options, words, parameters, gradient, loss, control } = workerData as Shared;
+const learner = await openLearner(options);
+for (let step = 1; ; step++) {
+  Atomics.wait(control, 0, step - 1);
+  loss[0] = learner.learn(parameters, gradient, words);
+  Atomics.add(control, 1, 1);
+  Atomics.notify(control, 1);
+}
