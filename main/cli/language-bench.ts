@@ -142,7 +142,7 @@ export async function benchLanguage(given: Parameters, quick: boolean, context: 
   const { size, views, iterations, gaussians: maxGaussians } = parsed.data;
   const plan: RoomPlan = { objects, size, views, iterations, maxGaussians };
   const cells = new RoomCells(cache, context);
-  const ask = (room: Room, variant: Variant, rate: number): Promise<Cell> =>
+  const ask = (room: Room, variant: Variant, rate: number, temperatures = TEMPERATURES): Promise<Cell> =>
     cells.cell(
       'language',
       room,
@@ -150,7 +150,7 @@ export async function benchLanguage(given: Parameters, quick: boolean, context: 
         ...{ model, noise, rate, recipe: variant.recipe, embeddings: join(cache, 'embeddings') },
         parameters: { ...parameters, ...variant.parameters },
         ...(variant.rendered === true && { rendered: true }),
-        ...(variant.recipe === 'n2f2' && { temperatures: TEMPERATURES, timed: variant.name === N2F2 }),
+        ...(variant.recipe === 'n2f2' && { temperatures, timed: variant.name === N2F2 }),
       },
       cellSchema,
     );
@@ -180,7 +180,10 @@ export async function benchLanguage(given: Parameters, quick: boolean, context: 
     const room = await cells.room(objects, seed, plan);
     testRooms.push(room);
     for (const variant of variants) {
-      results.get(variant.name)!.push(await ask(room, variant, chosenRates.get(variant.name)!));
+      const used = TEMPERATURES.filter((temperature) =>
+        methods.some((method) => method.variant === variant.name && method.mode.includes(`T = ${temperature},`)),
+      );
+      results.get(variant.name)!.push(await ask(room, variant, chosenRates.get(variant.name)!, used));
     }
   }
   const speed = {

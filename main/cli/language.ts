@@ -21,6 +21,7 @@ interface QueryFlags extends ComputeFlags {
   readonly scale?: QueryScale;
   readonly threshold?: number;
   readonly order?: 'splatted' | 'rendered';
+  readonly model?: string;
 }
 
 /** Lines of each table on a terminal; `--json` has all. */
@@ -67,7 +68,7 @@ function addTrainLanguage(
       [
         `Trained a language field by ${result.recipe} on ${result.segments} segments of ${result.framesUsed} frames (${segments.join(', ')}) in ${formatDuration(result.seconds.total ?? 0)}`,
         `  ${result.gaussians} Gaussians, ${result.dimensions} dimensions, ${result.scales.length} scales; words of ${result.model.name}; peak memory ${formatBytes(result.peakMemoryBytes)}; seed ${result.seed}`,
-        `Next: liftscope query ${dir} "red mug"`,
+        `Next: liftscope query ${dir} "red mug"${options.model?.includes('/') === true ? ` --model ${options.model}` : ''}`,
       ].join('\n'),
     );
   });
@@ -78,6 +79,7 @@ function addQuery(verb: (usage: string, description: string) => Command, { outpu
     .option('--negatives <text...>', 'what it is compared with (default: object, things, stuff, texture)')
     .option('--frame <name>', 'look in this frame alone (default: in up to 200 of them)')
     .option('--out <file>', 'PNG of raw relevancy, black 0 to white 1, in that frame or in the best one')
+    .option('--model <name>', 'dual encoder of the field, where it is in none of the folders of models')
     .option('--scale <which>', 'auto, composite, best, or the number of a scale', scaleOf)
     .option(
       '--threshold <share>',
@@ -97,7 +99,7 @@ function addQuery(verb: (usage: string, description: string) => Command, { outpu
     using project = await openProject(dir);
     const answer = await queryProject(project, {
       ...{ text, negatives: options.negatives, frame: options.frame, outputPath: options.out },
-      ...{ scale: options.scale, threshold: options.threshold, order: options.order },
+      ...{ model: options.model, scale: options.scale, threshold: options.threshold, order: options.order },
       ...{ backend: options.backend, threads: options.threads, signal: interrupts.signal },
     });
     const objects = answer.objects

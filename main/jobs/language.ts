@@ -1,7 +1,7 @@
 /** Language fields of a project: training one, and asking it without the studio. */
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import type { z } from 'zod';
+import { z } from 'zod';
 import {
   type BackendChoice,
   LANGUAGE_NEGATIVES,
@@ -222,6 +222,8 @@ export interface QueryOptions {
   readonly frame?: string | undefined;
   /** PNG of raw relevancy in that frame, or in the best one. */
   readonly outputPath?: string | undefined;
+  /** Name or folder of the dual encoder that the field was made with; default: found by the name of its folder. */
+  readonly model?: string | undefined;
   /** Default: the newest field of the newest splats. */
   readonly fieldId?: number | undefined;
   readonly backend?: BackendChoice | undefined;
@@ -273,8 +275,7 @@ export async function askProject(project: Project, views: ViewClient, options: Q
   const field = chosenField(project, splats, options.fieldId);
   const frames = chosenFrames(await framesForWorker(stored.capture), options.frame);
   const { text, threshold, order, scale = 'auto', negatives = [...LANGUAGE_NEGATIVES], signal } = options;
-  const model = typeof field.options.model === 'object' ? Object(field.options.model).name : undefined;
-  const modelDir = await modelFolderOf(typeof model === 'string' ? model : SHIPPED_MODEL, 'The query');
+  const modelDir = await modelFolderOf(options.model ?? modelOf(field), 'The query');
   const relevancyPath = await project.artifacts.temporaryPath(RELEVANCY_EXTENSION);
   const idsPath = await membershipFile(project, splats);
   try {
@@ -356,6 +357,13 @@ function chosenField(project: Project, splats: SplatsRow, fieldId: number | unde
         : `The splats have no language field ${fieldId}.`,
     hint: 'Train one with: liftscope train-language DIR',
   });
+}
+
+const optionsSchema = z.object({ model: z.object({ name: z.string().min(1).max(200) }) });
+
+/** Name of the folder of the dual encoder that a field was made with. */
+function modelOf({ options }: FieldRow): string {
+  return optionsSchema.safeParse(options).data?.model.name ?? SHIPPED_MODEL;
 }
 
 function chosenFrames(frames: readonly TrainingFrame[], name: string | undefined): readonly TrainingFrame[] {

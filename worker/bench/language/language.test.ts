@@ -70,7 +70,7 @@ describe('scores', () => {
   const own = { mask, areaPx: 2, boxes: [[0, 0, 2, 1]] } as const;
   it('are IoUs of the masks at every threshold, counted as the definition says', () => {
     // None of them lies where two bins meet.
-    const values = Float32Array.of(0.91, 0.613, 0.707, 0.4);
+    const values = Float32Array.of(0.91, 0.613, 0.717, 0.4);
     const score = scoreMap(values, own, 2);
     for (let b = 0; b < BINS; b++) {
       const level = 0.5 + (b / BINS) * (0.91 - 0.5 - 1e-6);
