@@ -186,8 +186,11 @@ async function pixels(answer: Response): Promise<(x: number, y: number) => numbe
   return (x, y) => [0, 1, 2].map((c) => data[(Math.floor(y) * info.width + Math.floor(x)) * info.channels + c] ?? 0);
 }
 
-async function lift(masks: string): Promise<void> {
-  const spec = { kind: 'lift-objects' as const, splatsId, recipe: 'closed-form', masks };
+function lift(masks: string): Promise<void> {
+  return finished({ kind: 'lift-objects', splatsId, recipe: 'closed-form', masks });
+}
+
+async function finished(spec: ProcedureInput<'jobs.start'>['spec']): Promise<void> {
   const { job } = await call('jobs.start', { spec });
   const ended = await vi.waitUntil(
     async () => {
@@ -441,5 +444,13 @@ describe('exports', () => {
     expect(document.annotations.length).toBeGreaterThanOrEqual(OBJECTS * (VIEWS - 2));
     const unknown = { captureId, set: 'nothing', format: 'id-png', path: join(base, 'x') };
     expect((await post('/api/masks.export', unknown)).status).toBe(404);
+  });
+});
+
+describe('segmenting frames', () => {
+  it('adds a set of masks of every frame', async () => {
+    await finished({ kind: 'segment-frames', captureId, method: 'graph', name: 'cut' });
+    const { sets } = await call('masks.list', { captureId });
+    expect(sets.find(({ name }) => name === 'cut')).toMatchObject({ frames: VIEWS, consistentIds: false });
   });
 });
