@@ -113,7 +113,7 @@ export function TrackDialog() {
               { value: 'simulated', label: 'Simulated tracker (generated scenes)' },
             ]}
             onChange={setMasks}
-            note="A 2D tracker’s segments: MOTS, MOT, VISOR or COCO, brought in with liftscope masks import --consistent or tracks import."
+            note="Segments of a 2D tracker, whose ids go on from frame to frame: MOTS, MOT, VISOR or COCO, read on the command line."
           />
           <Cards label="Method" value={recipe} options={RECIPES} onChange={setRecipe} />
           <Select
