@@ -140,7 +140,7 @@ export async function benchLanguage(given: Parameters, quick: boolean, context: 
   const variants = chooseVariants(parsed.data.variants ?? (quick ? QUICK_VARIANTS : undefined));
   const model = await modelFolderOf(parsed.data.model, 'bench language');
   const { size, views, iterations, gaussians: maxGaussians } = parsed.data;
-  const plan: RoomPlan = { objects, size, views, iterations, maxGaussians };
+  const plan: RoomPlan = { objects, views, size, iterations, maxGaussians };
   const cells = new RoomCells(cache, context);
   const ask = (room: Room, variant: Variant, rate: number, temperatures = TEMPERATURES): Promise<Cell> =>
     cells.cell(
