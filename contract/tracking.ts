@@ -65,14 +65,22 @@ export type TracksSource = z.infer<typeof tracksSourceSchema>;
 
 /**
  * Where depth comes from. `simulated`: the simulated monocular network of a generated scene, aligned to the sparse points.
- * `splats`: expected depth of a trained model. `none`: no places; appearance, category and initial ids alone.
+ * `model`: a depth network, aligned to them too. `splats`: expected depth of a trained model. `none`: no places; appearance, category and initial ids alone.
  */
 const depthSourceSchema = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('simulated'), noise: noisePresetSchema, seed: z.number().int().min(0).max(0xffffffff) }),
+  z.object({ kind: z.literal('model'), modelDir: path }),
   z.object({ kind: z.literal('splats'), path }),
   z.object({ kind: z.literal('none') }),
 ]);
 export type DepthSource = z.infer<typeof depthSourceSchema>;
+
+/** What segments look like. `gradients`: histograms of gradients and colours, built in. `model`: a network of visual features. */
+const featureSourceSchema = z.discriminatedUnion('kind', [
+  z.object({ kind: z.literal('gradients') }),
+  z.object({ kind: z.literal('model'), modelDir: path }),
+]);
+export type FeatureSource = z.infer<typeof featureSourceSchema>;
 
 /** A decision of a person that tracking must keep: this segment is that object. */
 const trackLockSchema = z.object({
@@ -89,6 +97,7 @@ export const trackingRequestSchema = computeOptionsSchema.extend({
   frames: z.array(trainingFrameSchema).min(1).max(100_000),
   masks: tracksSourceSchema,
   depth: depthSourceSchema,
+  features: featureSourceSchema.prefault({ kind: 'gradients' }),
   /** Sparse points, as training gets them: float32 [M, 3], then uint8 [M, 3]. Needed to align monocular depth. */
   points: z.object({ path, count }).optional(),
   recipe: trackingRecipeSchema.default('spatial'),

@@ -1,11 +1,5 @@
 import { type Command, Option } from 'commander';
-import {
-  type DepthSource,
-  LiftscopeError,
-  type TrackingFigures,
-  type TrackingRecipe,
-  trackingRecipes,
-} from '../../contract/index.ts';
+import { LiftscopeError, type TrackingFigures, type TrackingRecipe, trackingRecipes } from '../../contract/index.ts';
 import { parsePairs } from './bench.ts';
 import { type Invocation, present, showEvent } from './common.ts';
 import { formatBytes, formatDuration } from './output.ts';
@@ -15,7 +9,8 @@ import { naturalNumber } from './values.ts';
 interface TrackFlags {
   readonly recipe: TrackingRecipe;
   readonly masks?: string;
-  readonly depth?: DepthSource['kind'];
+  readonly depth?: string;
+  readonly features?: string;
   readonly seed?: number;
   readonly set?: readonly string[];
 }
@@ -29,12 +24,13 @@ export function addTrack(verb: (usage: string, description: string) => Command, 
       '--masks <name>',
       'mask set whose ids go on over frames, or simulated[:none|:default|:harsh] for a generated scene (default: the newest such set)',
     )
-    .addOption(
-      new Option('--depth <source>', 'default: simulated for a generated scene, else the newest splats').choices([
-        'simulated',
-        'splats',
-        'none',
-      ]),
+    .option(
+      '--depth <source>',
+      'simulated, splats, none, or an installed depth model (default: simulated for a generated scene, else the newest splats)',
+    )
+    .option(
+      '--features <source>',
+      'what segments look like: gradients, or an installed model of visual features (default: the first such model, else gradients)',
     )
     .option('--seed <n>', 'seed of the simulated tracker and depth', naturalNumber)
     .option('--set <key=value...>', "the recipe's own parameters: gamma, alphaLocation, useVisual …")
@@ -44,7 +40,7 @@ export function addTrack(verb: (usage: string, description: string) => Command, 
       using project = await openProject(dir);
       const outcome = await trackProject(project, {
         recipe: options.recipe,
-        ...present({ masks: options.masks, depth: options.depth, seed: options.seed }),
+        ...present({ masks: options.masks, depth: options.depth, features: options.features, seed: options.seed }),
         parameters: parsePairs(options.set ?? []),
         signal: interrupts.signal,
         killSignal: interrupts.killSignal,

@@ -1,7 +1,9 @@
 /** `track`: 2D tracks of the current capture refined in 3D, into the project's objects, tracks and observations. */
+import { basename } from 'node:path';
 import type { z } from 'zod';
 import {
   type DepthSource,
+  type FeatureSource,
   LiftscopeError,
   MASKS_EXTENSION,
   type MaskSetInfo,
@@ -12,6 +14,7 @@ import {
   type TracksSource,
 } from '../../contract/index.ts';
 import { MasksFile } from '../masks/index.ts';
+import { installedModels, modelFolderOf } from '../models/index.ts';
 import type { Project } from '../project/index.ts';
 import { beginReview, locksOfProject, type StoredTracks, stateOfTracks, storeTracks } from '../tracks/index.ts';
 import { framesForWorker } from './frames.ts';
@@ -41,8 +44,16 @@ export interface TrackOptions
    * newest set with consistent ids, else the simulated tracker.
    */
   readonly masks?: string;
-  /** Default: `simulated` for a generated scene, else the newest splats, else none. */
-  readonly depth?: DepthSource['kind'];
+  /**
+   * `simulated`, `splats`, `none`, or a depth network by its name or folder. Default: `simulated` for a generated scene, else the
+   * newest splats, else none.
+   */
+  readonly depth?: string;
+  /**
+   * `gradients`, or a network of visual features by its name or folder. Default `auto`: the first that is installed, else
+   * gradients.
+   */
+  readonly features?: string;
   readonly parameters?: Readonly<Record<string, Json>>;
   readonly seed?: number;
   /** A job that is in the project already and that the caller ends where this rejects; absent: one is made. */
@@ -76,6 +87,7 @@ export async function trackCapture(project: Project, captureId: number, options:
     recipe = 'spatial',
     masks: wanted,
     depth: kind,
+    features: look,
     parameters,
     seed = 0,
     jobId,
@@ -90,9 +102,18 @@ export async function trackCapture(project: Project, captureId: number, options:
   const truthDir = await findSceneTruth(stored.capture);
   const simulatedMasks = await project.artifacts.temporaryPath(MASKS_EXTENSION);
   const masks = chooseMasks(project, captureId, wanted, truthDir !== undefined, seed, simulatedMasks);
-  const depth = chooseDepth(project, captureId, kind, truthDir !== undefined, seed);
+  const features = await chooseFeatures(look);
+  const depth = await chooseDepth(project, captureId, kind, truthDir !== undefined, seed);
   const locks = await locksOfProject(project, captureId);
-  const chosen = { recipe, masks: masks.name, depth: depth.kind, parameters: { ...parameters }, seed };
+  const appearance = features.kind === 'model' ? basename(features.modelDir) : features.kind;
+  const chosen = {
+    recipe,
+    masks: masks.name,
+    depth: depth.kind,
+    features: appearance,
+    parameters: { ...parameters },
+    seed,
+  };
   const job =
     jobId !== undefined
       ? { id: jobId }
@@ -110,7 +131,7 @@ export async function trackCapture(project: Project, captureId: number, options:
     const result = await runJob(
       TRACKING_KIND,
       {
-        ...{ frames, recipe, masks: masks.source, depth, parameters: chosen.parameters, locks, outputPath },
+        ...{ frames, recipe, masks: masks.source, depth, features, parameters: chosen.parameters, locks, outputPath },
         proposals: interactive,
         ...(stored.pointsArtifact !== undefined && {
           points: { path: project.artifacts.path(stored.pointsArtifact), count: stored.capture.points.count },
@@ -204,14 +225,23 @@ function chooseMasks(
   });
 }
 
+async function chooseFeatures(wanted = 'auto'): Promise<FeatureSource> {
+  if (wanted === 'gradients') return { kind: wanted };
+  if (wanted !== 'auto') return { kind: 'model', modelDir: await modelFolderOf(wanted, 'Option --features') };
+  const [first] = await installedModels('dino');
+  return first === undefined
+    ? { kind: 'gradients' }
+    : { kind: 'model', modelDir: await modelFolderOf(first, 'Option --features') };
+}
+
 /** @throws LiftscopeError `not-found` for splats that are not there */
-function chooseDepth(
+async function chooseDepth(
   project: Project,
   captureId: number,
-  kind: DepthSource['kind'] | undefined,
+  kind: string | undefined,
   hasTruth: boolean,
   seed: number,
-): DepthSource {
+): Promise<DepthSource> {
   const splats = project.splats.latest(captureId);
   const chosen = kind ?? (hasTruth ? 'simulated' : splats === undefined ? 'none' : 'splats');
   switch (chosen) {
@@ -227,6 +257,6 @@ function chooseDepth(
         hint: 'Run liftscope train first, or use --depth none.',
       });
     default:
-      return chosen satisfies never;
+      return { kind: 'model', modelDir: await modelFolderOf(chosen, 'Option --depth') };
   }
 }

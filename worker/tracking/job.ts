@@ -12,7 +12,7 @@ import {
   type TrackLock,
   type TrainingFrame,
 } from '../../contract/index.ts';
-import { loadImage } from '../images/index.ts';
+import { loadImage, type PlanarImage } from '../images/index.ts';
 import type { TrackingFrame } from '../metrics/index.ts';
 import { cameraOf, DepthAligner, StaticDepth, TrackingNotes } from '../objects/index.ts';
 import { MasksWriter } from '../segmentation/index.ts';
@@ -21,6 +21,7 @@ import { CarriedMasks } from './carried-masks.ts';
 import { matchesOf, plainFigures, StateScore, scoreTracks } from './figures.ts';
 import { TrackJoins } from './joins.ts';
 import { MasksVideo } from './masks-video.ts';
+import { TrackingNetworks } from './networks.ts';
 import { type FrameDepth, observeFrame, type SegmentedFrame } from './observe.ts';
 import { createAssociator, trackingParametersOf } from './recipes.ts';
 import { SceneVideo } from './scene-video.ts';
@@ -43,7 +44,8 @@ export async function trackObjects(request: TrackingRequest, context: TrackingCo
   const associator = createAssociator(recipe, request.parameters, notes);
   const { centroid } = associator.parameters;
   const mode = centroid === 'mean-pixel' ? centroid : 'median-depth';
-  await using inputs = await Inputs.open(request);
+  await using networks = await TrackingNetworks.open(request);
+  await using inputs = await Inputs.open(request, networks);
   await using writer = await TracksWriter.create(request.outputPath, recipe, frames.length);
   const histories = new ObjectHistories();
   const carried = request.proposals ? new CarriedMasks() : undefined;
@@ -57,10 +59,11 @@ export async function trackObjects(request: TrackingRequest, context: TrackingCo
   for (const [position, frame] of frames.entries()) {
     context.signal.throwIfAborted();
     const t0 = performance.now();
-    const input = await inputs.frame(frame, notes);
     const photo = await loadImage(frame.imagePath, { expected: frame });
+    const input = await inputs.frame(frame, photo, notes);
     const t1 = performance.now();
-    const observed = observeFrame({ view: frame, ...input, photo }, mode, notes);
+    const features = await networks.describe(photo, input.segmented.labels);
+    const observed = observeFrame({ view: frame, ...input, photo, features }, mode, notes);
     const t2 = performance.now();
     const locked = locksOfFrame(locks.get(position), observed.labels, frame, notes);
     const ids = associator.step(observed, locked);
@@ -132,6 +135,7 @@ interface FrameInput {
 class Inputs implements AsyncDisposable {
   readonly scene: SceneVideo | undefined;
   readonly #request: TrackingRequest;
+  readonly #networks: TrackingNetworks;
   readonly #masks: MasksVideo | undefined;
   readonly #writer: MasksWriter | undefined;
   readonly #splats: SplatDepth | undefined;
@@ -140,9 +144,11 @@ class Inputs implements AsyncDisposable {
 
   private constructor(
     request: TrackingRequest,
+    networks: TrackingNetworks,
     parts: { scene?: SceneVideo; masks?: MasksVideo; writer?: MasksWriter; splats?: SplatDepth; points?: StaticDepth },
   ) {
     this.#request = request;
+    this.#networks = networks;
     this.scene = parts.scene;
     this.#masks = parts.masks;
     this.#writer = parts.writer;
@@ -150,7 +156,7 @@ class Inputs implements AsyncDisposable {
     this.#static = parts.points;
   }
 
-  static async open(request: TrackingRequest): Promise<Inputs> {
+  static async open(request: TrackingRequest, networks: TrackingNetworks): Promise<Inputs> {
     const { masks, depth, truthDir, points } = request;
     const simulated = masks.kind === 'simulated' ? masks : depth.kind === 'simulated' ? depth : undefined;
     if (simulated !== undefined && truthDir === undefined) {
@@ -160,7 +166,8 @@ class Inputs implements AsyncDisposable {
         hint: 'Name masks of your own, and --depth splats or none.',
       });
     }
-    if (depth.kind === 'simulated' && points === undefined) {
+    const monocular = depth.kind === 'simulated' || depth.kind === 'model';
+    if (monocular && points === undefined) {
       throw new LiftscopeError({
         code: 'bad-input',
         message: 'The capture has no sparse points, to which monocular depth could be aligned.',
@@ -184,16 +191,16 @@ class Inputs implements AsyncDisposable {
             classes: [...scene.classes],
           })
         : undefined;
-    return new Inputs(request, {
+    return new Inputs(request, networks, {
       ...(scene && { scene }),
       ...(writer && { writer }),
       ...(masks.kind === 'file' && { masks: await MasksVideo.open(masks.path) }),
       ...(depth.kind === 'splats' && { splats: await openSplatDepth(depth.path, request) }),
-      ...(depth.kind === 'simulated' && points && { points: new StaticDepth(await readPoints(points)) }),
+      ...(monocular && points && { points: new StaticDepth(await readPoints(points)) }),
     });
   }
 
-  async frame(frame: TrainingFrame, notes: TrackingNotes): Promise<FrameInput> {
+  async frame(frame: TrainingFrame, photo: PlanarImage, notes: TrackingNotes): Promise<FrameInput> {
     const { depth } = this.#request;
     const scene = await this.scene?.frame(frame.name, frame);
     const file = await this.#masks?.frame(frame.name, frame);
@@ -204,8 +211,11 @@ class Inputs implements AsyncDisposable {
     let found: FrameDepth = { depth: undefined, from: 'none' };
     if (depth.kind === 'splats' && camera !== undefined) {
       found = { depth: await this.#splats!.depth(frame), from: 'fitted' };
-    } else if (depth.kind === 'simulated' && camera !== undefined) {
-      const aligned = this.#aligner.align(scene!.disparity, this.#static!.render(camera));
+    } else if (this.#static !== undefined && camera !== undefined) {
+      const aligned =
+        depth.kind === 'simulated'
+          ? this.#aligner.align(scene!.disparity, this.#static.render(camera))
+          : await this.#networks.depth(photo, this.#static, camera);
       if (aligned !== undefined) found = { depth: aligned.depth, from: aligned.from };
     }
     // Figures are those of the simulated tracker's segments; other masks have their own.
