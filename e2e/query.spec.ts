@@ -170,7 +170,7 @@ test('several at once, an honest nothing, and what is kept over a restart', asyn
 });
 
 test('without a language field the panel says what to do, and it is made from there', async ({ launch, room }) => {
-  test.setTimeout(360_000);
+  test.setTimeout(480_000);
   await textModel();
   const studio = await launch({ project: room });
   const { page } = studio;
@@ -183,7 +183,7 @@ test('without a language field the panel says what to do, and it is made from th
   await dialog.getByRole('button', { name: 'Train', exact: true }).click();
   await expect(dialog).toBeHidden();
   await expect
-    .poll(async () => (await newestJob(studio, 'train-language')).state, { timeout: 150_000 })
+    .poll(async () => (await newestJob(studio, 'train-language')).state, { timeout: 300_000 })
     .toBe('finished');
   const asked = await ask(page, 'red mug');
   await expect(asked.getByRole('list', { name: 'Ranked objects' }).getByRole('button').first()).toBeVisible();

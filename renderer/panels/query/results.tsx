@@ -86,7 +86,7 @@ export function RankedObjects({ layer }: { layer: QueryLayer }) {
       </h3>
       {ranked.length === 0 && <p className="query-note">What answers belongs to no object.</p>}
       <ol className="query-objects" aria-label="Ranked objects">
-        {shown.map(({ id, relevancy, maximum, share }, rank) => {
+        {shown.map(({ id, relevancy, maximum, share }) => {
           const object = known.get(id);
           const best = frames?.objects.find((one) => one.id === id)?.frameIds ?? [];
           const frameId = best[0] ?? frame;
@@ -96,7 +96,6 @@ export function RankedObjects({ layer }: { layer: QueryLayer }) {
                 type="button"
                 className="query-object"
                 aria-pressed={selected === id}
-                aria-label={`${rank + 1}. ${object?.name ?? id}, mean relevancy ${formatRelevancy(relevancy)}`}
                 onClick={() => jumpToObject(studio, layer, id)}
                 onPointerEnter={() => studio.hoverObject(id)}
                 onPointerLeave={() => studio.hoverObject(null)}
