@@ -1,0 +1,90 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { WasmBackend } from '../../compute/index.ts';
+import { type LanguageFile, toBfloat16 } from '../../language/index.ts';
+import { FakeEncoder, normal, uniform, unit } from '../../language/testing.ts';
+import { WeightReader } from '../../objects/index.ts';
+import { SplatModel, viewOf } from '../../splats/index.ts';
+import { roomView, smallRoom } from '../../view/testing.ts';
+import { FieldModes } from './field-modes.ts';
+
+const [N, E, D] = [300, 8, 12];
+const random = uniform(4);
+const values = (length: number) => Float32Array.from({ length }, () => normal(random));
+const header: LanguageFile['header'] = {
+  ...{ gaussians: N, recipe: 'n2f2', seed: 0, generator: 'test', parameters: {} },
+  model: { name: 'fake', fingerprint: 'fake-1', dimensions: E },
+  fingerprints: { segments: '', splats: '' },
+};
+const visibility = new Float32Array(N).fill(1);
+const nested: LanguageFile = {
+  ...{ header, visibility },
+  field: {
+    ...{ kind: 'nested', dimensions: D, step: 3, temperature: 1, scaleEdges: [] },
+    theta: toBfloat16(values(N * D)),
+    projection: values(E * D),
+  },
+};
+const levels: LanguageFile = {
+  ...{ header, visibility },
+  field: { kind: 'levels', levels: ['a', 'b'].map((name) => ({ name, embeddings: toBfloat16(values(N * E)) })) },
+};
+
+let backend: WasmBackend;
+let reader: WeightReader;
+beforeAll(async () => {
+  backend = await WasmBackend.create({ threads: 1 });
+  const model = new SplatModel(backend, N, 1, { trainable: false });
+  model.upload(smallRoom(N, 3));
+  reader = new WeightReader(backend, model);
+});
+afterAll(() => backend.dispose());
+
+describe('ways of answering', () => {
+  const view = viewOf(roomView(0.4, 40, 24));
+  const pixels = 40 * 24;
+  const labels = { instance: new Uint16Array(pixels), part: new Uint16Array(pixels), width: 40 };
+  const mask = Uint8Array.from({ length: pixels }, (_, i) => (i % 40 < 20 ? 1 : 0));
+  const truth = { mask, areaPx: pixels / 2, boxes: [[0, 0, 20, 24]] } as const;
+  const phrase = () => unit(values(E));
+  const vectors = { query: phrase(), negatives: [phrase(), phrase()], sharpness: 1 };
+  const score = async (file: LanguageFile) => {
+    const options = { canonical: [phrase()], temperatures: [0.5, 2], rendered: true };
+    const modes = await FieldModes.open({ backend, reader }, file, options);
+    const [own] = await modes.score(
+      [{ vectors, truths: [truth, undefined] }],
+      [
+        { view, ...labels },
+        { view, ...labels },
+      ],
+      () => undefined,
+    );
+    const times = await modes.times(view, new FakeEncoder(E), ['red mug']);
+    modes.dispose();
+    return { own: own!, times };
+  };
+
+  it('of a nested field are composites, searches and the oracle, in both orders, in views that count', async () => {
+    const { own, times } = await score(nested);
+    const names = ['splatted', 'rendered'].flatMap((order) => [
+      ...[0.5, 2].map((temperature) => `composite, T = ${temperature}, ${order}`),
+      ...['3', '30', 'D'].map((count) => `explicit, S = ${count}, ${order}`),
+      `oracle scale, ${order}`,
+    ]);
+    expect(Object.keys(own).toSorted()).toEqual(names.toSorted());
+    for (const { views, iou } of Object.values(own)) {
+      expect(views).toBe(1);
+      expect(iou.every((value) => value >= 0 && value <= 100)).toBe(true);
+    }
+    // Four scales: thirty of them are all.
+    expect(own['explicit, S = 30, splatted']).toEqual(own['explicit, S = D, splatted']);
+    const best = own['oracle scale, splatted']!.iou;
+    for (const [b, value] of own['explicit, S = D, splatted']!.iou.entries()) expect(best[b]! >= value).toBe(true);
+    expect(times!.explicit.map(({ scales }) => scales)).toEqual([3, 4, 4]);
+  });
+
+  it('of levels are searches and the oracle', async () => {
+    const { own, times } = await score(levels);
+    expect(Object.keys(own).length).toBe(8);
+    expect(times).toBeNull();
+  });
+});
