@@ -26,18 +26,49 @@ export class Lanes {
     return this.#studio.page;
   }
 
-  /** Selects objects, the last one last; `frame` makes it the current one on the way. */
+  /** Only lanes, over the whole window: many of them are in sight. */
+  async maximise(): Promise<void> {
+    await this.#canvas.click({ position: { x: GUTTER_WIDTH / 2, y: lanesTop + LANE_HEIGHT / 2 } });
+    await this.press('Shift+Space');
+    await expect.poll(async () => (await this.#canvas.boundingBox())?.height ?? 0).toBeGreaterThan(500);
+  }
+
+  /** Selects a few objects in their order, the last one last; `frame` becomes the current one on the way. */
   async select(ids: readonly number[], frame?: number): Promise<void> {
-    const { objects } = await this.#studio.call('objects.list', {});
+    const lanes = await this.#lanes();
     for (const [i, id] of ids.entries()) {
-      const lane = objects.findIndex((object) => object.id === id);
-      expect(lane, `object ${id} has a lane`).toBeGreaterThanOrEqual(0);
-      const y = await this.#reveal(lane);
-      const x = frame === undefined || i < ids.length - 1 ? GUTTER_WIDTH / 2 : await this.#xOf(frame);
-      await this.#canvas.click({ position: { x, y }, modifiers: i === 0 ? [] : ['Control'] });
-      this.clicks++;
+      const last = i === ids.length - 1;
+      await this.#click(lanes.indexOf(id), i === 0 ? [] : ['Control'], last ? frame : undefined);
     }
     await expect(this.#canvas).toHaveAttribute('data-selected', ids.join(' '));
+  }
+
+  /** Selects many objects, in no order: neighbours by their first and last lane. */
+  async selectAll(ids: readonly number[]): Promise<void> {
+    const lanes = await this.#lanes();
+    const wanted = ids.map((id) => lanes.indexOf(id)).sort((a, b) => a - b);
+    let runs = 0;
+    for (const [i, first] of wanted.entries()) {
+      if (wanted[i - 1] === first - 1) continue;
+      let end = first;
+      while (wanted.includes(end + 1)) end++;
+      await this.#click(first, runs++ === 0 ? [] : ['Control']);
+      if (end > first) await this.#click(end, ['Shift']);
+    }
+    const selected = async () => (await this.#canvas.getAttribute('data-selected'))?.split(' ').map(Number);
+    await expect.poll(async () => (await selected())?.toSorted((a, b) => a - b)).toEqual(ids.toSorted((a, b) => a - b));
+  }
+
+  async #lanes(): Promise<number[]> {
+    return (await this.#studio.call('objects.list', {})).objects.map(({ id }) => id);
+  }
+
+  async #click(lane: number, modifiers: ('Control' | 'Shift')[], frame?: number): Promise<void> {
+    expect(lane, 'the object has a lane').toBeGreaterThanOrEqual(0);
+    const y = await this.#reveal(lane);
+    const x = frame === undefined ? GUTTER_WIDTH / 2 : await this.#xOf(frame);
+    await this.#canvas.click({ position: { x, y }, modifiers });
+    this.clicks++;
   }
 
   async press(key: string): Promise<void> {

@@ -3,6 +3,7 @@ import { type FrameColumns, OBJECT_MASKS, routes } from '../../../contract/index
 import { type FrameLayer, failureOf, type Studio, type ViewState } from '../../state/index.ts';
 import { RelevancyLayers, type RelevancyMap } from '../../tools/index.ts';
 import { BitmapCache, type LoadedImage } from './bitmaps.ts';
+import { drawGrid } from './grid.ts';
 import { heatTable, paintHeat } from './heat.ts';
 import { OutlineLayer } from './outline-layer.ts';
 import { drawOverlay, idAt, loadOverlay, type MaskLayer, type Overlay } from './overlay.ts';
@@ -641,14 +642,4 @@ export class Painter {
     this.probe.drawImage(bitmap, sx, sy, 1, 1, 0, 0, 1, 1);
     return [...this.probe.getImageData(0, 0, 1, 1).data.subarray(0, 3)];
   }
-}
-
-function drawGrid(context: CanvasRenderingContext2D, view: ImageView, panel: Box, image: Box, scale: number): void {
-  const from = toImage(view, panel, 0, 0);
-  const to = toImage(view, panel, panel.width, panel.height);
-  const [x0, y0] = [Math.max(0, Math.floor(from.x)), Math.max(0, Math.floor(from.y))];
-  const [x1, y1] = [Math.min(image.width, Math.ceil(to.x)), Math.min(image.height, Math.ceil(to.y))];
-  context.fillStyle = 'rgb(128 128 128 / 0.35)';
-  for (let x = x0; x <= x1; x++) context.fillRect(x, y0, 1 / scale, y1 - y0);
-  for (let y = y0; y <= y1; y++) context.fillRect(x0, y, x1 - x0, 1 / scale);
 }

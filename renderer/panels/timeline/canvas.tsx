@@ -229,7 +229,8 @@ class Painter {
     const lane = yToLane(view, y, this.records.objects.length);
     const object = this.records.objects[lane];
     if (object !== undefined) {
-      studio.selectObjects([object.id], event.ctrlKey || event.metaKey ? 'toggle' : event.shiftKey ? 'add' : 'replace');
+      if (event.shiftKey) studio.selectObjects(this.lanesTo(lane), 'add');
+      else studio.selectObjects([object.id], event.ctrlKey || event.metaKey ? 'toggle' : 'replace');
     }
     if (x < GUTTER_WIDTH) return;
     this.drag = 'scrub';
@@ -237,6 +238,16 @@ class Painter {
     studio.goToFrame(xToFrame(view, x));
     // Going to a frame makes the frame the subject; a click on a lane means the object.
     if (object !== undefined) studio.selection.setState({ subject: 'objects' });
+  }
+
+  /** Objects from the one that was selected last to a lane. */
+  private lanesTo(lane: number): number[] {
+    const { objects } = this.records;
+    const last = this.studio.selection.getState().objects.at(-1);
+    const from = objects.findIndex(({ id }) => id === last);
+    const [first, end] = from < 0 ? [lane, lane] : [Math.min(from, lane), Math.max(from, lane)];
+    const ids = objects.slice(first, end + 1).map(({ id }) => id);
+    return from > lane ? ids.reverse() : ids;
   }
 
   private move(event: PointerEvent): void {
