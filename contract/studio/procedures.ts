@@ -4,6 +4,7 @@
  */
 import { z } from 'zod';
 import type { FailureCode } from '../events.ts';
+import { modelStatementSchema, modelsResultSchema } from '../models.ts';
 import { curvePointSchema, jobLogLineSchema, jobPrioritySchema, jobSpecSchema, jobViewSchema } from './jobs.ts';
 import {
   languageFieldSummarySchema,
@@ -251,6 +252,19 @@ export const procedures = {
     output: z.object({
       edits: z.array(z.object({ id: count, label: z.string(), at: z.number(), undone: z.boolean() })),
     }),
+  },
+
+  /** Models of this machine by their manifests or layouts, and the kinds that are missing; nothing is hashed or run. */
+  'models.list': { input: none, output: modelsResultSchema },
+  /** The same after every hash and one forward pass of the named ones; absent: of all. */
+  'models.check': {
+    input: z.object({ ids: z.array(z.string().min(1).max(200)).max(1000).optional() }),
+    output: modelsResultSchema,
+  },
+  /** Copies a model into the user's folder after running it once there. Refused outside of what the studio may open. */
+  'models.add': {
+    input: z.object({ path: pathSchema, statement: modelStatementSchema.default({}) }),
+    output: modelsResultSchema,
   },
 
   'jobs.start': {

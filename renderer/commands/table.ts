@@ -51,6 +51,7 @@ const PANELS: readonly [PanelId, string][] = [
   ['metrics', 'Metrics'],
   ['query', 'Query'],
   ['embeddings', 'Embeddings'],
+  ['models', 'Models'],
 ];
 
 export const commands: readonly Command[] = [
@@ -248,7 +249,8 @@ export const commands: readonly Command[] = [
       title: `Show ${title}`,
       menu: 'View',
       ...(index === 0 ? { group: true as const } : {}),
-      keys: [`Alt+${index + 1}`],
+      // Nine keys for the nine that a day's work needs.
+      ...(index < 9 ? { keys: [`Alt+${index + 1}`] } : {}),
       enabled: hasProject,
       run: (s) => s.showPanel(panel),
     }),

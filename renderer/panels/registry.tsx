@@ -6,6 +6,7 @@ import { FramesPanel } from './frames/index.ts';
 import { InspectorPanel } from './inspector/index.ts';
 import { JobsPanel } from './jobs/index.ts';
 import { MetricsPanel } from './metrics/index.ts';
+import { ModelsPanel } from './models/index.ts';
 import { ObjectsPanel } from './objects/index.ts';
 import { QueryPanel } from './query/index.ts';
 import { TimelinePanel } from './timeline/index.ts';
@@ -30,4 +31,5 @@ export const panels: readonly PanelDefinition[] = [
   { id: 'metrics', title: 'Metrics', icon: 'chart', component: MetricsPanel },
   { id: 'embeddings', title: 'Embeddings', icon: 'points', component: EmbeddingsPanel },
   { id: 'query', title: 'Query', icon: 'search', component: QueryPanel },
+  { id: 'models', title: 'Models', icon: 'layers', component: ModelsPanel },
 ];

@@ -10,7 +10,8 @@ export type PanelId =
   | 'jobs'
   | 'query'
   | 'metrics'
-  | 'embeddings';
+  | 'embeddings'
+  | 'models';
 
 export interface FileRequest {
   readonly title: string;

@@ -4,6 +4,7 @@ import { appProcedures } from './app.ts';
 import { captureProcedures } from './captures.ts';
 import { instanceProcedures } from './instances.ts';
 import { jobProcedures } from './jobs.ts';
+import { modelProcedures } from './models.ts';
 import { objectProcedures } from './objects.ts';
 import { projectProcedures } from './project.ts';
 import { queryProcedures } from './queries.ts';
@@ -21,6 +22,7 @@ export function procedureHandlers(host: HostContext): Handlers {
     ...instanceProcedures(host),
     ...queryProcedures(host),
     ...jobProcedures(host),
+    ...modelProcedures(host),
     ...trackProcedures(host),
   };
 }

@@ -1,0 +1,2 @@
+/** @public door of renderer/panels/models */
+export { ModelsPanel } from './panel.tsx';
