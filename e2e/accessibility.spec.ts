@@ -8,6 +8,7 @@ const DIALOGS = [
   ['Command palette', undefined],
   ['Train splats of room', 'train splats'],
   ['Lift objects', 'lift objects'],
+  ['Track objects', 'track objects'],
   ['Train language field', 'train language'],
   ['Layouts', 'layouts'],
   ['Find moved photos', 'find moved photos'],

@@ -11,6 +11,7 @@ const PANELS = ['Frames', 'Scene', 'Timeline', 'Objects', 'Inspector', 'Jobs', '
 const DIALOGS = [
   ['train', 'train splats'],
   ['lift', 'lift objects'],
+  ['track', 'track objects'],
   ['train-language', 'train language'],
   ['shortcuts', 'keyboard shortcuts'],
   ['layouts', 'layouts'],

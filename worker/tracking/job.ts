@@ -305,13 +305,16 @@ function locksOfFrame(
   const keys = new Map<number, number>();
   for (const { rle, objectId } of locks) {
     const overlap = new Map<number, number>();
+    let area = 0;
     forEachRun(countsOfSegment({ rle }, width, height), (start, end) => {
+      area += end - start;
       for (let i = start; i < end; i++) {
         if (labels[i] !== 0) overlap.set(labels[i]!, (overlap.get(labels[i]!) ?? 0) + 1);
       }
     });
     const [best] = [...overlap].sort((a, b) => b[1] - a[1]);
-    if (best === undefined) {
+    // A mask that a person accepted where nothing was segmented touches its neighbours, but is none of them.
+    if (best === undefined || 2 * best[1] < area) {
       notes.add('lock-without-segment', `${name}: no segment lies on the locked mask of object ${objectId}.`);
     } else keys.set(best[0], objectId);
   }
