@@ -1,4 +1,6 @@
 /** `bench language`: text queries to language fields on generated rooms, by the protocol of the benchmark. */
+import { createHash } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { z } from 'zod';
@@ -139,6 +141,7 @@ export async function benchLanguage(given: Parameters, quick: boolean, context: 
   const rates = parsed.data.rates ?? (quick ? [1] : RATES);
   const variants = chooseVariants(parsed.data.variants ?? (quick ? QUICK_VARIANTS : undefined));
   const model = await modelFolderOf(parsed.data.model, 'bench language');
+  const modelHash = await hashOf(model);
   const { size, views, iterations, gaussians: maxGaussians } = parsed.data;
   const plan: RoomPlan = { objects, views, size, iterations, maxGaussians };
   const cells = new RoomCells(cache, context);
@@ -147,7 +150,7 @@ export async function benchLanguage(given: Parameters, quick: boolean, context: 
       'language',
       room,
       {
-        ...{ model, noise, rate, recipe: variant.recipe, embeddings: join(cache, 'embeddings') },
+        ...{ model, modelHash, noise, rate, recipe: variant.recipe, embeddings: join(cache, 'embeddings') },
         parameters: { ...parameters, ...variant.parameters },
         ...(variant.rendered === true && { rendered: true }),
         ...(variant.recipe === 'n2f2' && { temperatures, timed: variant.name === N2F2 }),
@@ -224,6 +227,15 @@ const PROTOCOL =
   'image of what was asked for, absent ones in all; gate: raw relevancy above 0.5; threshold, temperature and rate of each method ' +
   'chosen on other rooms; mIoU: mean over queries of the mean over views; splatted: relevancy of Gaussians, rendered (ours); rendered: ' +
   'embeddings are rendered, then compared (published)';
+
+/** Cells of another version of the model are other cells. */
+async function hashOf(model: string): Promise<string> {
+  const hash = createHash('sha256');
+  for (const file of ['onnx/text_model.onnx', 'onnx/vision_model.onnx', 'tokenizer.json']) {
+    hash.update(await readFile(join(model, file)).catch(() => file));
+  }
+  return hash.digest('hex');
+}
 
 function chooseVariants(names: readonly string[] | undefined): readonly Variant[] {
   if (names === undefined) return VARIANTS;

@@ -35,6 +35,8 @@ const argumentsSchema = z.strictObject({
   capture: z.string().min(1),
   splats: z.string().min(1),
   model: z.string().min(1),
+  /** Tells cells of different versions apart; not looked at. */
+  modelHash: z.string().optional(),
   /** Folder that keeps embeddings of segments. */
   embeddings: z.string().min(1).optional(),
   recipe: languageRecipeSchema,
