@@ -12,7 +12,7 @@ export {
   importProjectTracks,
   type TrackImportFormat,
 } from './import-tracks.ts';
-export { carriedOutlines, effortOf, suggestedMerges, TrackPlaces } from './insight.ts';
+export { AMODAL_MASKS, amodalOutlines, carriedOutlines, effortOf, suggestedMerges, TrackPlaces } from './insight.ts';
 export { trackMasks } from './project-tracks.ts';
 export { beginReview, endReview, reviewOf, showTracks, stateOfTracks } from './review.ts';
 export { locksOfProject, type StoredTracks, type StoreTracksOptions, storeTracks } from './store-tracks.ts';

@@ -3,8 +3,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeEach, describe, expect, it } from 'vitest';
 import { encodeCounts, type FrameMasks, OBSERVATION_FLAGS } from '../../contract/index.ts';
+import { writeMasksFile } from '../masks/index.ts';
 import { createSyntheticProject, openProject, type Project } from '../project/index.ts';
 import {
+  AMODAL_MASKS,
+  amodalOutlines,
   beginReview,
   carriedOutlines,
   effortOf,
@@ -115,6 +118,29 @@ describe('what helps to correct tracks', () => {
     expect(effortOf(project)).toMatchObject({ corrections: 1 });
     project.edits.undo();
     expect(effortOf(project).corrections).toBe(0);
+  });
+
+  it('whole silhouettes come from their own set', async () => {
+    const path = await project.artifacts.temporaryPath('masks');
+    const name = '000002.png';
+    const info = {
+      ...{ name: AMODAL_MASKS, provenance: { kind: 'lifted' as const, source: 'test' } },
+      ...{ consistentIds: true, classes: [] },
+    };
+    expect(await amodalOutlines(project, captureId, 2, [1])).toEqual([]);
+    await writeMasksFile(
+      path,
+      () => info,
+      async (add) => add(await masks.frame(name)),
+    );
+    const artifact = await project.artifacts.adopt(path, 'masks');
+    project.maskSets.add({ captureId, info, artifact, frames: 1, jobId: null });
+    const found = await amodalOutlines(project, captureId, 2, [1, 3]);
+    expect(found.map(({ objectId, kind, rle }) => [objectId, kind, rle])).toEqual([
+      [1, 'amodal', rleAt(10)],
+      [3, 'amodal', rleAt(30)],
+    ]);
+    expect(await amodalOutlines(project, captureId, 3, [1])).toEqual([]);
   });
 
   it('what was deleted does not come back with the next run', async () => {

@@ -9,6 +9,7 @@ import {
   type TrackSuggestion,
   type TrackTrail,
 } from '../../contract/index.ts';
+import { MasksFile } from '../masks/index.ts';
 import { type Project, parseArtifactName } from '../project/index.ts';
 
 /** Where each mask of a run is: artifacts of float64 [N * 4], mask id and world point; newest first. */
@@ -134,6 +135,28 @@ export async function carriedOutlines(
     outlines.push({ objectId, kind: 'carried', width, height, rle });
   }
   return outlines;
+}
+
+/** Name of the mask set that holds whole silhouettes, hidden parts included, under the ids of the objects. */
+export const AMODAL_MASKS = 'amodal';
+
+/** Whole silhouettes of the objects asked for, where there are any. @throws LiftscopeError when the masks are damaged */
+export async function amodalOutlines(
+  project: Project,
+  captureId: number,
+  position: number,
+  ids: readonly number[],
+): Promise<ObjectOutline[]> {
+  const set = project.maskSets.get(captureId, AMODAL_MASKS);
+  const name = project.captures.frame(captureId, position)?.name;
+  if (set === undefined || name === undefined) return [];
+  await using file = await MasksFile.open(project.artifacts.path(set.artifact));
+  const masks = await file.frame(name);
+  if (masks === undefined) return [];
+  const { width, height } = masks;
+  return masks.segments
+    .filter(({ id }) => ids.includes(id))
+    .map(({ id, rle }): ObjectOutline => ({ objectId: id, kind: 'amodal', width, height, rle }));
 }
 
 /** Every step that stands is a correction; time runs between steps, undone ones too, up to a pause. */

@@ -1,5 +1,6 @@
 /** Corrections of tracks, and what helps to make them. */
 import {
+  amodalOutlines,
   carriedOutlines,
   effortOf,
   endReview,
@@ -41,7 +42,9 @@ export function trackProcedures(host: HostContext): HandlersOf<'tracks'> {
     },
     'tracks.outlines': async ({ position, ids }) => {
       const session = sessionOf(host);
-      return { outlines: await carriedOutlines(session.project, session.currentCaptureId(), position, ids) };
+      const captureId = session.currentCaptureId();
+      const carried = await carriedOutlines(session.project, captureId, position, ids);
+      return { outlines: [...(await amodalOutlines(session.project, captureId, position, ids)), ...carried] };
     },
     'tracks.effort': () => effortOf(sessionOf(host).project),
     'tracks.review': () => {
