@@ -22,6 +22,8 @@ export interface StudioOptions extends WindowOptions {
   readonly roots: readonly string[];
   /** Settings and thumbnails of this studio; two starts with the same folder are the same user. */
   readonly home: string;
+  /** The user's models; absent: those that every test shares. */
+  readonly models?: string;
 }
 
 /** How long a studio may take to say where it is: the first one builds the page. */
@@ -146,13 +148,13 @@ function childrenOf(parent: number): { pid: number; command: string }[] {
   return direct.flatMap(({ pid, command }) => [{ pid, command }, ...childrenOf(pid)]);
 }
 
-function environmentOf({ home }: StudioOptions): Record<string, string> {
+function environmentOf({ home, models }: StudioOptions): Record<string, string> {
   const inherited = Object.entries(process.env).filter(([, value]) => value !== undefined) as [string, string][];
   return {
     ...Object.fromEntries(inherited),
     LIFTSCOPE_CONFIG: join(home, 'config'),
     LIFTSCOPE_CACHE: join(home, 'cache'),
-    LIFTSCOPE_MODELS: modelsFolder(),
+    LIFTSCOPE_MODELS: models ?? modelsFolder(),
   };
 }
 

@@ -153,7 +153,7 @@ export function Workspace() {
         else {
           const beside = ['jobs', 'metrics', 'timeline'].includes(id)
             ? 'timeline'
-            : id === 'embeddings'
+            : id === 'embeddings' || id === 'models'
               ? 'scene'
               : 'inspector';
           const reference = api.getPanel(beside) ?? api.panels[0];
