@@ -7,7 +7,7 @@ import type { RgbImage } from '../../worker/images/index.ts';
 import { type DualEncoder, openDualEncoder } from '../../worker/models/index.ts';
 import { createRandom } from '../../worker/scenes/index.ts';
 import { writeModel } from './export.ts';
-import { useFastKernels } from './kernels.ts';
+import { selectFastKernels } from './kernels.ts';
 import {
   embedImages,
   embedTexts,
@@ -51,20 +51,20 @@ test('the written model gives the embeddings of the trained network, for crops a
     'Red  MUG of wibble, of',
     `${'red '.repeat(30)}mug`,
   ];
-  await useFastKernels();
+  await selectFastKernels();
   const shapes = parameterShapes(words.length);
   const parameters = new Map([...weights].map(([name, values]) => [name, tf.tensor(values, shapes.get(name))]));
   const ids = new Map(words.map((word, id) => [word, id]));
   const pixels = tf.tensor4d(pixelValues(images), [images.length, IMAGE_SIDE, IMAGE_SIDE, 3]);
-  const wanted = [
-    embedImages(parameters, pixels).dataSync(),
+  const wanted: Float32Array[] = [
+    embedImages(parameters, pixels).dataSync<'float32'>(),
     embedTexts(
       parameters,
       tokensOf(
         texts.map((text) => text.toLowerCase()),
         ids,
       ),
-    ).dataSync(),
+    ).dataSync<'float32'>(),
   ];
   const found = [await encoder.encodeImages(images), await encoder.encodeTexts(texts)];
   wanted.forEach((values, k) => {

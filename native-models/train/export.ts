@@ -13,7 +13,7 @@ import {
   TEXT_CHANNELS,
 } from './network.ts';
 
-export type Weights = ReadonlyMap<string, Float32Array>;
+type Weights = ReadonlyMap<string, Float32Array>;
 
 /** Collects nodes and constants of a graph; every call names its output. */
 class GraphBuilder {
@@ -83,7 +83,7 @@ class GraphBuilder {
   }
 }
 
-export function visionGraph(weights: Weights): Graph {
+function visionGraph(weights: Weights): Graph {
   const g = new GraphBuilder(weights);
   let [x, channels] = ['pixel_values', 3];
   STAGES.forEach((out, i) => {
@@ -115,7 +115,7 @@ export function visionGraph(weights: Weights): Graph {
   };
 }
 
-export function textGraph(weights: Weights): Graph {
+function textGraph(weights: Weights): Graph {
   const g = new GraphBuilder(weights);
   const words = g.weights('text/words');
   const table = g.floats('text/words', [words.length / TEXT_CHANNELS, TEXT_CHANNELS], words);

@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { rmsRelu, rmsReluOfStandardKernels, useFastKernels } from './kernels.ts';
+import { rmsRelu, rmsReluOfStandardKernels, selectFastKernels } from './kernels.ts';
 
 /** Values and gradients of all inputs, for a loss that weighs every output differently. */
 function evaluate(run: (...inputs: tf.Tensor[]) => tf.Tensor, shapes: readonly number[][]): Float32Array[] {
@@ -73,7 +73,7 @@ describe('kernels for training agree with TensorFlow.js, values and gradients', 
     await tf.setBackend('cpu');
     for (const [name, [run, shapes]] of Object.entries(cases)) expected.set(name, evaluate(run, shapes));
     rms = evaluate((x, g, b) => rmsReluOfStandardKernels(x!, g!, b!), rmsShapes);
-    await useFastKernels();
+    await selectFastKernels();
   });
 
   function expectClose(found: Float32Array[], wanted: Float32Array[]): void {

@@ -202,7 +202,7 @@ interface JavascriptBackend {
 }
 
 /** Registers the kernels on TensorFlow.js's JavaScript backend and selects it. Repeated calls change nothing. */
-export async function useFastKernels(): Promise<void> {
+export async function selectFastKernels(): Promise<void> {
   await tf.setBackend('cpu');
   await tf.ready();
   if (tf.getKernel(RMS_RELU, 'cpu')) return;

@@ -1,8 +1,8 @@
 /** One thread's share of training: its own pictures, its own batches, gradients at the parameters it is given. */
 import * as tf from '@tensorflow/tfjs';
-import { createRandom } from '../../worker/scenes/index.ts';
+import { createRandom, type Random } from '../../worker/scenes/index.ts';
 import { isHeldOut } from './captions.ts';
-import { useFastKernels } from './kernels.ts';
+import { selectFastKernels } from './kernels.ts';
 import { batchLoss, GATE } from './loss.ts';
 import { embedImages, embedTexts, IMAGE_SIDE, parameterShapes, tokensOf } from './network.ts';
 import { pictures } from './pictures.ts';
@@ -24,11 +24,12 @@ export interface LearnerOptions {
 export interface Learner {
   readonly segments: number;
   readonly partNames: readonly string[];
-  /** Loss of the next batch; its gradient is written to `gradient`, flat like `parameters`. */
-  learn(parameters: Float32Array, gradient: Float32Array, words: readonly string[]): number;
+  /** Loss of the cycle's next batch; its gradient is written to `gradient`, flat like `parameters`. */
+  learn(parameters: Float32Array, gradient: Float32Array, words: readonly string[], cycle: number): number;
 }
 
-export async function openLearner({ cache, turntables, rooms, thread, threads }: LearnerOptions): Promise<Learner> {
+export async function openLearner(options: LearnerOptions): Promise<Learner> {
+  const { cache, turntables, rooms, thread, threads } = options;
   const samples: Sample[] = [];
   const partNames = new Set<string>();
   for (const [kind, count] of [
@@ -42,15 +43,21 @@ export async function openLearner({ cache, turntables, rooms, thread, threads }:
     }
   }
   const pool = new SamplePool(samples);
-  await useFastKernels();
-  const random = createRandom(`${SEED}/batches/${thread}`);
+  await selectFastKernels();
+  // Each cycle of training has batches of its own, so that it can also be run alone.
+  const streams = new Map<number, Random>();
+  const streamOf = (cycle: number): Random => {
+    const stream = streams.get(cycle) ?? createRandom(`${SEED}/batches/${thread}${cycle === 0 ? '' : `/${cycle}`}`);
+    streams.set(cycle, stream);
+    return stream;
+  };
   return {
     segments: pool.size,
     partNames: [...partNames].sort(),
-    learn: (parameters, gradient, words) => {
+    learn: (parameters, gradient, words, cycle) => {
       const ids = new Map(words.map((word, id) => [word, id]));
       const shapes = parameterShapes(words.length);
-      const batch = drawBatch(pool, BATCH, IMAGE_SIDE, GATE, random);
+      const batch = drawBatch(pool, BATCH, IMAGE_SIDE, GATE, streamOf(cycle));
       const truth = { ...batch, rows: BATCH, columns: batch.texts.length };
       return tf.tidy(() => {
         let at = 0;

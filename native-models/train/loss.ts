@@ -73,14 +73,14 @@ export function pairLoss(cosines: Float32Array, truth: Truth): { loss: number; g
   let generics = 0;
   const counts = [0, 0];
   for (let k = 0; k < cosines.length; k++) {
-    if (targets[k] === targets[k]) generics++;
+    if (!Number.isNaN(targets[k])) generics++;
     if (verdicts[k] === 1) counts[0] = counts[0]! + 1;
   }
   // False pairs are many and mostly easy: their sum is shared out as if each true pair had a few of them.
   const scale = GATE_WEIGHT / Math.max(1, counts[0]!);
   for (let k = 0; k < cosines.length; k++) {
     const target = targets[k]!;
-    if (target === target) {
+    if (!Number.isNaN(target)) {
       const off = cosines[k]! - target;
       loss += (GENERIC_WEIGHT * off * off) / generics;
       gradient[k] = gradient[k]! + (2 * GENERIC_WEIGHT * off) / generics;

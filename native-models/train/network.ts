@@ -108,7 +108,7 @@ function unitRows(x: tf.Tensor2D): tf.Tensor2D {
 }
 
 /** Splits as the tokenizer does: runs of letters and digits, runs of other signs. The special words stay whole. */
-export function splitWords(text: string): string[] {
+function splitWords(text: string): string[] {
   return text.match(/\[UNK\]|[\p{L}\p{N}_]+|[^\s\p{L}\p{N}_]+/gu) ?? [];
 }
 

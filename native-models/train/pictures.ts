@@ -65,9 +65,9 @@ async function createScene(kind: PictureKind, seed: string): Promise<{ scene: Sc
   return { scene, frames };
 }
 
-/** The lights thinned to every second point of the lamp: rays to lights are most of the work of a picture. */
-function thinned(render: Scene['render'], share: 1 | 2): Scene['render'] {
-  const lamp = render.lights.slice(0, 4 * share);
+/** Four points of the lamp only: rays to lights are most of the work of a picture. */
+function thinned(render: Scene['render']): Scene['render'] {
+  const lamp = render.lights.slice(0, 4);
   const [all, kept] = [render.lights, lamp].map((lights) => lights.reduce((sum, light) => sum + light.weight, 0)) as [
     number,
     number,
@@ -91,7 +91,7 @@ async function renderPictures(kind: PictureKind, seed: string): Promise<PictureS
     part: new Uint16Array(frames.length * pixels),
     classId: new Uint8Array(frames.length * pixels),
   };
-  const tracer = createTracer(thinned(scene.render, 1));
+  const tracer = createTracer(thinned(scene.render));
   frames.forEach((frame, k) => {
     const images = tracer.render(scene.frames[frame]!.view);
     set.rgb.set(images.rgb, k * pixels * 3);
@@ -157,6 +157,3 @@ export async function pictures(cache: string, kind: PictureKind, seed: string): 
   if (!existsSync(path)) await writePictures(path, await renderPictures(kind, seed));
   return await readPictures(path);
 }
-
-export const picturesAreCached = (cache: string, kind: PictureKind, seed: string): boolean =>
-  existsSync(join(cache, `${kind}-${seed}.pictures`));

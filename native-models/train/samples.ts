@@ -4,7 +4,6 @@ import type { ObjectChoice, Random } from '../../worker/scenes/index.ts';
 import {
   type Content,
   genericTarget,
-  isHeldOut,
   type Meaning,
   nearMiss,
   type Stuff,
@@ -143,14 +142,13 @@ export class SamplePool {
   constructor(samples: readonly Sample[]) {
     this.size = samples.length;
     for (const sample of samples) {
-      const { kind, objects, part, stuff } = sample.content;
+      const { kind, objects, stuff } = sample.content;
       const group = stuff ?? objects[0]!.category;
       const kinds = this.#byKind.get(kind) ?? new Map<string, Sample[]>();
       this.#byKind.set(kind, kinds);
       const list = kinds.get(group) ?? [];
       kinds.set(group, list);
       list.push(sample);
-      void part;
     }
   }
 
