@@ -28,7 +28,7 @@ const SAVE_EVERY = 100;
 
 const { values: options } = parseArgs({
   options: {
-    cycles: { type: 'string', default: '1500,3000' },
+    cycles: { type: 'string', default: '1500,420' },
     first: { type: 'string', default: '0' },
     threads: { type: 'string', default: '2' },
     turntables: { type: 'string', default: '96' },
