@@ -15,9 +15,9 @@ function ToastCard({ toast }: { toast: Toast }) {
     return () => clearTimeout(timer);
   }, [studio, toast.id, showMs]);
   return (
-    <li className="toast" data-level={toast.level} role={toast.level === 'error' ? 'alert' : 'status'}>
+    <li className="toast" data-level={toast.level}>
       <Icon name={ICONS[toast.level]} />
-      <div className="selectable">
+      <div className="selectable" role={toast.level === 'error' ? 'alert' : 'status'}>
         <p>{toast.text}</p>
         {toast.hint !== undefined && <p className="toast-hint">{toast.hint}</p>}
       </div>
