@@ -23,7 +23,7 @@ const count = z.number().int().min(0);
 const modelStateSchema = z.enum(['listed', 'ok', 'unverified', 'broken']);
 export type ModelState = z.infer<typeof modelStateSchema>;
 
-export const modelSummarySchema = z.object({
+const modelSummarySchema = z.object({
   /** Name of its folder, by which `--model` finds it. */
   id: z.string().max(maxModelNameLength),
   name: z.string().max(maxModelNameLength),
@@ -45,7 +45,7 @@ export const modelSummarySchema = z.object({
 export type ModelSummary = z.infer<typeof modelSummarySchema>;
 
 /** What a kind of model is for, and where to put one: shown for every kind, installed or not. */
-export const modelKindInfoSchema = z.object({
+const modelKindInfoSchema = z.object({
   kind: modelKindSchema,
   title: z.string(),
   /** What it makes possible, as the end of "It would enable …". */
@@ -59,7 +59,7 @@ export const modelKindInfoSchema = z.object({
 export type ModelKindInfo = z.infer<typeof modelKindInfoSchema>;
 
 /** Folders of models: what ships with the program, and the user's own, which need not exist. */
-export const modelFoldersSchema = z.object({ shipped: path, user: path });
+const modelFoldersSchema = z.object({ shipped: path, user: path });
 export type ModelFolders = z.infer<typeof modelFoldersSchema>;
 
 /** What to say about a model that comes without a manifest; whatever a manifest says wins. */

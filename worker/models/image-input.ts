@@ -31,7 +31,7 @@ export interface PreparedImage {
 }
 
 /** Size of the network's image for a photo. A graph that fixes its size has the last word. */
-export function inputSize(
+function inputSize(
   { width, height }: { readonly width: number; readonly height: number },
   { side, fit, multipleOf }: ImageInput,
   fixed: { readonly width?: number | undefined; readonly height?: number | undefined } = {},

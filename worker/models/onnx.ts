@@ -151,7 +151,7 @@ export function floatOutput(
   });
 }
 
-export async function importRuntime(): Promise<typeof import('onnxruntime-node')> {
+async function importRuntime(): Promise<typeof import('onnxruntime-node')> {
   try {
     return await import('onnxruntime-node');
   } catch (error) {

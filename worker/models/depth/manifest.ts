@@ -16,7 +16,7 @@ import { readPublished } from '../published.ts';
 export const DEPTH_ENABLES = 'depth for tracking without trained splats';
 export const DEPTH_FILES = ['the network (.onnx)'] as const;
 
-export const depthManifestSchema = manifestHeadSchema.extend({
+const depthManifestSchema = manifestHeadSchema.extend({
   kind: z.literal('depth'),
   model: looseModelFileSchema,
   /** External weights. */

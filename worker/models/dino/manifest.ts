@@ -16,7 +16,7 @@ import { readPublished } from '../published.ts';
 export const DINO_ENABLES = 'tracking by learned visual features instead of gradients and colours';
 export const DINO_FILES = ['the network (.onnx)'] as const;
 
-export const dinoManifestSchema = manifestHeadSchema.extend({
+const dinoManifestSchema = manifestHeadSchema.extend({
   kind: z.literal('dino'),
   model: looseModelFileSchema,
   /** External weights. */

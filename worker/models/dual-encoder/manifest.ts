@@ -30,8 +30,8 @@ export const DUAL_ENCODER_FILES = [
 ] as const;
 
 /** Read and checked beside the graphs; the first two must be there. */
-export const REQUIRED_SETTINGS = ['tokenizer.json', 'preprocessor_config.json'] as const;
-export const OPTIONAL_SETTINGS = ['config.json', 'tokenizer_config.json'] as const;
+const REQUIRED_SETTINGS = ['tokenizer.json', 'preprocessor_config.json'] as const;
+const OPTIONAL_SETTINGS = ['config.json', 'tokenizer_config.json'] as const;
 
 const dualEncoderManifestSchema = manifestHeadSchema.extend({
   kind: z.literal('dual-encoder'),

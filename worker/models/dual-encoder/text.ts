@@ -3,7 +3,7 @@ import type { PreTrainedTokenizer } from '@huggingface/transformers';
 import { LiftscopeError } from '../../../contract/index.ts';
 
 /** Longer texts are cut before they reach the tokenizer, whose time may grow faster than their length. */
-export const MAX_TEXT_CHARACTERS = 10_000;
+const MAX_TEXT_CHARACTERS = 10_000;
 
 /** What becomes of a text. */
 export interface TextInspection {
