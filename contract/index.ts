@@ -1,3 +1,4 @@
+export * from './amodal.ts';
 export * from './camera.ts';
 export * from './capture.ts';
 export * from './edits.ts';

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { amodalRequestSchema, amodalResultSchema } from './amodal.ts';
 import { failureSchema, jobEventSchema } from './events.ts';
 import { languageTrainingRequestSchema, languageTrainingResultSchema } from './language.ts';
 import {
@@ -106,6 +107,7 @@ export const jobSchemas = {
   'segment-frames': { request: segmentationRequestSchema, result: segmentationResultSchema },
   'track-objects': { request: trackingRequestSchema, result: trackingResultSchema },
   'evaluate-tracks': { request: tracksEvaluationRequestSchema, result: tracksEvaluationResultSchema },
+  'amodal-masks': { request: amodalRequestSchema, result: amodalResultSchema },
   'train-language': { request: languageTrainingRequestSchema, result: languageTrainingResultSchema },
   'view-splats': { request: viewSplatsRequestSchema, result: viewSplatsResultSchema },
   models: { request: modelsRequestSchema, result: modelsResultSchema },
@@ -134,6 +136,7 @@ const jobRequestSchema = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('segment-frames'), request: jobSchemas['segment-frames'].request }),
   z.object({ kind: z.literal('track-objects'), request: jobSchemas['track-objects'].request }),
   z.object({ kind: z.literal('evaluate-tracks'), request: jobSchemas['evaluate-tracks'].request }),
+  z.object({ kind: z.literal('amodal-masks'), request: jobSchemas['amodal-masks'].request }),
   z.object({ kind: z.literal('train-language'), request: jobSchemas['train-language'].request }),
   z.object({ kind: z.literal('view-splats'), request: jobSchemas['view-splats'].request }),
   z.object({ kind: z.literal('models'), request: jobSchemas.models.request }),

@@ -67,7 +67,7 @@ export type TracksSource = z.infer<typeof tracksSourceSchema>;
  * Where depth comes from. `simulated`: the simulated monocular network of a generated scene, aligned to the sparse points.
  * `model`: a depth network, aligned to them too. `splats`: expected depth of a trained model. `none`: no places; appearance, category and initial ids alone.
  */
-const depthSourceSchema = z.discriminatedUnion('kind', [
+export const depthSourceSchema = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('simulated'), noise: noisePresetSchema, seed: z.number().int().min(0).max(0xffffffff) }),
   z.object({ kind: z.literal('model'), modelDir: path }),
   z.object({ kind: z.literal('splats'), path }),

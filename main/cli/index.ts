@@ -1,4 +1,5 @@
 import { Command, CommanderError, Option } from 'commander';
+import { addAmodal } from './amodal.ts';
 import { addBenchmarks } from './bench.ts';
 import { addComputeOptions, type ComputeFlags, type Invocation, present, showEvent } from './common.ts';
 import { addDemo } from './demo.ts';
@@ -216,6 +217,7 @@ function buildProgram(invocation: Invocation, streams: Streams): Command {
   addLanguage(verb, invocation);
   addTrack(verb, invocation);
   addTracks(verb, invocation);
+  addAmodal(verb, invocation);
   addSegment(verb, invocation);
   addMasks(verb, invocation);
   addModels(verb, invocation);

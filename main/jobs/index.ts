@@ -1,4 +1,5 @@
 /** @public door of main/jobs */
+export { type AmodalOptions, type AmodalOutcome, makeAmodal } from './amodal.ts';
 export { type DemoOutcome, demoPlan, runDemo } from './demo.ts';
 export { type EvaluateOptions, evaluateProject, latestSplats } from './evaluate.ts';
 export { evaluateTracksOf } from './evaluate-tracks.ts';

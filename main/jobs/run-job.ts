@@ -90,6 +90,7 @@ const LADDERS: { readonly [K in JobKind]: CancelLadder } = {
   'segment-frames': { askMs: 10_000, terminateMs: 3000 },
   'track-objects': { askMs: 10_000, terminateMs: 3000 },
   'evaluate-tracks': { askMs: 2_000, terminateMs: 2_000 },
+  'amodal-masks': { askMs: 10_000, terminateMs: 3000 },
   'train-language': { askMs: 10_000, terminateMs: 3000 },
   // Removes what it has half copied.
   models: { askMs: 5000, terminateMs: 3000 },

@@ -16,7 +16,14 @@ import {
 import { MasksFile } from '../masks/index.ts';
 import { installedModels, modelFolderOf } from '../models/index.ts';
 import type { Project } from '../project/index.ts';
-import { beginReview, locksOfProject, type StoredTracks, stateOfTracks, storeTracks } from '../tracks/index.ts';
+import {
+  AMODAL_MASKS,
+  beginReview,
+  locksOfProject,
+  type StoredTracks,
+  stateOfTracks,
+  storeTracks,
+} from '../tracks/index.ts';
 import { framesForWorker } from './frames.ts';
 import { type RunJobOptions, runJob } from './run-job.ts';
 import { findSceneTruth } from './scene-truth.ts';
@@ -200,7 +207,9 @@ function chooseMasks(
   writeMasksTo: string,
 ): { name: string; source: TracksSource } {
   const sets = project.maskSets.list(captureId);
-  const usable = sets.filter(({ info }) => info.consistentIds && info.name !== SIMULATED_SET);
+  const usable = sets.filter(
+    ({ info }) => info.consistentIds && info.name !== SIMULATED_SET && info.name !== AMODAL_MASKS,
+  );
   const wanted = name ?? usable.at(-1)?.info.name ?? (hasTruth ? 'simulated' : undefined);
   const set = wanted === undefined ? undefined : project.maskSets.get(captureId, wanted);
   if (wanted !== undefined && set !== undefined) {
@@ -235,7 +244,7 @@ async function chooseFeatures(wanted = 'auto'): Promise<FeatureSource> {
 }
 
 /** @throws LiftscopeError `not-found` for splats that are not there */
-async function chooseDepth(
+export async function chooseDepth(
   project: Project,
   captureId: number,
   kind: string | undefined,

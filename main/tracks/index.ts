@@ -1,4 +1,5 @@
 /** @public door of main/tracks: tracks of projects, in and out. */
+export { keepObjectSplats, type ObjectSplats, objectSplatsOf, prepareAmodal } from './amodal.ts';
 export {
   type ExportTracksOptions,
   exportProjectTracks,

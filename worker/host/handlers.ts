@@ -20,6 +20,7 @@ const handlers: Handlers = {
   'track-objects': async (request, context) => (await import('../tracking/index.ts')).trackObjects(request, context),
   'evaluate-tracks': async (request, context) =>
     (await import('../tracking/index.ts')).evaluateTracks(request, context),
+  'amodal-masks': async (request, context) => (await import('../amodal/index.ts')).makeAmodalMasks(request, context),
   'train-language': async (request, context) =>
     (await import('../language-training/index.ts')).trainLanguageJob(request, context),
   models: async (request, { signal }) => (await import('../models/index.ts')).manageModels(request, signal),
@@ -58,6 +59,8 @@ export async function runHandler(job: JobRequest, context: JobContext): Promise<
     case 'track-objects':
       return handlers[job.kind](job.request, context);
     case 'evaluate-tracks':
+      return handlers[job.kind](job.request, context);
+    case 'amodal-masks':
       return handlers[job.kind](job.request, context);
     case 'train-language':
       return handlers[job.kind](job.request, context);

@@ -45,7 +45,7 @@ export async function trackObjects(request: TrackingRequest, context: TrackingCo
   const { centroid } = associator.parameters;
   const mode = centroid === 'mean-pixel' ? centroid : 'median-depth';
   await using networks = await TrackingNetworks.open(request);
-  await using inputs = await Inputs.open(request, networks);
+  await using inputs = await TrackingInputs.open(request, networks);
   await using writer = await TracksWriter.create(request.outputPath, recipe, frames.length);
   const histories = new ObjectHistories();
   const carried = request.proposals ? new CarriedMasks() : undefined;
@@ -132,7 +132,7 @@ interface FrameInput {
 }
 
 /** Segments and depth of the frames in their order, wherever they come from. */
-class Inputs implements AsyncDisposable {
+export class TrackingInputs implements AsyncDisposable {
   readonly scene: SceneVideo | undefined;
   readonly #request: TrackingRequest;
   readonly #networks: TrackingNetworks;
@@ -156,7 +156,7 @@ class Inputs implements AsyncDisposable {
     this.#static = parts.points;
   }
 
-  static async open(request: TrackingRequest, networks: TrackingNetworks): Promise<Inputs> {
+  static async open(request: TrackingRequest, networks: TrackingNetworks): Promise<TrackingInputs> {
     const { masks, depth, truthDir, points } = request;
     const simulated = masks.kind === 'simulated' ? masks : depth.kind === 'simulated' ? depth : undefined;
     if (simulated !== undefined && truthDir === undefined) {
@@ -191,7 +191,7 @@ class Inputs implements AsyncDisposable {
             classes: [...scene.classes],
           })
         : undefined;
-    return new Inputs(request, networks, {
+    return new TrackingInputs(request, networks, {
       ...(scene && { scene }),
       ...(writer && { writer }),
       ...(masks.kind === 'file' && { masks: await MasksVideo.open(masks.path) }),
