@@ -30,7 +30,7 @@ describe('objects', () => {
       { objectId: 2, frames: 1, firstFrame: 1, lastFrame: 1 },
     ]);
     project.edits.applyObjectEdit(captureId, { type: 'merge-objects', into: 1, ids: [2] });
-    expect(project.observations.ofObject(1)).toHaveLength(3);
+    expect(project.observations.ofObject(1)).toHaveLength(2);
     expect(project.objects.spans(captureId)).toEqual([{ objectId: 1, frames: 2, firstFrame: 0, lastFrame: 1 }]);
   });
 
