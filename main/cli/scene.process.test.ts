@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { cp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -128,10 +128,13 @@ test('a tiny scene, through import and training to figures against its truth; th
     ['import', false],
     ['train', false],
     ['lift', false],
+    ['language', false],
+    ['queries', false],
     ['evaluate', false],
   ]);
+  expect(first.queries.map(({ map }) => existsSync(map))).toEqual([true, true, true]);
   const second = await runDemo({ folder, plan });
-  expect(second.stages.map(({ reused }) => reused)).toEqual([true, true, true, true, false]);
+  expect(second.stages.map(({ reused }) => reused)).toEqual([true, true, true, true, true, true, false]);
   expect(second.training).toEqual(first.training);
   await expect(runDemo({ folder, plan: { ...plan, seed: 4 } })).rejects.toThrow(/seed 3.*seed 4/);
 
