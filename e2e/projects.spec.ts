@@ -62,7 +62,7 @@ test('a damaged and a newer project are refused in words and left as they are', 
     await openProject(studio, folder, path);
     const alert = page.getByRole('alert').filter({ hasText: words });
     await expect(alert).toBeVisible();
-    await alert.getByRole('button', { name: 'Dismiss' }).click();
+    await page.getByRole('listitem').filter({ has: alert }).getByRole('button', { name: 'Dismiss' }).click();
     await expect(page.getByRole('main', { name: 'Start' })).toBeVisible();
     // SQLite leaves an empty log beside a file that it only read; nothing that was there has changed.
     expect(await contentsOf(path)).toMatchObject(before);
