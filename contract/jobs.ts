@@ -54,6 +54,7 @@ export const workerBenchmarks = [
   'language-speed',
   'messy-rooms',
   'splat-kernels',
+  'splat-threads',
   'tracking',
 ] as const;
 export type WorkerBenchmark = (typeof workerBenchmarks)[number];

@@ -3,6 +3,7 @@ export { type AmodalOptions, type AmodalOutcome, makeAmodal } from './amodal.ts'
 export { type DemoOutcome, demoPlan, runDemo } from './demo.ts';
 export { type EvaluateOptions, evaluateProject, latestSplats } from './evaluate.ts';
 export { evaluateTracksOf } from './evaluate-tracks.ts';
+export { framesForWorker } from './frames.ts';
 export { type ImportIntoProjectOptions, type ImportSummary, importIntoProject } from './import.ts';
 export {
   askProject,

@@ -29,6 +29,7 @@ const benchmarks: { readonly [N in WorkerBenchmark]: () => Promise<Benchmark> } 
   'language-speed': async () => (await import('./language/index.ts')).runSpeed,
   'messy-rooms': async () => (await import('./messy-rooms.ts')).run,
   'splat-kernels': async () => (await import('./splat-kernels.ts')).run,
+  'splat-threads': async () => (await import('./splat-threads.ts')).run,
   tracking: async () => (await import('./tracking.ts')).run,
 };
 

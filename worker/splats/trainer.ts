@@ -26,6 +26,11 @@ import { Targets, viewOf } from './targets.ts';
 export interface TrainingContext {
   readonly signal: AbortSignal;
   readonly emit: (event: TrainingEvent) => void;
+  /**
+   * Asked before every iteration (0-based); the training waits for a promise that it returns, and that time is not
+   * training time. For trainings that take turns on one machine.
+   */
+  readonly turn?: (iteration: number) => Promise<void> | undefined;
 }
 
 /** What a budget that is not given leaves for photos kept on the device. */
@@ -183,6 +188,8 @@ class Training {
     if (previewIntervalMs > 0) await previewByTime(first);
 
     for (let iteration = first; iteration < parameters.iterations; iteration++) {
+      const turn = this.#context.turn?.(iteration);
+      if (turn !== undefined) await pause(() => turn);
       if (signal.aborted) {
         this.#seconds = base + trainedSeconds();
         await this.#checkpoint(iteration);
