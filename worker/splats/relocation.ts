@@ -64,17 +64,27 @@ export function planCopies(
   const empty = !(total > 0);
   const count = empty ? 0 : targets.length;
   const sources = new Uint32Array(count);
-  const copies = new Map<number, number>();
+  /** Gaussians that will stand where each stood; 0 where nothing is copied. */
+  const copies = new Uint32Array(population.count);
   for (let k = 0; k < count; k++) {
     const source = lowerBound(cumulative, random() * total);
     sources[k] = source;
-    copies.set(source, (copies.get(source) ?? 1) + 1);
+    copies[source] = Math.max(copies[source]!, 1) + 1;
   }
   const logitOpacities = new Float32Array(count);
   const logScales = new Float32Array(3 * count);
+  // The split depends on the source's opacity and on how often it is copied: one evaluation serves all its copies.
+  const firstCopy = new Int32Array(population.count).fill(-1);
   for (let k = 0; k < count; k++) {
     const source = sources[k]!;
-    const split = splitOpacity(population.opacities[source]!, copies.get(source)!);
+    const first = firstCopy[source]!;
+    if (first >= 0) {
+      logitOpacities[k] = logitOpacities[first]!;
+      for (let axis = 0; axis < 3; axis++) logScales[3 * k + axis] = logScales[3 * first + axis]!;
+      continue;
+    }
+    firstCopy[source] = k;
+    const split = splitOpacity(population.opacities[source]!, copies[source]!);
     const opacity = Math.min(1 - 1e-6, Math.max(deadOpacity, split.opacity));
     logitOpacities[k] = Math.log(opacity / (1 - opacity));
     const shift = Math.log(split.scaleFactor);

@@ -3,14 +3,9 @@
 // All ranges are contiguous in index or depth order per thread, so the lists do not depend on the number of threads.
 
 import { PROJECTED_BYTES, TILE } from "../shared/layout.as";
+import { rangeStart } from "../shared/shares.as";
 
 const PARTIAL_BYTES: usize = 64;
-
-// @ts-ignore: decorator
-@inline
-function rangeStart(thread: i32, threads: i32, count: i32): i32 {
-  return <i32>((<i64>count * <i64>thread) / <i64>threads);
-}
 
 // Horizontal tile range [first, last] that an ellipse covers inside the band of rows dy in [d0, d1] around its centre.
 // Packs first | last << 16; 1 (last < first) when the band misses the image. x(dy) = -(b/a)dy +- sqrt(cutoff/a - det/a^2 dy^2) is

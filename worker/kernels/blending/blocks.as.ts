@@ -18,10 +18,10 @@ export const PLANE_BYTES: usize = 1024;
 export const CHUNK_BYTES: usize = 65536;
 export const INSTANCE_STREAM_BYTES: usize = 1024;
 
-/** What a launch shares, int32: next tile, next arena chunk, arena overflow. */
-export const NEXT_TILE: usize = 0;
+/** What a launch shares, int32: next arena chunk, arena overflow, and a line later the counters of shares.as.ts for tiles. */
 export const NEXT_CHUNK: usize = 4;
 export const OVERFLOW: usize = 8;
+export const TILE_COUNTERS: usize = 64;
 
 /**
  * Exponents are held here: 2^-24 is far below what is drawn, while 2^-126 times an opacity would be a denormal, and those

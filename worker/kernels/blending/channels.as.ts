@@ -5,9 +5,10 @@
 
 import { fma, fnma, splat } from "../shared/math.as";
 import { PROJECTED_BYTES, SLOT_BYTES, TILE } from "../shared/layout.as";
+import { takeWeighted } from "../shared/shares.as";
 import {
   BATCH, BLOCKS, BLOCK_BYTES, C_ALPHA_MAX, C_ALPHA_MIN, C_ONE, C_POWER_MIN, C_SIGN, C_STOP, CHUNK_BYTES, CONSTANTS_BYTES,
-  INSTANCE_STREAM_BYTES, LOG2E, NEXT_CHUNK, NEXT_TILE, OVERFLOW, PLANE_BYTES, ROW,
+  INSTANCE_STREAM_BYTES, LOG2E, NEXT_CHUNK, OVERFLOW, PLANE_BYTES, ROW, TILE_COUNTERS,
   batchEntry, exp2Short, fillBatch, lanesInside, loadLanes, log2Opacity, pixelOffset, startTile, storeLanes, sums, writeTables,
 } from "./blocks.as";
 
@@ -51,8 +52,8 @@ export function forwardChannels(
   let spilling = false;
 
   for (;;) {
-    const tile = atomic.add<i32>(launch + NEXT_TILE, 1);
-    if (tile >= tiles) break;
+    const tile = takeWeighted(launch + TILE_COUNTERS, thread, threads, tileStart, tiles);
+    if (tile < 0) break;
     const x0 = (tile % tilesX) * TILE;
     const y0 = (tile / tilesX) * TILE;
     let live = startTile(planeT, planeX, planeY, width - x0, height - y0);
@@ -172,8 +173,8 @@ export function backwardChannels(
   const channelBytes = (<usize>width * <usize>height) << 2;
 
   for (;;) {
-    const tile = atomic.add<i32>(launch + NEXT_TILE, 1);
-    if (tile >= tiles) break;
+    const tile = takeWeighted(launch + TILE_COUNTERS, thread, threads, tileStart, tiles, true);
+    if (tile < 0) break;
     const x0 = (tile % tilesX) * TILE;
     const y0 = (tile / tilesX) * TILE;
     for (let block: i32 = 0; block < BLOCKS; block++) {

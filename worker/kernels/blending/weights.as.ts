@@ -3,7 +3,8 @@
 
 import { splat } from "../shared/math.as";
 import { TILE } from "../shared/layout.as";
-import { BLOCK_BYTES, NEXT_TILE, PLANE_BYTES, lanesInside, pixelOffset } from "./blocks.as";
+import { takeWeighted } from "../shared/shares.as";
+import { BLOCK_BYTES, PLANE_BYTES, TILE_COUNTERS, lanesInside, pixelOffset } from "./blocks.as";
 
 /** rowOfPixel [H, W] int32 (-1: not chosen); adds to counts[row] the Gaussians blended into its pixel. */
 export function countWeights(
@@ -13,8 +14,8 @@ export function countWeights(
   rowOfPixel: usize, counts: usize,
 ): void {
   for (;;) {
-    const tile = atomic.add<i32>(launch + NEXT_TILE, 1);
-    if (tile >= tiles) break;
+    const tile = takeWeighted(launch + TILE_COUNTERS, thread, threads, tileStart, tiles);
+    if (tile < 0) break;
     const x0 = (tile % tilesX) * TILE;
     const y0 = (tile / tilesX) * TILE;
     const end = load<u32>(tileStart + (<usize>tile << 2), 4);
@@ -44,8 +45,8 @@ export function fillWeights(
 ): void {
   const planeT = scratch + <usize>thread * scratchBytes;
   for (;;) {
-    const tile = atomic.add<i32>(launch + NEXT_TILE, 1);
-    if (tile >= tiles) break;
+    const tile = takeWeighted(launch + TILE_COUNTERS, thread, threads, tileStart, tiles);
+    if (tile < 0) break;
     const x0 = (tile % tilesX) * TILE;
     const y0 = (tile / tilesX) * TILE;
     for (let at: usize = 0; at < PLANE_BYTES; at += 16) v128.store(planeT + at, splat(1.0));
@@ -87,8 +88,8 @@ export function labelWeights(
 ): void {
   const planeT = scratch + <usize>thread * scratchBytes;
   for (;;) {
-    const tile = atomic.add<i32>(launch + NEXT_TILE, 1);
-    if (tile >= tiles) break;
+    const tile = takeWeighted(launch + TILE_COUNTERS, thread, threads, tileStart, tiles);
+    if (tile < 0) break;
     const x0 = (tile % tilesX) * TILE;
     const y0 = (tile / tilesX) * TILE;
     for (let at: usize = 0; at < PLANE_BYTES; at += 16) v128.store(planeT + at, splat(1.0));

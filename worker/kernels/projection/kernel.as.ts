@@ -9,8 +9,9 @@ import {
 } from "../shared/layout.as";
 import {
   S_BASIS, S_CAMERA, S_FRONT, S_GRADIENT, S_GRADIENT_QUATERNION, S_GRADIENT_SCALE, S_RECORD, S_SH_DOT, S_SHAPE,
-  S_UPSTREAM, SCRATCH_BYTES, SHARE_BLOCKS, VIEW_CX, VIEW_CY, VIEW_FX, VIEW_FY, VIEW_HEIGHT, VIEW_NEXT, VIEW_WIDTH,
+  S_UPSTREAM, SCRATCH_BYTES, SHARE_BLOCKS, VIEW_CX, VIEW_CY, VIEW_FX, VIEW_FY, VIEW_HEIGHT, VIEW_COUNTERS, VIEW_WIDTH,
 } from "../shared/view.as";
+import { takeItem } from "../shared/shares.as";
 import { maskColourGradient, shBasisLanes, shChannel, shDirectionGradient } from "../spherical-harmonics/basis.as";
 import { geometryBackward, prepareBlock } from "./geometry.as";
 import { loadRecords, loadRows } from "./rows.as";
@@ -33,9 +34,11 @@ export function forward(
   const scratch = scratches + <usize>thread * SCRATCH_BYTES;
   const blocks = (count + 3) >> 2;
   const coefficients = (degree + 1) * (degree + 1);
+  const shares = (blocks + SHARE_BLOCKS - 1) / SHARE_BLOCKS;
   for (;;) {
-    let block = atomic.add<i32>(view + VIEW_NEXT, 1) * SHARE_BLOCKS;
-    if (block >= blocks) break;
+    const share = takeItem(view + VIEW_COUNTERS, thread, threads, shares);
+    if (share < 0) break;
+    let block = share * SHARE_BLOCKS;
     const end = min(block + SHARE_BLOCKS, blocks);
     for (; block < end; block++) {
       const b = <usize>block;
@@ -139,9 +142,11 @@ export function backward(
   const scratch = scratches + <usize>thread * SCRATCH_BYTES;
   const blocks = (count + 3) >> 2;
   const coefficients = <usize>((degree + 1) * (degree + 1));
+  const shares = (blocks + SHARE_BLOCKS - 1) / SHARE_BLOCKS;
   for (;;) {
-    let block = atomic.add<i32>(view + VIEW_NEXT, 1) * SHARE_BLOCKS;
-    if (block >= blocks) break;
+    const share = takeItem(view + VIEW_COUNTERS, thread, threads, shares);
+    if (share < 0) break;
+    let block = share * SHARE_BLOCKS;
     const end = min(block + SHARE_BLOCKS, blocks);
     for (; block < end; block++) {
       const b = <usize>block;

@@ -3,8 +3,8 @@ import { cameraCentre, jacobianBounds, nearPlane, type PinholeView } from './vie
 
 /** Float32 of a view as kernels read it (the VIEW_ offsets of view.as.ts). */
 const VIEW_FLOATS = 32;
-/** Behind the view, a cache line for the count of shares that threads have taken (VIEW_NEXT of view.as.ts). */
-const LAUNCH_BYTES = 64;
+/** Per thread behind the view, a cache line for the count of shares that it has taken (VIEW_COUNTERS of view.as.ts). */
+const COUNTER_BYTES = 64;
 /** Scratch of one thread for one block of four Gaussians (SCRATCH_BYTES of view.as.ts). */
 const SCRATCH_BYTES = 2048;
 
@@ -34,8 +34,8 @@ export function viewWorkspace(backend: WasmBackend, view: PinholeView): { view: 
     workspaces.set(backend, buffers);
   }
   const scratch = buffers.ensure('scratch', backend.threads * SCRATCH_BYTES);
-  const camera: DeviceBuffer = buffers.ensure('view', VIEW_FLOATS * 4 + LAUNCH_BYTES);
+  const camera: DeviceBuffer = buffers.ensure('view', VIEW_FLOATS * 4 + backend.threads * COUNTER_BYTES);
   backend.write(camera, packView(view));
-  backend.integers(camera)[VIEW_FLOATS] = 0;
+  backend.integers(camera).fill(0, VIEW_FLOATS);
   return { view: backend.address(camera), scratch: backend.address(scratch) };
 }

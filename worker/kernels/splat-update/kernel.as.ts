@@ -7,8 +7,9 @@ import { fma, fnma, sigmoidx4, splat, transpose0, transpose1, transpose2, transp
 import { SLOT_BYTES } from "../shared/layout.as";
 import {
   S_BASIS, S_GRADIENT, S_GRADIENT_QUATERNION, S_GRADIENT_SCALE, S_RECORD, S_ROTATION, S_SCALES, S_SH_DOT, S_UPSTREAM,
-  SCRATCH_BYTES, SHARE_BLOCKS, VIEW_NEXT,
+  SCRATCH_BYTES, SHARE_BLOCKS, VIEW_COUNTERS,
 } from "../shared/view.as";
+import { takeItem } from "../shared/shares.as";
 import { geometryBackward, prepareBlock } from "../projection/geometry.as";
 import { lanesBelow, loadRecords } from "../projection/rows.as";
 import { maskColourGradient, shBasisLanes, shDirectionGradient } from "../spherical-harmonics/basis.as";
@@ -196,9 +197,11 @@ export function update(
   storeConstants(adam, beta1, beta2, epsilon);
   const blocks = (count + 3) >> 2;
   const coefficients = <usize>((degree + 1) * (degree + 1));
+  const shares = (blocks + SHARE_BLOCKS - 1) / SHARE_BLOCKS;
   for (;;) {
-    let block = atomic.add<i32>(view + VIEW_NEXT, 1) * SHARE_BLOCKS;
-    if (block >= blocks) break;
+    const share = takeItem(view + VIEW_COUNTERS, thread, threads, shares);
+    if (share < 0) break;
+    let block = share * SHARE_BLOCKS;
     const end = min(block + SHARE_BLOCKS, blocks);
     for (; block < end; block++) {
       const b = <usize>block;

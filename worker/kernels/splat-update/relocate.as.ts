@@ -1,5 +1,7 @@
 // Relocation of Gaussians in place, for 3DGS-MCMC, and their order in memory.
 
+import { rangeStart } from "../shared/shares.as";
+
 /** Address of component 0 of a Gaussian in lane blocks of `floats` components; components are 16 bytes apart. */
 // @ts-ignore: decorator
 @inline
@@ -24,8 +26,8 @@ function relocateParameter(
 }
 
 /**
- * For every k in order: Gaussian targets[k] becomes a copy of sources[k], both get the new opacity and scales, and the
- * moments of both are cleared. One thread: a source may occur more than once.
+ * For every k: Gaussian targets[k] becomes a copy of sources[k], both get the new opacity and scales, and the moments of
+ * both are cleared. A source may occur more than once, always with the same values: whoever writes it last writes the same.
  */
 export function copyGaussians(
   thread: i32, threads: i32,
@@ -34,8 +36,8 @@ export function copyGaussians(
   means2: usize, quaternions2: usize, logScales2: usize, logitOpacities2: usize, sh2: usize,
   shFloats: i32, sources: usize, targets: usize, count: i32, newLogitOpacities: usize, newLogScales: usize,
 ): void {
-  if (thread != 0) return;
-  for (let k: usize = 0; k < <usize>count; k++) {
+  const end = <usize>rangeStart(thread + 1, threads, count);
+  for (let k = <usize>rangeStart(thread, threads, count); k < end; k++) {
     const source = load<u32>(sources + (k << 2));
     const target = load<u32>(targets + (k << 2));
     relocateParameter(means, means1, means2, 3, source, target, 0);
@@ -57,9 +59,9 @@ export function gatherLanes(
   source: usize, stride: i32, first: i32, components: i32, order: usize, count: i32, target: usize,
 ): void {
   const blocks = (count + 3) >> 2;
-  const end = <i32>((<i64>blocks * <i64>(thread + 1)) / <i64>threads);
+  const end = rangeStart(thread + 1, threads, blocks);
   const skipped = <usize>first << 4;
-  for (let block = <i32>((<i64>blocks * <i64>thread) / <i64>threads); block < end; block++) {
+  for (let block = rangeStart(thread, threads, blocks); block < end; block++) {
     const base = block << 2;
     const a = laneAddress(source, sourceOf(order, base, count), <usize>stride) + skipped;
     const b = laneAddress(source, sourceOf(order, base + 1, count), <usize>stride) + skipped;
@@ -84,9 +86,9 @@ export function putLanes(
   source: usize, stride: i32, first: i32, components: i32, count: i32, target: usize,
 ): void {
   const blocks = (count + 3) >> 2;
-  const end = <i32>((<i64>blocks * <i64>(thread + 1)) / <i64>threads);
+  const end = rangeStart(thread + 1, threads, blocks);
   const bytes = <usize>components << 4;
-  for (let block = <i32>((<i64>blocks * <i64>thread) / <i64>threads); block < end; block++) {
+  for (let block = rangeStart(thread, threads, blocks); block < end; block++) {
     const from = source + <usize>block * bytes;
     const to = target + ((<usize>block * <usize>stride + <usize>first) << 4);
     for (let at: usize = 0; at < bytes; at += 16) v128.store(to + at, v128.load(from + at));

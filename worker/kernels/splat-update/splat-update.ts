@@ -87,7 +87,7 @@ export interface CopyGaussiansArgs {
   readonly shDegree: ShDegree;
   /** K: how many are copied. */
   readonly copies: number;
-  /** [K] uint32 each; a source may occur several times, a target is no source. */
+  /** [K] uint32 each; a source may occur several times, with the same new values; targets are different, and no sources. */
   readonly sources: DeviceBuffer;
   readonly targets: DeviceBuffer;
   /** [K] and [K, 3] float32: what both ends of a copy get. */
@@ -97,7 +97,7 @@ export interface CopyGaussiansArgs {
 
 /**
  * Relocation of 3DGS-MCMC: each target becomes a copy of its source, both get the new opacity and scales, and the
- * moments of both are cleared. In order, so that of several copies of one source the last values stay.
+ * moments of both are cleared.
  */
 export const copyGaussians: Kernel<CopyGaussiansArgs> = {
   name: 'copyGaussians',
