@@ -23,6 +23,12 @@ export class FrameOrder {
     }
     return this.#order[iteration % this.#frameCount]!;
   }
+
+  /** What the iterations after this one show, to the end of the epoch. */
+  rest(iteration: number): number[] {
+    this.at(iteration);
+    return [...this.#order.subarray((iteration % this.#frameCount) + 1)];
+  }
 }
 
 /** How often the image is halved at an iteration: coarse to fine. */

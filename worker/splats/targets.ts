@@ -10,6 +10,10 @@ export interface Target {
   readonly view: PinholeView;
 }
 
+/** Photos decoded at once: what they hold beside the one that is waited for, and how many. */
+const AHEAD_BYTES = 2 ** 26;
+const AHEAD_PHOTOS = 7;
+
 /**
  * Keeps as many photos as `cacheBytes` allows; further ones are decoded again each time they are shown, so that a
  * capture larger than memory trains, only slower.
@@ -19,7 +23,7 @@ export class Targets {
   readonly #frames: readonly TrainingFrame[];
   readonly #cacheBytes: number;
   /** Least recently used first. */
-  readonly #cache = new Map<string, { image: DeviceBuffer }>();
+  readonly #cache = new Map<string, Target>();
   #usedBytes = 0;
 
   constructor(backend: Backend, frames: readonly TrainingFrame[], cacheBytes: number) {
@@ -28,9 +32,24 @@ export class Targets {
     this.#cacheBytes = cacheBytes;
   }
 
-  /** @param level the image is reduced 2^level times. @throws ImageFileError, OutOfMemoryError */
-  async get(index: number, level: number): Promise<Target> {
-    return this.cached(index, level) ?? this.#load(index, level);
+  /**
+   * @param level the image is reduced 2^level times
+   * @param next photos that are wanted after this one: where this one must be waited for, they are decoded beside it
+   * @throws ImageFileError, OutOfMemoryError
+   */
+  async get(index: number, level: number, next: readonly number[] = []): Promise<Target> {
+    const cached = this.cached(index, level);
+    if (cached !== undefined) return cached;
+    const [target] = await Promise.all([index, ...this.#ahead(index, level, next)].map((i) => this.#load(i, level)));
+    return target!;
+  }
+
+  /** Those of `next` that are not there and for which there is room. */
+  #ahead(index: number, level: number, next: readonly number[]): number[] {
+    const missing = new Set(next.filter((i) => i !== index && !this.#cache.has(`${i}/${level}`)));
+    const bytes = Math.max(...[index, ...missing].map((i) => 3 * this.#frames[i]!.width * this.#frames[i]!.height));
+    const room = Math.min(AHEAD_BYTES, (this.#cacheBytes - this.#usedBytes) / 2 - bytes);
+    return [...missing].slice(0, Math.min(AHEAD_PHOTOS, Math.max(0, Math.floor(room / bytes))));
   }
 
   /** Without waiting, when the photo is there. */
@@ -40,7 +59,7 @@ export class Targets {
     if (entry === undefined) return undefined;
     this.#cache.delete(key);
     this.#cache.set(key, entry);
-    return { image: entry.image, view: viewOf(this.#frames[index]!, level) };
+    return entry;
   }
 
   async #load(index: number, level: number): Promise<Target> {
@@ -52,7 +71,7 @@ export class Targets {
       this.#usedBytes -= entry.image.sizeBytes;
       this.#cache.delete(key);
     }
-    return { image: this.#keep(index, level, image), view: viewOf(this.#frames[index]!, level) };
+    return this.#keep(index, level, image);
   }
 
   /** At its full size. Where there is room it stays: the finer levels of later iterations need not decode it again. */
@@ -69,12 +88,13 @@ export class Targets {
     return photo;
   }
 
-  #keep(index: number, level: number, { data }: PlanarImage): DeviceBuffer {
+  #keep(index: number, level: number, { data }: PlanarImage): Target {
     const image = this.#backend.createBuffer(`photo ${this.#frames[index]!.name}`, data.byteLength);
     this.#backend.write(image, data);
     this.#usedBytes += image.sizeBytes;
-    this.#cache.set(`${index}/${level}`, { image });
-    return image;
+    const target = { image, view: viewOf(this.#frames[index]!, level) };
+    this.#cache.set(`${index}/${level}`, target);
+    return target;
   }
 
   dispose(): void {

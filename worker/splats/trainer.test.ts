@@ -388,12 +388,34 @@ describe('the memory budget', () => {
       expect(backend.memory.usedBytes).toBe(Math.min(i + 1, 2) * photoBytes);
     }
     expect(targets.cached(0, 0)).toBeUndefined();
+    // Nothing is decoded ahead that would push out what is kept.
+    await targets.get(0, 0, [1, 2, 3, 4]);
+    expect([1, 2, 3, 4].map((i) => targets.cached(i, 0))).toEqual([undefined, undefined, undefined, undefined]);
+    await targets.get(5, 0);
     expect(targets.cached(5, 0)?.view).toMatchObject({ widthPixels: 72, heightPixels: 64 });
     expect(await bytesOf(0, 0)).toEqual(first);
     expect((await bytesOf(0, 1)).byteLength).toBe(photoBytes / 4);
     expect(backend.memory.peakBytes).toBeLessThanOrEqual(2.5 * photoBytes);
     targets.dispose();
     expect(backend.memory.usedBytes).toBe(0);
+    await backend.dispose();
+  });
+
+  it('photos wanted next are decoded beside the one that is waited for, as far as there is room', async () => {
+    const backend = await WasmBackend.create({ threads: 1 });
+    const photoBytes = 3 * 72 * 64;
+    for (const [room, ahead] of [
+      [100, [true, true, true]],
+      [7, [true, true, false]],
+    ] as const) {
+      const targets = new Targets(backend, capture.frames, room * photoBytes);
+      await targets.get(2, 0, [2, 0, 1, 0, 3]);
+      expect([0, 1, 3].map((i) => targets.cached(i, 0) !== undefined)).toEqual(ahead);
+      const own = new Targets(backend, capture.frames, room * photoBytes);
+      expect(await backend.read(targets.cached(1, 0)!.image)).toEqual(await backend.read((await own.get(1, 0)).image));
+      own.dispose();
+      targets.dispose();
+    }
     await backend.dispose();
   });
 });

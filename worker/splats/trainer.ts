@@ -201,7 +201,9 @@ class Training {
       }
       const frame = order.at(iteration);
       const level = Math.min(coarsest, downscaleLevel(parameters, iteration));
-      this.#optimiser.step(iteration, this.#targets.cached(frame, level) ?? (await this.#targets.get(frame, level)));
+      const target =
+        this.#targets.cached(frame, level) ?? (await this.#targets.get(frame, level, order.rest(iteration)));
+      this.#optimiser.step(iteration, target);
       await this.#backend.pace();
       if (densifiesAfter(parameters, iteration)) await this.#optimiser.densify(iteration);
 
