@@ -305,7 +305,7 @@ describe('from training to pictures', () => {
       '--holdout',
       '4',
       '--threads',
-      '1',
+      '2',
       '--json',
     );
     expect(finished.code, finished.stderr).toBe(0);
@@ -320,13 +320,29 @@ describe('from training to pictures', () => {
       quick: true,
       seed: 0,
       iterations: 1000,
+      splatsHash: expect.stringMatching(/^[0-9a-f]{64}$/),
       psnr: expect.any(Number),
       psnrSpread: expect.any(Number),
       ssim: expect.any(Number),
     });
+    // One thread and two took turns, and both did all of the work.
+    const scaling = z
+      .looseObject({
+        several: z.looseObject({ splatsHash: z.string() }),
+        one: z.looseObject({ splatsHash: z.string() }),
+        speedUp: z.number(),
+      })
+      .parse(document.threadScaling);
+    expect([scaling.several.splatsHash, scaling.one.splatsHash]).toEqual([document.splatsHash, document.splatsHash]);
+    expect(scaling).toMatchObject({ several: { threads: 2 }, one: { threads: 1 }, speedUpOfTurns: { turns: 11 } });
     // The published targets belong to the published split and the full preset; none of them is claimed here.
     expect(document.targets).toEqual([
       { name: 'peak memory', target: '≤ 500 MB', value: document.peakMemoryBytes, met: true },
+      { name: 'same result on 1 and 2 threads', target: 'equal hash', value: true, met: true },
+      {
+        ...{ name: 'speed of 2 threads over one', target: '≥ 1.9x', value: scaling.speedUp },
+        met: scaling.speedUp >= 1.9,
+      },
     ]);
   });
 

@@ -46,28 +46,49 @@ export async function run(request: BenchmarkRequest, context: BenchmarkContext):
     const done = Math.min(training.parameters.iterations, round * turn);
     context.emit({ type: 'work', stage: 'one thread and several', done, total: training.parameters.iterations });
   }
-  const ratios = many.turns.map((seconds, index) => one.turns[index]! / seconds).sort((a, b) => a - b);
-  const quantile = (share: number) => ratios[Math.round((ratios.length - 1) * share)]!;
   return {
     several: many.figures(),
     one: one.figures(),
     speedUp: one.result.seconds / many.result.seconds,
-    /** Of single turns: how much the machine moves while it is measured. */
-    speedUpOfTurns: {
-      turns: ratios.length,
-      lowerQuartile: quantile(0.25),
-      median: quantile(0.5),
-      upperQuartile: quantile(0.75),
-    },
+    ...speedUpOfTurns(many.turns, one.turns),
     equal: many.result.splatsHash === one.result.splatsHash,
     targets: [],
   };
 }
 
+/** Turn by turn: how much the machine moves while it is measured, and what is left when others leave it alone. */
+function speedUpOfTurns(many: readonly Turn[], one: readonly Turn[]) {
+  const pairs = many.map((turn, index) => ({ many: turn, one: one[index]! }));
+  const ratios = pairs.map((pair) => pair.one.seconds / pair.many.seconds).sort((a, b) => a - b);
+  const quantile = (share: number) => ratios[Math.round((ratios.length - 1) * share)]!;
+  const calm = pairs.filter((pair) => Math.max(pair.many.othersBusy, pair.one.othersBusy) < UNDISTURBED);
+  const sum = (turns: readonly Turn[]) => turns.reduce((total, { seconds }) => total + seconds, 0);
+  return {
+    speedUpOfTurns: {
+      turns: ratios.length,
+      ...{ lowerQuartile: quantile(0.25), median: quantile(0.5), upperQuartile: quantile(0.75) },
+    },
+    speedUpUndisturbed: {
+      turns: calm.length,
+      value: calm.length === 0 ? null : sum(calm.map((pair) => pair.one)) / sum(calm.map((pair) => pair.many)),
+    },
+  };
+}
+
+interface Turn {
+  /** Wall time. */
+  readonly seconds: number;
+  /** Cores that this process kept busy, and that all others did. */
+  readonly coresBusy: number;
+  readonly othersBusy: number;
+}
+
+/** Cores that other processes may take in a turn that counts as undisturbed. */
+const UNDISTURBED = 0.03;
+
 /** One training that goes on only while it has the turn. */
 class Runner {
-  /** Wall seconds of every turn. */
-  readonly turns: number[] = [];
+  readonly turns: Turn[] = [];
   readonly #training: TrainingRequest;
   readonly #turn: number;
   readonly #context: BenchmarkContext;
@@ -75,8 +96,6 @@ class Runner {
   #result: TrainingResult | undefined;
   #go = Promise.withResolvers<void>();
   #handBack = Promise.withResolvers<void>();
-  #ownSeconds = 0;
-  #machineSeconds = 0;
 
   constructor(training: TrainingRequest, turn: number, context: BenchmarkContext) {
     this.#training = training;
@@ -103,10 +122,11 @@ class Runner {
     if (this.#running === undefined) this.#running = this.#train();
     else this.#go.resolve();
     await Promise.race([this.#handBack.promise, this.#running]);
-    this.turns.push((performance.now() - before) / 1000);
+    const seconds = (performance.now() - before) / 1000;
     const used = process.cpuUsage(own);
-    this.#ownSeconds += (used.user + used.system) / 1e6;
-    this.#machineSeconds += machineCpuSeconds() - machine;
+    const ownSeconds = (used.user + used.system) / 1e6;
+    const othersBusy = Math.max(0, machineCpuSeconds() - machine - ownSeconds) / seconds;
+    this.turns.push({ seconds, coresBusy: ownSeconds / seconds, othersBusy });
   }
 
   async #train(): Promise<TrainingResult> {
@@ -129,15 +149,17 @@ class Runner {
   figures() {
     const { seconds, threads, timings, splatsHash } = this.result;
     const phases = Object.values(timings).reduce((sum, value) => sum + value, 0);
-    const wall = this.turns.reduce((sum, value) => sum + value, 0);
+    const wall = this.turns.reduce((sum, turn) => sum + turn.seconds, 0);
+    const share = (key: 'coresBusy' | 'othersBusy') =>
+      this.turns.reduce((sum, turn) => sum + turn[key] * turn.seconds, 0) / wall;
     return {
       seconds,
       threads,
       splatsHash,
       timings: { ...timings, 'outside the phases': seconds - phases },
-      /** Processor time per wall time of its turns, of this process and of others: what the others take was not to be had. */
-      coresBusy: this.#ownSeconds / wall,
-      coresBusyWithOthers: (this.#machineSeconds - this.#ownSeconds) / wall,
+      /** Processor time per wall time of its turns, of this process and of all others: what they take was not to be had. */
+      coresBusy: share('coresBusy'),
+      othersBusy: share('othersBusy'),
     };
   }
 }
