@@ -37,6 +37,8 @@ export interface Backend {
   readonly kind: BackendKind;
   /** What runs it, in words: "wasm, 2 threads, relaxed SIMD". */
   readonly description: string;
+  /** Threads of this process that compute; 1 where a GPU does. */
+  readonly threads: number;
   readonly memory: MemoryUse;
   /** @param sizeBytes 0 is allowed. Contents are undefined until written. @throws OutOfMemoryError */
   createBuffer(label: string, sizeBytes: number): DeviceBuffer;

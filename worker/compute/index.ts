@@ -10,7 +10,7 @@ export {
   OutOfMemoryError,
 } from './backend.ts';
 export { GrowingBuffers } from './growing.ts';
-export { createBackend } from './select.ts';
+export { createBackend, withWasm } from './select.ts';
 export { WasmBackend, type WasmBackendOptions, WasmBuffer } from './wasm/index.ts';
 export {
   type BufferSlice,

@@ -35,6 +35,23 @@ export async function createBackend(kind: BackendKind | 'auto', options: Backend
   }
 }
 
+/**
+ * For what runs on wasm alone, because it needs float64 and irregular walks (nearest neighbours): on this backend when it is
+ * wasm, else on one beside it for as long as `work` takes.
+ */
+export async function withWasm<Result>(
+  backend: Backend,
+  work: (wasm: WasmBackend) => Promise<Result>,
+): Promise<Result> {
+  if (backend instanceof WasmBackend) return work(backend);
+  const wasm = await WasmBackend.create();
+  try {
+    return await work(wasm);
+  } finally {
+    await wasm.dispose();
+  }
+}
+
 async function hardware(options: BackendOptions): Promise<Backend | undefined> {
   if (!mayHaveHardware()) return undefined;
   try {

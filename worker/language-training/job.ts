@@ -85,7 +85,7 @@ export async function trainLanguageJob(
         report: json(field.report),
         gaussians: splats.count,
         peakMemoryBytes: process.resourceUsage().maxRSS * 1024,
-        backend: 'wasm' as const,
+        backend: backend.kind,
         threads: backend.threads,
       };
     } finally {

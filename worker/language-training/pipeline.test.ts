@@ -2,7 +2,7 @@
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import {
   languageTrainingRequestSchema,
   type PinholeView,
@@ -11,7 +11,8 @@ import {
   type ViewAnswer,
   type ViewCall,
 } from '../../contract/index.ts';
-import { WasmBackend } from '../compute/index.ts';
+import { BACKENDS } from '../compute/conformance/backends.ts';
+import { SOFTWARE_VARIABLE, WasmBackend } from '../compute/index.ts';
 import { writeImage } from '../images/index.ts';
 import { FakeEncoder, normal, uniform } from '../language/testing.ts';
 import { WeightReader } from '../objects/index.ts';
@@ -148,6 +149,23 @@ describe('a language field', () => {
     expect(again.languageHash).toBe(first.languageHash);
     expect(again.fingerprints).toEqual(first.fingerprints);
   });
+
+  it.skipIf(BACKENDS.find(({ name }) => name === 'webgpu')?.unavailable !== undefined)(
+    'is trained on webgpu as well',
+    async () => {
+      vi.stubEnv(SOFTWARE_VARIABLE, '1');
+      try {
+        const other = path('webgpu.language');
+        const result = await train({ backend: 'webgpu', outputPath: other });
+        expect(result).toMatchObject({ backend: 'webgpu', framesUsed: 4, segments: 12 });
+        const answer = await query('red', { languagePath: other, idsPath, views: [viewAt(0.1)] });
+        expect(answer.objects.map(({ id }) => id)[0]).toBe(10 * (BALLS.indexOf('red') + 1));
+        expect(answer.objects[0]!.share).toBeGreaterThan(0.9);
+      } finally {
+        vi.unstubAllEnvs();
+      }
+    },
+  );
 
   it.each([0, 1, 2])('finds ball %i by its word', async (ball) => {
     const views = [viewAt(-0.1), viewAt(0.1)];

@@ -12,7 +12,7 @@ import {
   type MaskSource,
   type TrainingFrame,
 } from '../../contract/index.ts';
-import { WasmBackend } from '../compute/index.ts';
+import type { Backend } from '../compute/index.ts';
 import type { ShDegree } from '../kernels/index.ts';
 import {
   InstanceRenderer,
@@ -21,7 +21,7 @@ import {
   objectsTable,
   WeightReader,
 } from '../objects/index.ts';
-import { readSplats, type SplatArrays, SplatModel, splatsHash } from '../splats/index.ts';
+import { readSplats, type SplatArrays, SplatModel, splatsHash, startBackend } from '../splats/index.ts';
 import { type Lift, liftHash, readLift, writeLift } from './artifact.ts';
 import { writeInstances } from './instances.ts';
 import { type LoadedMasks, loadMasks } from './masks.ts';
@@ -36,31 +36,21 @@ interface LiftContext {
 /** A model on a device, ready to be looked at. */
 export interface OpenedSplats {
   readonly splats: SplatArrays;
-  readonly backend: WasmBackend;
+  readonly backend: Backend;
   readonly model: SplatModel;
   readonly reader: WeightReader;
 }
 
 type ComputeChoice = Pick<LiftingRequest, 'backend' | 'threads' | 'memoryBudgetBytes'>;
 
-/** @throws LiftscopeError `unsupported` on another backend than wasm, `bad-input` for a damaged file */
+/** @throws LiftscopeError `no-backend`, `bad-input` for a damaged file */
 export async function withSplats<Result>(
   path: string,
-  { backend: choice, threads, memoryBudgetBytes }: ComputeChoice,
+  choice: ComputeChoice,
   work: (opened: OpenedSplats) => Promise<Result>,
 ): Promise<Result> {
-  if (choice === 'webgpu') {
-    throw new LiftscopeError({
-      code: 'unsupported',
-      message: 'Lifting runs on the wasm backend only.',
-      hint: 'Leave --backend out.',
-    });
-  }
   const { splats } = await readSplats(path);
-  const backend = await WasmBackend.create({
-    ...(threads > 0 && { threads }),
-    ...(memoryBudgetBytes > 0 && { memoryBudgetBytes: Math.max(1, memoryBudgetBytes - process.memoryUsage.rss()) }),
-  });
+  const backend = await startBackend(choice);
   try {
     const model = new SplatModel(backend, splats.count, splats.shDegree as ShDegree, { trainable: false });
     model.upload(splats);
@@ -161,7 +151,7 @@ export async function liftObjects(request: LiftingRequest, context: LiftContext)
       report: { ...outcome.report },
       gaussians: splats.count,
       peakMemoryBytes: process.resourceUsage().maxRSS * 1024,
-      backend: 'wasm',
+      backend: backend.kind,
       threads: backend.threads,
     };
   });

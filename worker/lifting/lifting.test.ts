@@ -1,7 +1,7 @@
 import { mkdtemp, readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import {
   type FrameMasks,
   liftingRequestSchema,
@@ -10,6 +10,9 @@ import {
   segmentsOfLabels,
   type TrainingFrame,
 } from '../../contract/index.ts';
+import { webgpuTests } from '../compute/conformance/suite.ts';
+import { SOFTWARE_VARIABLE } from '../compute/index.ts';
+import { adjustedRandIndex } from '../metrics/index.ts';
 import { type LabelledWorld, labelledWorld, OBJECTS, relabelled } from '../objects/lifting/testing.ts';
 import { writeSplats } from '../splats/index.ts';
 import { liftHash, readLift, writeLift } from './artifact.ts';
@@ -150,13 +153,28 @@ describe('liftObjects', () => {
     await expect(liftObjects(request(join(directory, 'missing')), context())).rejects.toThrow(/missing/);
     const path = await writeMasks('good', good());
     await expect(liftObjects(request(path, { parameters: { unheard: 1 } }), context())).rejects.toThrow(/unheard/);
-    await expect(liftObjects(request(path, { backend: 'webgpu' }), context())).rejects.toMatchObject({
-      code: 'unsupported',
-    });
     const simulated = { masks: { kind: 'simulated', noise: 'none', seed: 0 } };
     await expect(liftObjects(request(path, simulated), context())).rejects.toThrow(/generated scene/);
     const aborted = { ...context(), signal: AbortSignal.abort(new Error('enough')) };
     await expect(liftObjects(request(path), aborted)).rejects.toThrow('enough');
+  });
+});
+
+webgpuTests('lifting', () => {
+  it('makes the objects that wasm makes', async () => {
+    vi.stubEnv(SOFTWARE_VARIABLE, '1');
+    try {
+      const path = await writeMasks('good', good());
+      const onWasm = await liftObjects(request(path), context());
+      const expected = (await readLift(onWasm.liftPath)).objects.objectOfGaussian;
+      const onWebgpu = await liftObjects(request(path, { backend: 'webgpu' }), context());
+      expect(onWebgpu).toMatchObject({ backend: 'webgpu', threads: 1, framesLifted: 5, warnings: [] });
+      expect(onWebgpu.objects).toHaveLength(OBJECTS);
+      const { objectOfGaussian } = (await readLift(onWebgpu.liftPath)).objects;
+      expect(adjustedRandIndex(Int32Array.from(objectOfGaussian), Int32Array.from(expected))).toBeGreaterThan(0.99);
+    } finally {
+      vi.unstubAllEnvs();
+    }
   });
 });
 

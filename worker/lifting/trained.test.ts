@@ -1,5 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { clusteringParametersSchema } from '../../contract/index.ts';
+import { webgpuTests } from '../compute/conformance/suite.ts';
+import { WebgpuBackend } from '../compute/index.ts';
 import { adjustedRandIndex } from '../metrics/index.ts';
 import { type LiftInput, objectsOfGaussians } from '../objects/index.ts';
 import { type LabelledWorld, labelledWorld, OBJECTS, relabelled } from '../objects/lifting/testing.ts';
@@ -11,8 +13,8 @@ beforeAll(async () => {
 });
 afterAll(() => world.backend.dispose());
 
-function input(parameters: LiftInput['parameters']): LiftInput {
-  const { backend, splats, model, reader, views, truth } = world;
+function input(parameters: LiftInput['parameters'], on = world): LiftInput {
+  const { backend, splats, model, reader, views, truth } = on;
   return {
     ...{ backend, splats, model, reader, parameters, seed: 1, consistentIds: false },
     frames: views.map((view, v) => ({ name: `${v}`, view, segments: relabelled(truth[v]!, v) })),
@@ -33,6 +35,35 @@ function agreement(objectOfGaussian: Uint32Array): number {
     Int32Array.from(own, (i) => world.objectOf[i]!),
   );
 }
+
+webgpuTests('liftByField', () => {
+  it('finds the objects by slow-fast', async () => {
+    const onWebgpu = await labelledWorld(6, () => WebgpuBackend.create({ allowSoftware: true }));
+    try {
+      const { lifted } = await liftByField('contrastive-lift', input({ steps: 250, batchPixels: 256 }, onWebgpu));
+      expect(lifted.objects).toBe(OBJECTS);
+      expect(agreement(objectsOfGaussians(lifted).objectOfGaussian)).toBeGreaterThan(0.8);
+    } finally {
+      await onWebgpu.backend.dispose();
+    }
+  });
+
+  it('trains a network', async () => {
+    const onWebgpu = await labelledWorld(6, () => WebgpuBackend.create({ allowSoftware: true }));
+    try {
+      const field = { kind: 'mlp', layers: 3, width: 32, frequencies: 2 };
+      const parameters = { steps: 40, batchPixels: 128, field };
+      const lossOf = async (on: LabelledWorld) => {
+        const { report } = await liftByField('contrastive-lift', input(parameters, on));
+        return (report.field as unknown as { losses: { loss: number }[] }).losses.at(-1)!.loss;
+      };
+      const [actual, expected] = [await lossOf(onWebgpu), await lossOf(world)];
+      expect(Math.abs(actual - expected)).toBeLessThan(0.02 * expected);
+    } finally {
+      await onWebgpu.backend.dispose();
+    }
+  });
+});
 
 describe('liftByField', () => {
   it('finds the objects by slow-fast, with a trained semantic field', async () => {

@@ -1,7 +1,7 @@
 /** The first Gaussians: one per sparse point, or random ones where a capture has no points. */
 import { readFile, stat } from 'node:fs/promises';
 import { LiftscopeError, type SparsePoints, type TrainingParameters } from '../../contract/index.ts';
-import { type Backend, WasmBackend } from '../compute/index.ts';
+import { type Backend, withWasm } from '../compute/index.ts';
 import { buildPointTree, NeighbourSearch } from '../kernels/index.ts';
 import type { SplatArrays } from './file.ts';
 import { randomFor, shuffled } from './random.ts';
@@ -100,11 +100,15 @@ async function neighbourDistances(positions: Float32Array, backend: Backend): Pr
   const distances = new Float64Array(count).fill(1);
   const keep = Math.min(NEIGHBOURS, count - 1);
   if (keep < 1) return distances;
-  // The search runs on wasm only; beside another backend it gets a short-lived one of its own.
-  const wasm = backend instanceof WasmBackend ? backend : await WasmBackend.create({ threads: 1 });
   const tree = buildPointTree(positions, 3);
-  const search = new NeighbourSearch(wasm, tree, keep, keep);
-  const { slots } = await search.nearest();
+  const slots = await withWasm(backend, async (wasm) => {
+    const search = new NeighbourSearch(wasm, tree, keep, keep);
+    try {
+      return (await search.nearest()).slots.slice();
+    } finally {
+      search.dispose();
+    }
+  });
   for (let i = 0; i < count; i++) {
     let sum = 0;
     for (let k = 0; k < keep; k++) {
@@ -113,7 +117,5 @@ async function neighbourDistances(positions: Float32Array, backend: Backend): Pr
     }
     distances[i] = Math.sqrt(sum / keep);
   }
-  search.dispose();
-  if (wasm !== backend) await wasm.dispose();
   return distances;
 }

@@ -29,6 +29,9 @@ import type { Target } from './targets.ts';
 
 const ADAM = { beta1: 0.9, beta2: 0.999, epsilon: 1e-15 } as const;
 
+/** Steps between two looks at how many (tile, Gaussian) pairs there are, where only the device knows. */
+const REPORT_EVERY = 8;
+
 /** Seconds spent per phase. On a backend whose device runs behind the program this is time to enqueue, not to run. */
 export type PhaseTimings = Record<string, number>;
 
@@ -50,6 +53,7 @@ export class SplatOptimiser {
     this.#parameters = parameters;
     this.#sceneExtent = sceneExtent;
     this.#lists = new TileLists(backend);
+    this.#lists.reportEvery = REPORT_EVERY;
     this.#state = new BlendState(backend);
     this.#loss = new ImageLossWorkspace(backend);
     this.#buffers = new GrowingBuffers(backend, 'training');

@@ -4,7 +4,7 @@
  */
 import { z } from 'zod';
 import { LiftscopeError } from '../../../contract/index.ts';
-import { WasmBackend } from '../../compute/index.ts';
+import type { Backend, DeviceBuffer } from '../../compute/index.ts';
 import { type PinholeView, relevancyCost } from '../../kernels/index.ts';
 import {
   type LanguageFile,
@@ -16,7 +16,7 @@ import {
 } from '../../language/index.ts';
 import { openDualEncoder } from '../../models/index.ts';
 import { WeightReader } from '../../objects/index.ts';
-import { type SplatArrays, SplatModel } from '../../splats/index.ts';
+import { type SplatArrays, SplatModel, startBackend } from '../../splats/index.ts';
 import type { Benchmark } from '../index.ts';
 import { type BenchmarkRandom, benchmarkRandom, median } from '../random.ts';
 
@@ -41,7 +41,7 @@ export const run: Benchmark = async (request, { signal }) => {
   }
   const { gaussians, dimensions, kind } = SIZES[parsed.data.size];
   const random = benchmarkRandom(request.seed);
-  const backend = await WasmBackend.create({ ...(request.threads > 0 && { threads: request.threads }) });
+  const backend = await startBackend(request);
   try {
     const model = new SplatModel(backend, gaussians, 0, { trainable: false });
     model.upload(room(gaussians, random));
@@ -107,7 +107,7 @@ interface Times {
 }
 
 async function oneQuery(
-  scene: { backend: WasmBackend; reader: WeightReader; buffer: ReturnType<WasmBackend['createBuffer']> },
+  scene: { backend: Backend; reader: WeightReader; buffer: DeviceBuffer },
   field: QueryField,
   scale: 'composite' | number,
   negatives: readonly Float32Array[],

@@ -29,6 +29,9 @@ const TABLE: { readonly [Kind in BackendKind]: Omit<BackendUnderTest, 'name'> } 
   webgpu: { create: () => createBackend('webgpu', { allowSoftware: true }), unavailable: await whyNoWebgpu() },
 };
 
+/** The same without subgroups and with eight storage buffers per kernel. */
+export const createLeastWebgpu = () => createBackend('webgpu', { allowSoftware: true, leastFeatures: true });
+
 export const BACKENDS: readonly BackendUnderTest[] = Object.entries(TABLE).map(([name, backend]) => ({
   name: name as BackendKind,
   ...backend,

@@ -1,7 +1,7 @@
 /** How a conformance test is written: once, against the `Backend` interface alone. */
 import { afterAll, afterEach, beforeAll, describe, it } from 'vitest';
 import type { Backend, BackendKind, DeviceBuffer, Kernel, MemoryUse } from '../index.ts';
-import { BACKENDS, type BackendUnderTest, MUST_NOT_SKIP, suiteName, verdictOn } from './backends.ts';
+import { BACKENDS, type BackendUnderTest, createLeastWebgpu, MUST_NOT_SKIP, suiteName, verdictOn } from './backends.ts';
 
 /** As a float 3.4e38, as an index far out of every range: a kernel that relies on zeros does not get away with it. */
 const JUNK = 0x7f;
@@ -23,6 +23,9 @@ export class JunkFilledBackend implements Backend {
   }
   get description(): string {
     return this.#inner.description;
+  }
+  get threads(): number {
+    return this.#inner.threads;
   }
   get memory(): MemoryUse {
     return this.#inner.memory;
@@ -88,10 +91,18 @@ export class JunkFilledBackend implements Backend {
  * CI_MUST_NOT_SKIP names it.
  * @param tests called once per backend; the backend that `on` gives exists inside tests only, and what a test leaves
  * alive is destroyed after it.
+ * @param options `leastFeatures`: once more on an adapter that has only what WebGPU promises, for kernels that use more
  */
-export function conformance(title: string, tests: (on: () => JunkFilledBackend) => void): void {
-  for (const candidate of BACKENDS) {
-    whereAvailable(candidate, `${suiteName(candidate)}: ${title}`, () => {
+export function conformance(
+  title: string,
+  tests: (on: () => JunkFilledBackend) => void,
+  { leastFeatures = false }: { readonly leastFeatures?: boolean } = {},
+): void {
+  const least = BACKENDS.filter(({ name }) => leastFeatures && name === 'webgpu').map((candidate) => {
+    return { ...candidate, create: createLeastWebgpu, suffix: ' (least features)' };
+  });
+  for (const candidate of [...BACKENDS.map((backend) => ({ ...backend, suffix: '' })), ...least]) {
+    whereAvailable(candidate, `${suiteName(candidate)}: ${title}${candidate.suffix}`, () => {
       let backend: JunkFilledBackend | undefined;
       beforeAll(async () => {
         backend = new JunkFilledBackend(await candidate.create());

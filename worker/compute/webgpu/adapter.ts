@@ -21,7 +21,8 @@ let dawn: Promise<GPU> | undefined;
 
 async function loadDawn(): Promise<GPU> {
   const { create } = await import('webgpu');
-  return create([]);
+  // Dawn rounds timestamps to tenths of milliseconds, so that web pages cannot spy on each other; kernels take less.
+  return create(['disable-dawn-features=timestamp_quantization']);
 }
 
 /** Why there is no adapter to work with, in words. */

@@ -10,11 +10,14 @@ import {
   OutOfMemoryError,
 } from '../backend.ts';
 import { type AdapterOptions, type FoundAdapter, findAdapter } from './adapter.ts';
+import { LaunchClock, type LaunchTime } from './launch-clock.ts';
 import { type BufferTypes, bindingsOf, type ParameterTypes, type Program, packParameters } from './program.ts';
 
 export interface WebgpuBackendOptions extends AdapterOptions {
   /** Budget for buffers; default the machine's memory. What the GPU itself does not hold is told as out of memory. */
   readonly memoryBudgetBytes?: number;
+  /** For tests: only what WebGPU promises everywhere, no subgroups and eight storage buffers per kernel. */
+  readonly leastFeatures?: boolean;
 }
 
 /** Parameters of one launch: the alignment that every adapter accepts, and room for as many numbers. */
@@ -35,12 +38,8 @@ const MAP_READ = 1;
 const COMPUTE_STAGE = 4;
 
 /** Limits that kernels can use more of than WebGPU promises everywhere. */
-const WANTED_LIMITS = [
-  'maxBufferSize',
-  'maxStorageBufferBindingSize',
-  'maxComputeWorkgroupStorageSize',
-  'maxStorageBuffersPerShaderStage',
-] as const;
+const LARGE_BUFFERS = ['maxBufferSize', 'maxStorageBufferBindingSize'] as const;
+const WANTED_LIMITS = [...LARGE_BUFFERS, 'maxComputeWorkgroupStorageSize', 'maxStorageBuffersPerShaderStage'] as const;
 
 let buffersMade = 0;
 
@@ -79,10 +78,13 @@ interface Compiled {
 
 export class WebgpuBackend implements Backend {
   readonly kind = 'webgpu';
+  readonly threads = 1;
   readonly description: string;
   readonly isSoftware: boolean;
   readonly limits: Readonly<Record<(typeof WANTED_LIMITS)[number], number>>;
   readonly features: readonly string[];
+  /** Whether programs may work with subgroups. */
+  readonly hasSubgroups: boolean;
   readonly #device: GPUDevice;
   readonly #limitBytes: number;
   readonly #alive = new Set<WebgpuBuffer>();
@@ -95,6 +97,7 @@ export class WebgpuBackend implements Backend {
   readonly #checks = new Set<Promise<void>>();
   readonly #arrivals = new Set<Promise<void>>();
   readonly #submitted: Promise<unknown>[] = [];
+  #clock: LaunchClock | undefined;
   #encoder: GPUCommandEncoder | undefined;
   #pass: GPUComputePassEncoder | undefined;
   #launches: string[] = [];
@@ -114,6 +117,7 @@ export class WebgpuBackend implements Backend {
       ...{ maxComputeWorkgroupStorageSize, maxStorageBuffersPerShaderStage },
     };
     this.features = [...device.features].sort();
+    this.hasSubgroups = device.features.has('subgroups');
     const binding = `${Math.floor(maxStorageBufferBindingSize / 2 ** 20)} MiB per binding`;
     this.description = `webgpu, ${name}, ${binding}${isSoftware ? ', software' : ''}`;
     this.#parameters = this.#internalBuffer('parameters', this.#staged.byteLength, USAGE.uniform | USAGE.copyTarget);
@@ -129,10 +133,12 @@ export class WebgpuBackend implements Backend {
   /** @throws NoAdapterError when no adapter answers, or only software that was not asked for. */
   static async create(options: WebgpuBackendOptions = {}): Promise<WebgpuBackend> {
     const found = await findAdapter(options);
-    const requiredLimits = Object.fromEntries(WANTED_LIMITS.map((name) => [name, found.adapter.limits[name]]));
+    const least = options.leastFeatures === true;
+    const limits = least ? LARGE_BUFFERS : WANTED_LIMITS;
+    const requiredLimits = Object.fromEntries(limits.map((name) => [name, found.adapter.limits[name]]));
     const requiredFeatures: GPUFeatureName[] = [];
     for (const feature of ['subgroups', 'timestamp-query'] as const) {
-      if (found.adapter.features.has(feature)) requiredFeatures.push(feature);
+      if (!least && found.adapter.features.has(feature)) requiredFeatures.push(feature);
     }
     const device = await found.adapter.requestDevice({ label: 'liftscope', requiredLimits, requiredFeatures });
     return new WebgpuBackend(device, found, options.memoryBudgetBytes ?? totalmem());
@@ -243,6 +249,8 @@ export class WebgpuBackend implements Backend {
       buffer.gpu.destroy();
     }
     for (const buffer of this.#internal) buffer.destroy();
+    this.#clock?.destroy();
+    this.#clock = undefined;
     this.#alive.clear();
     this.#internal.clear();
     this.#groups.clear();
@@ -256,7 +264,30 @@ export class WebgpuBackend implements Backend {
 
   /** Live buffers of callers, and of the backend itself. */
   get bufferCounts(): { readonly callers: number; readonly internal: number; readonly bindGroups: number } {
-    return { callers: this.#alive.size, internal: this.#internal.size, bindGroups: this.#groups.size };
+    const internal = this.#internal.size + (this.#clock?.bufferCount ?? 0);
+    return { callers: this.#alive.size, internal, bindGroups: this.#groups.size };
+  }
+
+  /**
+   * Times every launch from now on by the device's clock, until {@link stopClock}. Launches then run one by one.
+   * @returns false where the adapter has no timestamp queries
+   */
+  startClock(): boolean {
+    this.#throwIfFailed();
+    this.#flush();
+    if (!this.#device.features.has('timestamp-query')) return false;
+    this.#clock ??= new LaunchClock(this.#device, BATCH_LAUNCHES);
+    return true;
+  }
+
+  /** Seconds on the device by program, of the launches since {@link startClock}. */
+  async stopClock(): Promise<ReadonlyMap<string, LaunchTime>> {
+    await this.synchronise();
+    const clock = this.#clock;
+    this.#clock = undefined;
+    const times = (await clock?.times()) ?? new Map<string, LaunchTime>();
+    clock?.destroy();
+    return times;
   }
 
   /** What a driver does that fails: everything on the device is gone. */
@@ -272,6 +303,8 @@ export class WebgpuBackend implements Backend {
     const [x, y] = typeof groups === 'number' ? gridOf(groups) : groups;
     if (x === 0 || y === 0) return;
     if (this.#launches.length === BATCH_LAUNCHES) this.#flush();
+    // A timed launch has a pass to itself.
+    if (this.#clock !== undefined) this.#closePass();
     const pass = this.#openPass();
     const compiled = this.#compile(program as unknown as Program);
     const slot = this.#launches.length * PARAMETER_BYTES;
@@ -287,9 +320,8 @@ export class WebgpuBackend implements Backend {
   clear(buffer: DeviceBuffer, sizeBytes = buffer.sizeBytes): void {
     const own = this.#own(buffer);
     if (sizeBytes === 0) return;
-    this.#openPass();
     this.#closePass();
-    this.#encoder!.clearBuffer(own.gpu, 0, roundUp(sizeBytes));
+    this.#openEncoder().clearBuffer(own.gpu, 0, roundUp(sizeBytes));
   }
 
   /** Records a copy of whole words. */
@@ -298,17 +330,22 @@ export class WebgpuBackend implements Backend {
     const [source, target] = [this.#own(from), this.#own(to)];
     requireRange(source, 0, sizeBytes);
     requireRange(target, 0, sizeBytes);
-    this.#openPass();
     this.#closePass();
-    this.#encoder!.copyBufferToBuffer(source.gpu, 0, target.gpu, 0, roundUp(sizeBytes));
+    this.#openEncoder().copyBufferToBuffer(source.gpu, 0, target.gpu, 0, roundUp(sizeBytes));
   }
 
-  #openPass(): GPUComputePassEncoder {
+  #openEncoder(): GPUCommandEncoder {
     if (this.#encoder === undefined) {
       this.#device.pushErrorScope('validation');
       this.#encoder = this.#device.createCommandEncoder({ label: 'kernels' });
     }
-    this.#pass ??= this.#encoder.beginComputePass({ label: 'kernels' });
+    return this.#encoder;
+  }
+
+  #openPass(): GPUComputePassEncoder {
+    this.#pass ??= this.#openEncoder().beginComputePass(
+      this.#clock?.passOf(this.#launches.length) ?? { label: 'kernels' },
+    );
     return this.#pass;
   }
 
@@ -322,6 +359,7 @@ export class WebgpuBackend implements Backend {
     if (this.#encoder === undefined) return;
     const launches = this.#launches;
     this.#closePass();
+    this.#clock?.record(this.#encoder, launches);
     const commands = this.#encoder.finish();
     this.#encoder = undefined;
     this.#launches = [];
@@ -330,6 +368,7 @@ export class WebgpuBackend implements Backend {
       queue.writeBuffer(this.#parameters, 0, this.#staged.buffer, 0, launches.length * PARAMETER_BYTES);
     }
     queue.submit([commands]);
+    this.#clock?.submitted();
     this.#check((error) => this.#errorOf(error, launches));
   }
 
@@ -357,9 +396,8 @@ export class WebgpuBackend implements Backend {
     const first = offsetBytes - (offsetBytes % 4);
     const size = Math.max(4, roundUp(offsetBytes + sizeBytes) - first);
     const staging = this.#internalBuffer(`read ${own.label}`, size, USAGE.mapRead | USAGE.copyTarget);
-    this.#openPass();
     this.#closePass();
-    this.#encoder!.copyBufferToBuffer(own.gpu, first, staging, 0, size);
+    this.#openEncoder().copyBufferToBuffer(own.gpu, first, staging, 0, size);
     const finish = async () => {
       try {
         // In a later turn than the recording, when the batch has been submitted.

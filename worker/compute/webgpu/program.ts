@@ -26,6 +26,8 @@ interface ProgramSource<P extends ParameterTypes, B extends BufferTypes> {
   readonly buffers: B;
   /** Numbers that the body uses by name; whole ones become u32. A name with a number behind it of its own type: `'2.0'`. */
   readonly constants?: Readonly<Record<string, number | string>>;
+  /** The body works with subgroups; to be launched only where {@link WebgpuBackend.hasSubgroups}. */
+  readonly subgroups?: boolean;
   /** Functions and declarations; `fn main` with its attributes, see {@link program}. */
   readonly body: string;
 }
@@ -58,7 +60,15 @@ fn main(@builtin(global_invocation_id) invocation: vec3u, @builtin(num_workgroup
   return { name, params, buffers, workgroup: ITEM_WORKGROUP, perItem: true, code };
 }
 
-function header({ params, buffers, constants = {} }: Omit<ProgramSource<ParameterTypes, BufferTypes>, 'body'>): string {
+/** Whether all invocations of a subgroup agree cannot be told from the text; the bodies see to it. */
+const SUBGROUPS_HEADER = ['enable subgroups;', 'diagnostic(off, subgroup_uniformity);'];
+
+function header({
+  params,
+  buffers,
+  constants = {},
+  subgroups = false,
+}: Omit<ProgramSource<ParameterTypes, BufferTypes>, 'body'>): string {
   const fields = Object.entries(params).map(([name, type]) => `  ${name}: ${type},`);
   const bindings = Object.entries(buffers).map(([name, binding], index) => {
     const [access, element] = splitBinding(binding);
@@ -66,6 +76,7 @@ function header({ params, buffers, constants = {} }: Omit<ProgramSource<Paramete
     return `@group(0) @binding(${index + 1}) var<storage, ${mode}> ${name}: array<${element}>;`;
   });
   return [
+    ...(subgroups ? SUBGROUPS_HEADER : []),
     ...['struct Params {', ...fields, '}', '@group(0) @binding(0) var<uniform> params: Params;'],
     ...bindings,
     ...Object.entries(constants).map(([name, value]) => `const ${name} = ${wgslNumber(value)};`),

@@ -23,6 +23,15 @@ export class TileLists extends GrowingBuffers {
   /** Gaussians that touch a tile of the last view. */
   visibleCount = 0;
 
+  /**
+   * Views between two reports of the counts, on a backend whose device runs behind the program. A loop that need not know of
+   * every view asks seldom, so that it reads nothing back; the report then tells of the largest one since the last. Above 1
+   * nobody may wait for a view ({@link settle}).
+   */
+  reportEvery = 1;
+  /** Binned so far. */
+  views = 0;
+
   /** Bins the last view again, with the room that there is now. */
   again: (() => void) | undefined;
   #news: Promise<boolean> = Promise.resolve(true);
@@ -36,6 +45,7 @@ export class TileLists extends GrowingBuffers {
    * the view must be binned again. Training need not ask: a step without lists changes nothing.
    */
   settle(): Promise<boolean> {
+    if (this.reportEvery > 1) throw new TypeError('these lists do not report every view');
     return this.#news;
   }
 

@@ -5,11 +5,11 @@
  */
 import { itemProgram, type WebgpuBackend } from '../../compute/index.ts';
 import { LAYOUT_CONSTANTS, TILE, webgpuWorkspace } from '../shared/index.ts';
-import { binStarts, prefixSums, radixSort } from '../sort/index.ts';
+import { binStarts, prefixSums, radixSort, sortPasses } from '../sort/index.ts';
 import type { BinArgs, TileLists } from './binning.ts';
 
-/** Header of a view, uint32: pairs that fit (0 when they do not), pairs, visible Gaussians, capacity. */
-const HEADER = { listed: 0, wanted: 1, visible: 2 } as const;
+/** Header of a view, uint32: pairs that fit (0 when they do not), pairs, visible Gaussians, most pairs since the last report. */
+const HEADER = { listed: 0, wanted: 1, visible: 2, most: 3 } as const;
 const HEADER_BYTES = 16;
 /** Pairs that a first view is given room for, unless it cannot have as many. */
 const FIRST_PAIRS = 1 << 18;
@@ -17,6 +17,13 @@ const FIRST_PAIRS_PER_GAUSSIAN = 4;
 /** Room beyond the largest view seen so far. */
 const HEADROOM = 1.5;
 const FULL = 0.8;
+
+/** Depths are positive: their sign is not sorted by. */
+const DEPTH_BITS = 31;
+/** Depth key of what is not drawn. */
+const NOT_DRAWN = 0x7fffffff;
+
+const tileBits = (tiles: number): number => 32 - Math.clz32(Math.max(0, tiles - 1));
 
 const TILES_WGSL = `
 // Horizontal tile range [first, last] that an ellipse covers inside the band of rows dy in [d0, d1] around its centre; empty
@@ -69,7 +76,6 @@ const MEASURE = itemProgram({
   params: { width: 'u32', height: 'u32', count: 'u32' },
   buffers: {
     ...({ projected: 'read f32', slotStart: 'write u32', keys: 'write u32', ids: 'write u32' } as const),
-    header: 'write atomic<u32>',
   },
   constants: LAYOUT_CONSTANTS,
   body: `${TILES_WGSL}
@@ -88,8 +94,7 @@ fn item(g: u32) {
   slotStart[g] = tiles;
   ids[g] = g;
   // Depths are positive, so their bits are in their order; what is not drawn goes last.
-  keys[g] = select(0x7fffffffu, bitcast<u32>(projected[p + PROJECTED_depth]), tiles > 0u);
-  if (tiles > 0u) { atomicAdd(&header[${HEADER.visible}], 1u); }
+  keys[g] = select(${NOT_DRAWN}u, bitcast<u32>(projected[p + PROJECTED_depth]), tiles > 0u);
 }
 `,
 });
@@ -102,6 +107,7 @@ const ADMIT = itemProgram({
 fn item(i: u32) {
   let wanted = slotStart[params.count];
   header[${HEADER.wanted}] = wanted;
+  header[${HEADER.most}] = max(header[${HEADER.most}], wanted);
   header[${HEADER.listed}] = select(0u, wanted, wanted <= params.capacity);
 }
 `,
@@ -122,11 +128,17 @@ fn item(i: u32) {
 const COUNT_IN_ORDER = itemProgram({
   name: 'binTiles (count)',
   params: {},
-  buffers: { ids: 'read u32', slotStart: 'read u32', places: 'write u32' },
+  buffers: { keys: 'read u32', ids: 'read u32', slotStart: 'read u32', places: 'write u32', header: 'write u32' },
   body: `
 fn item(i: u32) {
   let g = ids[i];
   places[i] = slotStart[g + 1u] - slotStart[g];
+  // Where the drawn ones end.
+  let drawn = keys[i] != ${NOT_DRAWN}u;
+  if (drawn && i + 1u == params.items) { header[${HEADER.visible}] = params.items; }
+  if (!drawn && i > 0u) {
+    if (keys[i - 1u] != ${NOT_DRAWN}u) { header[${HEADER.visible}] = i; }
+  }
 }
 `,
 });
@@ -197,29 +209,33 @@ export function binTilesOnWebgpu(backend: WebgpuBackend, { projected, count, wid
   };
   const gaussianOfSlot = words('gaussian of slot', capacity);
 
-  backend.clear(header);
+  const isReported = lists.views % lists.reportEvery === 0;
+  const isAfterReport = lists.views === 0 || (lists.views - 1) % lists.reportEvery === 0;
+  lists.views += 1;
+  backend.clear(header, isAfterReport ? HEADER_BYTES : 4 * HEADER.most);
   const size = { width, height };
-  const measured = { projected, slotStart, keys: byDepth.keys, ids: byDepth.values, header };
+  const measured = { projected, slotStart, keys: byDepth.keys, ids: byDepth.values };
   backend.launch(MEASURE, { params: { ...size, count, items: count + 1 }, buffers: measured });
   prefixSums(backend, workspace, slotStart, { most: count + 1 });
   backend.launch(ADMIT, { params: { count, capacity, items: 1 }, buffers: { slotStart, header } });
   backend.launch(DROP, { params: { items: count + 1 }, buffers: { header, slotStart } });
-  const { values: ids } = radixSort(backend, workspace, byDepth, { most: count }, 31);
+  const { keys, values: ids } = radixSort(backend, workspace, byDepth, { most: count }, DEPTH_BITS);
   const places = words('places', count);
-  backend.launch(COUNT_IN_ORDER, { params: { items: count }, buffers: { ids, slotStart, places } });
+  backend.launch(COUNT_IN_ORDER, { params: { items: count }, buffers: { keys, ids, slotStart, places, header } });
   prefixSums(backend, workspace, places, { most: count });
   backend.launch(EXPAND, {
     params: { ...size, tilesX: lists.tilesX, items: count },
     buffers: { projected, ids, slotStart, places, tileKeys: byTile.keys, slotOf: byTile.values, gaussianOfSlot },
   });
   const pairs = { most: capacity, header, index: HEADER.listed };
-  const sorted = radixSort(backend, workspace, byTile, pairs, 32 - Math.clz32(Math.max(0, tiles - 1)));
+  const sorted = radixSort(backend, workspace, byTile, pairs, tileBits(tiles));
   backend.launch(LIST, {
     params: { items: capacity },
     buffers: { header, slotOf: sorted.values, gaussianOfSlot, instances },
   });
   binStarts(backend, workspace, sorted.keys, pairs, tileStart, tiles);
 
+  if (!isReported) return;
   lists.expect(
     new Promise((resolve, reject) => {
       backend.readLater(header, HEADER_BYTES, {
@@ -244,8 +260,23 @@ function news(lists: TileLists, header: Uint32Array): boolean {
   const wanted = header[HEADER.wanted]!;
   lists.instanceCount = header[HEADER.listed]!;
   lists.visibleCount = header[HEADER.visible]!;
-  if (wanted > FULL * lists.instanceCapacity && wanted > FIRST_PAIRS * FULL) {
-    lists.instanceCapacity = Math.max(lists.instanceCapacity, Math.ceil(wanted * HEADROOM));
+  const most = header[HEADER.most]!;
+  if (most > FULL * lists.instanceCapacity && most > FIRST_PAIRS * FULL) {
+    lists.instanceCapacity = Math.max(lists.instanceCapacity, Math.ceil(most * HEADROOM));
   }
   return lists.instanceCount === wanted;
+}
+
+/** Bytes that both sorts and what lies between them move: keys once for the histogram, keys and values in and out, in every pass. */
+export function deviceSortCost(counts: {
+  readonly gaussians: number;
+  /** (Gaussian, tile) pairs. */
+  readonly instances: number;
+  readonly tiles: number;
+}): { flops: number; bytes: number } {
+  const { gaussians, instances, tiles } = counts;
+  const sorted = (elements: number, bits: number) => elements * sortPasses(bits) * (4 + 8 + 8);
+  // Records, counts and keys; the pairs; the lists.
+  const around = gaussians * (64 + 12 + 16) + instances * (12 + 12);
+  return { flops: 0, bytes: sorted(gaussians, DEPTH_BITS) + sorted(instances, tileBits(tiles)) + around };
 }

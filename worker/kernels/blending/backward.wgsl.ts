@@ -1,7 +1,8 @@
 /**
  * Backward blending in WGSL without atomics. A chunk of Gaussians is walked back to front twice: by pixel, which leaves
  * g = dL/dsigma and the weight of each (Gaussian, pixel) in workgroup memory, and by Gaussian, which sums them up. All
- * moments of a slot follow from these two numbers, and a chunk costs four barriers however many Gaussians it has.
+ * moments of a slot follow from these two numbers, and a chunk costs three or four barriers however many Gaussians it has. Where
+ * there are subgroups, one of them sums a Gaussian in registers; elsewhere sixteen invocations do, through workgroup memory.
  */
 import { program, type WebgpuBackend } from '../../compute/index.ts';
 import { LAYOUT_CONSTANTS, TILE } from '../shared/index.ts';
@@ -19,13 +20,70 @@ import {
 /** Invocations that sum the pixels of one Gaussian. */
 const LANES = 16;
 
-/** Workgroup memory of a chunk: g and weight, upstream colours, partial sums, and room for the records. */
-const bytesOf = (chunk: number): number => chunk * PIXELS * 8 + PIXELS * 16 + chunk * LANES * 48 + chunk * 64 + 256;
-
-/** Gaussians of a chunk: as many as the adapter's workgroup memory holds, up to one per row of lanes. */
-function chunkFor({ limits }: WebgpuBackend): number {
-  return [16, 8, 4].find((chunk) => bytesOf(chunk) <= limits.maxComputeWorkgroupStorageSize) ?? 4;
+interface Plan {
+  /** Gaussians of a chunk. */
+  readonly chunk: number;
+  readonly subgroups: boolean;
 }
+
+/** Workgroup memory of a chunk: g and weight, upstream colours, records, and the partial sums of lanes. */
+const bytesOf = ({ chunk, subgroups }: Plan): number =>
+  chunk * PIXELS * 8 + PIXELS * 16 + chunk * 64 + 256 + (subgroups ? 0 : chunk * LANES * 48);
+
+/** As many Gaussians as the adapter's workgroup memory holds, up to one per row of lanes. */
+function planFor({ limits, hasSubgroups: subgroups }: WebgpuBackend): Plan {
+  const plans = [16, 8, 4].map((chunk) => ({ chunk, subgroups }));
+  return plans.find((plan) => bytesOf(plan) <= limits.maxComputeWorkgroupStorageSize) ?? plans.at(-1)!;
+}
+
+/** One lane's share of the pixels of Gaussian `own` of the chunk. */
+const laneSumsWgsl = (lanes: string) => `
+      var colours = vec4f(0.0);
+      var moments = vec4f(0.0);
+      var more = vec2f(0.0);
+      let mean = held[own].blended.mean;
+      for (var other = lane; other < ${PIXELS}u; other += ${lanes}) {
+        let slope = slopes[own * ${PIXELS}u + other];
+        let d = corner + vec2f(f32(other % TILE), f32(other / TILE)) - mean;
+        colours += slope.y * upstreams[other];
+        moments += slope.x * vec4f(1.0, d.x, d.y, d.x * d.x);
+        more += slope.x * vec2f(d.x * d.y, d.y * d.y);
+      }`;
+
+/** Slots of a chunk from its slopes, each Gaussian by one subgroup: whichever is free takes the next. */
+const SUMS_OF_SUBGROUPS = `
+    loop {
+      var own = 0u;
+      if (subgroupElect()) { own = atomicAdd(&nextOfChunk, 1u); }
+      own = subgroupBroadcastFirst(own);
+      if (own >= size) { break; }${laneSumsWgsl('lanes')}
+      colours = subgroupAdd(colours);
+      moments = subgroupAdd(moments);
+      more = subgroupAdd(more);
+      if (subgroupElect()) {
+        let at = 3u * held[own].slot;
+        slots[at] = colours;
+        slots[at + 1u] = moments;
+        slots[at + 2u] = vec4f(more, 0.0, 0.0);
+      }
+    }`;
+
+const SUMS_OF_LANES = `
+    let own = thread / LANES;
+    let lane = thread % LANES;
+    if (own < size) {${laneSumsWgsl('LANES')}
+      partial[thread * 3u] = colours;
+      partial[thread * 3u + 1u] = moments;
+      partial[thread * 3u + 2u] = vec4f(more, 0.0, 0.0);
+    }
+    workgroupBarrier();
+    if (thread < 3u * size) {
+      let which = thread / 3u;
+      let part = thread % 3u;
+      var sum = vec4f(0.0);
+      for (var l = 0u; l < LANES; l++) { sum += partial[(which * LANES + l) * 3u + part]; }
+      slots[3u * held[which].slot + part] = sum;
+    }`;
 
 interface Variant {
   /** What a pixel knows beside the colour's upstream. */
@@ -41,7 +99,7 @@ interface Variant {
   readonly noFeatures: string;
 }
 
-const bodyOf = (chunk: number, v: Variant) => `
+const bodyOf = ({ chunk, subgroups }: Plan, v: Variant) => `
 ${GAUSSIAN_WGSL}
 ${v.declarations}
 const CHUNK = ${chunk}u;
@@ -50,12 +108,13 @@ struct Held { blended: Blended, colour: vec4f, gaussian: u32, slot: u32 }
 var<workgroup> held: array<Held, CHUNK>;
 var<workgroup> slopes: array<vec2f, ${chunk * PIXELS}>;
 var<workgroup> upstreams: array<vec4f, ${PIXELS}>;
-var<workgroup> partial: array<vec4f, ${chunk * LANES * 3}>;
+${subgroups ? 'var<workgroup> nextOfChunk: atomic<u32>;' : `var<workgroup> partial: array<vec4f, ${chunk * LANES * 3}>;`}
 var<workgroup> lastOfTile: atomic<u32>;
 @compute @workgroup_size(${TILE}, ${TILE})
 fn main(
   @builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) local: vec3u,
   @builtin(local_invocation_index) thread: u32,
+  ${subgroups ? '@builtin(subgroup_size) lanes: u32, @builtin(subgroup_invocation_id) lane: u32,' : ''}
 ) {
   let tile = group.y * params.tilesX + group.x;
   let corner = vec2f(group.xy * TILE) + 0.5;
@@ -89,6 +148,7 @@ fn main(
   while (remaining > 0u) {
     let size = min(CHUNK, remaining);
     let first = remaining - size;
+    ${subgroups ? 'if (thread == 0u) { atomicStore(&nextOfChunk, 0u); }' : ''}
     if (thread < size) {
       let instance = instances[begin + first + thread];
       let p = instance.x * PROJECTED_FLOATS;
@@ -120,32 +180,7 @@ fn main(
       slopes[j * ${PIXELS}u + thread] = slope;
     }
     workgroupBarrier();
-    let own = thread / LANES;
-    let lane = thread % LANES;
-    if (own < size) {
-      var colours = vec4f(0.0);
-      var moments = vec4f(0.0);
-      var more = vec2f(0.0);
-      let mean = held[own].blended.mean;
-      for (var other = lane; other < ${PIXELS}u; other += LANES) {
-        let slope = slopes[own * ${PIXELS}u + other];
-        let d = corner + vec2f(f32(other % TILE), f32(other / TILE)) - mean;
-        colours += slope.y * upstreams[other];
-        moments += slope.x * vec4f(1.0, d.x, d.y, d.x * d.x);
-        more += slope.x * vec2f(d.x * d.y, d.y * d.y);
-      }
-      partial[thread * 3u] = colours;
-      partial[thread * 3u + 1u] = moments;
-      partial[thread * 3u + 2u] = vec4f(more, 0.0, 0.0);
-    }
-    workgroupBarrier();
-    if (thread < 3u * size) {
-      let which = thread / 3u;
-      let part = thread % 3u;
-      var sum = vec4f(0.0);
-      for (var l = 0u; l < LANES; l++) { sum += partial[(which * LANES + l) * 3u + part]; }
-      slots[3u * held[which].slot + part] = sum;
-    }
+    ${subgroups ? SUMS_OF_SUBGROUPS : SUMS_OF_LANES}
     ${v.features}
     workgroupBarrier();
     remaining = first;
@@ -158,19 +193,20 @@ const COMMON_BUFFERS = {
   ...({ lastOfPixel: 'read vec2u', upstream: 'read f32', slots: 'write vec4f' } as const),
 } as const;
 
-const colourProgram = (chunk: number) =>
+const colourProgram = (plan: Plan) =>
   program({
     name: 'blendBackward',
     params: FRAME_PARAMETERS,
     buffers: COMMON_BUFFERS,
     constants: LAYOUT_CONSTANTS,
     workgroup: PIXELS,
-    body: bodyOf(chunk, {
+    subgroups: plan.subgroups,
+    body: bodyOf(plan, {
       ...{ declarations: '', behind: 'background', further: '', depth: '0.0', features: '', noFeatures: '' },
     }),
   });
 
-const channelsProgram = (chunk: number) =>
+const channelsProgram = (plan: Plan) =>
   program({
     name: 'blendChannelsBackward',
     params: { ...FRAME_PARAMETERS, featureDim: 'u32' },
@@ -180,7 +216,8 @@ const channelsProgram = (chunk: number) =>
     },
     constants: LAYOUT_CONSTANTS,
     workgroup: PIXELS,
-    body: bodyOf(chunk, {
+    subgroups: plan.subgroups,
+    body: bodyOf(plan, {
       declarations: `${CHANNEL_WGSL}
 fn furtherOf(gaussian: u32, at: u32, plane: u32) -> f32 {
   var sum = 0.0;
@@ -211,19 +248,21 @@ fn furtherOf(gaussian: u32, at: u32, plane: u32) -> f32 {
     }),
   });
 
-const colourPrograms = new Map<number, ReturnType<typeof colourProgram>>();
-const channelsPrograms = new Map<number, ReturnType<typeof channelsProgram>>();
+const colourPrograms = new Map<string, ReturnType<typeof colourProgram>>();
+const channelsPrograms = new Map<string, ReturnType<typeof channelsProgram>>();
 
-function made<Made>(programs: Map<number, Made>, chunk: number, make: (chunk: number) => Made): Made {
-  const known = programs.get(chunk) ?? make(chunk);
-  programs.set(chunk, known);
+function made<Made>(programs: Map<string, Made>, backend: WebgpuBackend, make: (plan: Plan) => Made): Made {
+  const plan = planFor(backend);
+  const key = `${plan.chunk}/${plan.subgroups}`;
+  const known = programs.get(key) ?? make(plan);
+  programs.set(key, known);
   return known;
 }
 
 export function blendBackwardOnWebgpu(backend: WebgpuBackend, args: BlendBackwardArgs): void {
   const { projected, lists, upstream, slots } = args;
   const { instances, tileStart } = lists;
-  backend.launch(made(colourPrograms, chunkFor(backend), colourProgram), {
+  backend.launch(made(colourPrograms, backend, colourProgram), {
     params: frameParameters(args),
     buffers: { projected, instances, tileStart, lastOfPixel: lastOfPixel(args), upstream, slots },
     groups: tilesOf(args),
@@ -233,7 +272,7 @@ export function blendBackwardOnWebgpu(backend: WebgpuBackend, args: BlendBackwar
 export function blendChannelsBackwardOnWebgpu(backend: WebgpuBackend, args: BlendChannelsBackwardArgs): void {
   const { projected, lists, upstream, upstreamAlpha, slots, featureSlots, features, featureDim } = args;
   const { instances, tileStart } = lists;
-  backend.launch(made(channelsPrograms, chunkFor(backend), channelsProgram), {
+  backend.launch(made(channelsPrograms, backend, channelsProgram), {
     params: { ...frameParameters(args), featureDim },
     buffers: {
       ...{ projected, instances, tileStart, lastOfPixel: lastOfPixel(args), upstream, slots },

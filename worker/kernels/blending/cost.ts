@@ -12,6 +12,8 @@ export interface KernelCost {
 const FORWARD_FLOPS = 34;
 /** Reciprocal 2, weight 2, q 5, behind 2, dL/dalpha 4, moments and colour 21. */
 const BACKWARD_FLOPS = 36;
+/** Exponent and exponential, where they are evaluated again. */
+const EXPONENTIAL_FLOPS = 23;
 const RECORD_BYTES = 64;
 const INSTANCE_BYTES = 8 + 8;
 const SLOT_BYTES = 48;
@@ -37,5 +39,25 @@ export function blendBackwardCost(visible: number, instances: number, blocks: nu
   return {
     flops: blocks * 8 * BACKWARD_FLOPS,
     bytes: visible * RECORD_BYTES + instances * (INSTANCE_BYTES + SLOT_BYTES) + blocks * BLOCK_BYTES + pixels * 16,
+  };
+}
+
+/** On a device that evaluates every alpha again in the backward pass instead of streaming it. */
+export function deviceBlendCosts(counts: {
+  readonly visible: number;
+  readonly instances: number;
+  /** (Gaussian, pixel) pairs. */
+  readonly blended: number;
+  readonly pixels: number;
+}): { readonly forward: KernelCost; readonly backward: KernelCost } {
+  const { visible, instances, blended, pixels } = counts;
+  // A pixel keeps its last Gaussian and its transmittance.
+  const bytes = visible * RECORD_BYTES + instances * 8;
+  return {
+    forward: { flops: blended * FORWARD_FLOPS, bytes: bytes + pixels * (12 + 8) },
+    backward: {
+      flops: blended * (BACKWARD_FLOPS + EXPONENTIAL_FLOPS),
+      bytes: bytes + instances * SLOT_BYTES + pixels * (12 + 8),
+    },
   };
 }

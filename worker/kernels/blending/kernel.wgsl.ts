@@ -3,9 +3,9 @@
  * workgroup memory in batches. The forward pass leaves the transmittance and the last Gaussian of every pixel, from which the
  * backward pass walks back.
  */
-import { type DeviceBuffer, itemProgram, program, type WebgpuBackend } from '../../compute/index.ts';
+import { type BufferSlice, type DeviceBuffer, itemProgram, program, type WebgpuBackend } from '../../compute/index.ts';
 import type { TileLists } from '../binning/index.ts';
-import { LAYOUT_CONSTANTS, PROJECTED, TILE } from '../shared/index.ts';
+import { LAYOUT_CONSTANTS, PROJECTED, SCREEN_GRADIENT_WGSL, TILE } from '../shared/index.ts';
 import type { BlendArgs, BlendChannelsArgs, BlendState, ReduceSlotsArgs } from './blending.ts';
 
 export const PIXELS = TILE * TILE;
@@ -221,15 +221,9 @@ export function blendChannelsOnWebgpu(backend: WebgpuBackend, args: BlendChannel
   }
 }
 
-const REDUCE_SLOTS = itemProgram({
-  name: 'reduceSlots',
-  params: {},
-  buffers: {
-    ...({ projected: 'read f32', slotStart: 'read u32', slots: 'read vec4f', gradients: 'write f32' } as const),
-  },
-  constants: LAYOUT_CONSTANTS,
-  body: `
-fn item(g: u32) {
+/** Gradient of a Gaussian's record, from its slots. Needs bindings projected, slotStart and slots, and the layout constants. */
+export const SLOT_SUMS_WGSL = `${SCREEN_GRADIENT_WGSL}
+fn screenGradientOf(g: u32) -> ScreenGradient {
   let first = slotStart[g];
   let last = slotStart[g + 1u];
   var colour = vec4f(0.0);
@@ -240,22 +234,36 @@ fn item(g: u32) {
     moments += slots[3u * slot + 1u];
     more += slots[3u * slot + 2u];
   }
+  if (last <= first) { return ScreenGradient(vec3f(0.0), 0.0, 0.0, vec2f(0.0), vec3f(0.0)); }
   let p = g * PROJECTED_FLOATS;
-  let row = g * SCREEN_GRADIENT_FLOATS;
-  let seen = last > first;
   let a = projected[p + PROJECTED_conicA];
   let b = projected[p + PROJECTED_conicB];
   let c = projected[p + PROJECTED_conicC];
-  gradients[row + SCREEN_GRADIENT_red] = colour.x;
-  gradients[row + SCREEN_GRADIENT_green] = colour.y;
-  gradients[row + SCREEN_GRADIENT_blue] = colour.z;
-  gradients[row + SCREEN_GRADIENT_depth] = colour.w;
-  gradients[row + SCREEN_GRADIENT_opacity] = select(0.0, -moments.x / projected[p + PROJECTED_opacity], seen);
-  gradients[row + SCREEN_GRADIENT_x] = select(0.0, -(a * moments.y + b * moments.z), seen);
-  gradients[row + SCREEN_GRADIENT_y] = select(0.0, -(b * moments.y + c * moments.z), seen);
-  gradients[row + SCREEN_GRADIENT_conicA] = 0.5 * moments.w;
-  gradients[row + SCREEN_GRADIENT_conicB] = more.x;
-  gradients[row + SCREEN_GRADIENT_conicC] = 0.5 * more.y;
+  return ScreenGradient(
+    colour.xyz, colour.w, -moments.x / projected[p + PROJECTED_opacity],
+    vec2f(-(a * moments.y + b * moments.z), -(b * moments.y + c * moments.z)),
+    vec3f(0.5 * moments.w, more.x, 0.5 * more.y),
+  );
+}
+`;
+
+const REDUCE_SLOTS = itemProgram({
+  name: 'reduceSlots',
+  params: {},
+  buffers: {
+    ...({ projected: 'read f32', slotStart: 'read u32', slots: 'read vec4f', gradients: 'write f32' } as const),
+  },
+  constants: LAYOUT_CONSTANTS,
+  body: `${SLOT_SUMS_WGSL}
+fn item(g: u32) {
+  let found = screenGradientOf(g);
+  let row = g * SCREEN_GRADIENT_FLOATS;
+  for (var k = 0u; k < 3u; k++) { gradients[row + SCREEN_GRADIENT_red + k] = found.colour[k]; }
+  gradients[row + SCREEN_GRADIENT_depth] = found.depth;
+  gradients[row + SCREEN_GRADIENT_opacity] = found.opacity;
+  gradients[row + SCREEN_GRADIENT_x] = found.mean.x;
+  gradients[row + SCREEN_GRADIENT_y] = found.mean.y;
+  for (var k = 0u; k < 3u; k++) { gradients[row + SCREEN_GRADIENT_conicA + k] = found.conic[k]; }
   gradients[row + 10u] = 0.0;
   gradients[row + 11u] = 0.0;
 }
@@ -280,7 +288,7 @@ fn item(i: u32) {
 /** [N, 12] gradients of records from slots: the first half of {@link reduceSlotsOnWebgpu}. */
 export function screenGradientsOnWebgpu(
   backend: WebgpuBackend,
-  buffers: Readonly<Record<'projected' | 'slotStart' | 'slots' | 'gradients', DeviceBuffer>>,
+  buffers: Readonly<Record<'projected' | 'slotStart' | 'slots' | 'gradients', DeviceBuffer | BufferSlice>>,
   count: number,
 ): void {
   backend.launch(REDUCE_SLOTS, { params: { items: count }, buffers });

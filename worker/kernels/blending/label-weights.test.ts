@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { WasmBackend } from '../../compute/index.ts';
+import { webgpuTests } from '../../compute/conformance/suite.ts';
+import { type Backend, WasmBackend, WebgpuBackend } from '../../compute/index.ts';
 import { binTiles, TileLists } from '../binning/index.ts';
 import { PROJECTED, PROJECTED_FLOATS } from '../shared/index.ts';
 import { seededRandom } from '../testing/index.ts';
@@ -39,8 +40,7 @@ function table({ labels, rowStart, columns, weights }: LabelWeights): Map<string
   return sums;
 }
 
-async function both(threads: number, labelAt: (x: number, y: number) => number) {
-  const backend = await WasmBackend.create({ threads });
+async function both(backend: Backend, labelAt: (x: number, y: number) => number) {
   try {
     const data = records();
     const projected = backend.createBuffer('projected', data.byteLength);
@@ -58,14 +58,16 @@ async function both(threads: number, labelAt: (x: number, y: number) => number) 
   }
 }
 
-describe('labelWeights', () => {
-  it.each([
-    ['stripes', (x: number) => 7 * (x >> 3)],
-    ['one label', () => 0],
-    ['a label per pixel', (x: number, y: number) => y * width + x],
-    ['labels beyond 16 bits', (x: number, y: number) => (x > y ? 70_000 : 4_000_000_000)],
-  ] as const)('equals the sums of the entries of W: %s', async (_, labelAt) => {
-    const { sums, expected } = await both(2, labelAt);
+const LABELS = [
+  ['stripes', (x: number) => 7 * (x >> 3)],
+  ['one label', () => 0],
+  ['a label per pixel', (x: number, y: number) => y * width + x],
+  ['labels beyond 16 bits', (x: number, y: number) => (x > y ? 70_000 : 4_000_000_000)],
+] as const;
+
+function equalSums(create: () => Promise<Backend>): void {
+  it.each(LABELS)('equals the sums of the entries of W: %s', async (_, labelAt) => {
+    const { sums, expected } = await both(await create(), labelAt);
     expect([...sums.labels]).toEqual([...expected.labels]);
     const [found, wanted] = [table(sums), table(expected)];
     expect([...found.keys()].sort()).toEqual([...wanted.keys()].sort());
@@ -73,10 +75,17 @@ describe('labelWeights', () => {
     const total = [...found.values()].reduce((sum, value) => sum + value, 0);
     expect(total).toBeGreaterThan(0.3 * width * height);
   });
+}
+
+webgpuTests('labelWeights', () => equalSums(() => WebgpuBackend.create({ allowSoftware: true })));
+
+describe('labelWeights', () => {
+  equalSums(() => WasmBackend.create({ threads: 2 }));
 
   it('is the same on any number of threads', async () => {
     const labelAt = (x: number, y: number) => (x >> 4) * 3 + (y >> 3);
-    const [one, three] = [await both(1, labelAt), await both(3, labelAt)];
+    const on = async (threads: number) => both(await WasmBackend.create({ threads }), labelAt);
+    const [one, three] = [await on(1), await on(3)];
     expect(three.sums).toEqual(one.sums);
   });
 

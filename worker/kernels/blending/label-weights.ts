@@ -1,8 +1,9 @@
-import { type Backend, type DeviceBuffer, type Kernel, WasmBackend } from '../../compute/index.ts';
+import type { Backend, DeviceBuffer, Kernel } from '../../compute/index.ts';
 import type { TileLists } from '../binning/index.ts';
 import { TILE } from '../shared/index.ts';
-import { type BlendState, recordedAddresses } from './blending.ts';
-import { blendingWeights } from './weights.ts';
+import { type BlendState, completeView, recordedAddresses } from './blending.ts';
+import { sumByLabelOnWebgpu } from './label-weights.wgsl.ts';
+import { blendingWeights, recordsOf } from './weights.ts';
 
 /** Column sums of W over the pixels of each label: one sparse row over Gaussians per label. */
 export interface LabelWeights {
@@ -41,6 +42,7 @@ const sumByLabel: Kernel<SumArgs> = {
       ...[args.labelOfPixel, args.labelCounts, args.offsets, args.out].map((buffer) => backend.address(buffer)),
     );
   },
+  webgpu: (backend, args) => sumByLabelOnWebgpu(backend, { ...args, projected: recordsOf(args) }),
 };
 
 /**
@@ -58,7 +60,7 @@ export async function labelWeights(
   if (labels.length !== width * height) {
     throw new RangeError(`${labels.length} labels for an image of ${width} x ${height}`);
   }
-  if (!(backend instanceof WasmBackend)) return fromEntries(backend, view, labels);
+  await completeView(view);
   const tiles = localLabels(labels, width, height, lists);
   const tileStart = new Uint32Array(await backend.read(lists.tileStart, 0, 4 * (lists.tileCount + 1)));
   const offsets = new Uint32Array(lists.tileCount + 1);
@@ -82,9 +84,11 @@ export async function labelWeights(
     backend.write(buffers.labelCounts, tiles.counts);
     backend.write(buffers.offsets, offsets);
     backend.run(sumByLabel, { ...view, ...buffers });
-    const sums = backend.floats(buffers.out);
-    const instances = backend.integers(lists.instances);
-    return gathered(tiles, tileStart, offsets, sums, instances);
+    const [sums, instances] = await Promise.all([
+      backend.read(buffers.out),
+      backend.read(lists.instances, 0, 8 * lists.instanceCount),
+    ]);
+    return gathered(tiles, tileStart, offsets, new Float32Array(sums), new Uint32Array(instances));
   } finally {
     for (const buffer of owned) backend.destroyBuffer(buffer);
   }
@@ -135,7 +139,7 @@ function gathered(
   tileStart: Uint32Array,
   offsets: Uint32Array,
   sums: Float32Array,
-  instances: Int32Array,
+  instances: Uint32Array,
 ): LabelWeights {
   const rowStart = new Uint32Array(labels.length + 1);
   const each = (visit: (row: number, gaussian: number, sum: number) => void): void => {
@@ -165,7 +169,7 @@ function gathered(
   return { labels, rowStart, columns, weights };
 }
 
-/** From the entries of W: what backends without the kernel do, and the definition for tests. */
+/** From the entries of W: the definition, for tests. */
 export async function fromEntries(
   backend: Backend,
   view: RecordedView,

@@ -65,7 +65,7 @@ const fillWeights: Kernel<
   webgpu: (backend, args) => fillWeightsOnWebgpu(backend, { ...args, projected: recordsOf(args) }),
 };
 
-function recordsOf({ state }: ExtractArgs): DeviceBuffer {
+export function recordsOf({ state }: Pick<ExtractArgs, 'state'>): DeviceBuffer {
   if (state.recorded === undefined) throw new RangeError('blending weights: no view has been recorded');
   return state.recorded.projected;
 }

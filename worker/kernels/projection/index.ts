@@ -2,7 +2,10 @@
 export {
   COEFFICIENT_WGSL,
   COLOUR_FLOATS,
+  COLOUR_GRADIENT_WGSL,
   GEOMETRY_GRADIENT_FLOATS,
+  GEOMETRY_GRADIENT_WGSL,
+  GEOMETRY_WGSL,
   launchColours,
   launchGeometryGradient,
   ofDegree,

@@ -1,5 +1,5 @@
 /** Projection and its backward pass in WGSL, one invocation per Gaussian; the definition is reference.ts. */
-import { type DeviceBuffer, itemProgram, type WebgpuBackend } from '../../compute/index.ts';
+import { type BufferSlice, itemProgram, type WebgpuBackend } from '../../compute/index.ts';
 import {
   type GaussianRange,
   gaussianRanges,
@@ -7,6 +7,7 @@ import {
   LAYOUT_CONSTANTS,
   PROJECTED_FLOATS,
   SCREEN_GRADIENT_FLOATS,
+  SCREEN_GRADIENT_WGSL,
   VIEW_PARAMETERS,
   viewParameters,
   webgpuWorkspace,
@@ -37,7 +38,7 @@ fn scalesOf(g: u32) -> vec3f {
 `;
 
 /** Everything that forward and backward need from pose and shape; needs bindings means, quaternions and logScales. */
-const GEOMETRY_WGSL = `
+export const GEOMETRY_WGSL = `
 ${LANES_WGSL}${SHAPE_WGSL}
 struct Geometry {
   /** In the camera; z is 1 and \`front\` false when it is not beyond the near plane. */
@@ -196,6 +197,25 @@ export const COLOUR_FLOATS = 12;
 /** Gradients of the geometry per Gaussian: mean [3], logit opacity, quaternion [4], log scales [3], unused. */
 export const GEOMETRY_GRADIENT_FLOATS = 12;
 
+/** What reaches a Gaussian through its colour; needs shWgsl, shSumsWgsl, the binding projected and the layout constants. */
+export const COLOUR_GRADIENT_WGSL = `
+/** Gradient of the mean, direction from the camera, and upstream of the colour where it was not clamped. */
+struct ColourGradient { mean: vec3f, direction: vec3f, up: vec3f }
+fn colourGradientOf(g: u32, mean: vec3f, upstream: vec3f) -> ColourGradient {
+  let row = g * PROJECTED_FLOATS;
+  let up = vec3f(
+    select(0.0, upstream.x, projected[row + PROJECTED_red] > 0.0),
+    select(0.0, upstream.y, projected[row + PROJECTED_green] > 0.0),
+    select(0.0, upstream.z, projected[row + PROJECTED_blue] > 0.0),
+  );
+  let direction = viewDirection(mean);
+  let turned = shGradientOfDirection(g, direction.unit, up);
+  // d(v / |v|)/dv = (I - d d^T) / |v|.
+  let moved = (turned - dot(turned, direction.unit) * direction.unit) * direction.inverse;
+  return ColourGradient(moved, direction.unit, up);
+}
+`;
+
 const colourPrograms = new Map<ShDegree, ReturnType<typeof colourProgram>>();
 
 function colourProgram(degree: ShDegree) {
@@ -207,38 +227,29 @@ function colourProgram(degree: ShDegree) {
       ...({ upstream: 'read f32', colours: 'write vec4f' } as const),
     },
     constants: LAYOUT_CONSTANTS,
-    body: `${LANES_WGSL}${shWgsl(degree)}${shSumsWgsl(degree)}
+    body: `${LANES_WGSL}${shWgsl(degree)}${shSumsWgsl(degree)}${COLOUR_GRADIENT_WGSL}
 fn item(g: u32) {
-  let row = g * PROJECTED_FLOATS;
-  if (projected[row + PROJECTED_extentX] < 0.0) {
+  if (projected[g * PROJECTED_FLOATS + PROJECTED_extentX] < 0.0) {
     for (var k = 0u; k < 3u; k++) { colours[3u * g + k] = vec4f(0.0); }
     return;
   }
-  let upstreamRow = g * SCREEN_GRADIENT_FLOATS;
-  let up = vec3f(
-    select(0.0, upstream[upstreamRow + SCREEN_GRADIENT_red], projected[row + PROJECTED_red] > 0.0),
-    select(0.0, upstream[upstreamRow + SCREEN_GRADIENT_green], projected[row + PROJECTED_green] > 0.0),
-    select(0.0, upstream[upstreamRow + SCREEN_GRADIENT_blue], projected[row + PROJECTED_blue] > 0.0),
-  );
+  let row = g * SCREEN_GRADIENT_FLOATS + SCREEN_GRADIENT_red;
   let mean = vec3f(means[laneIndex(g, 0u, 3u)], means[laneIndex(g, 1u, 3u)], means[laneIndex(g, 2u, 3u)]);
-  let direction = viewDirection(mean);
-  let turned = shGradientOfDirection(g, direction.unit, up);
-  // d(v / |v|)/dv = (I - d d^T) / |v|.
-  let moved = (turned - dot(turned, direction.unit) * direction.unit) * direction.inverse;
-  colours[3u * g] = vec4f(moved, 0.0);
-  colours[3u * g + 1u] = vec4f(direction.unit, 0.0);
-  colours[3u * g + 2u] = vec4f(up, 0.0);
+  let found = colourGradientOf(g, mean, vec3f(upstream[row], upstream[row + 1u], upstream[row + 2u]));
+  colours[3u * g] = vec4f(found.mean, 0.0);
+  colours[3u * g + 1u] = vec4f(found.direction, 0.0);
+  colours[3u * g + 2u] = vec4f(found.up, 0.0);
 }
 `,
   });
 }
 
-/** Fills `colours` of one range (see COLOUR_FLOATS) from the parameters as they are. */
+/** Fills `colours` of one range (see COLOUR_FLOATS) from the parameters as they are. Intermediate results begin with the range. */
 export function launchColours(
   backend: WebgpuBackend,
   args: Pick<ProjectArgs, 'view' | 'parameters' | 'projected' | 'shDegree' | 'activeShDegree'>,
   { slice, count: items }: GaussianRange,
-  buffers: Readonly<Record<'upstream' | 'colours', DeviceBuffer>>,
+  { upstream, colours }: Readonly<Record<'upstream' | 'colours', BufferSlice>>,
 ): void {
   const shStride = shCoefficientCount(args.shDegree);
   backend.launch(ofDegree(colourPrograms, args.activeShDegree, colourProgram), {
@@ -247,8 +258,7 @@ export function launchColours(
       means: slice(args.parameters.means, 3),
       sh: slice(args.parameters.sh, 3 * shStride),
       projected: slice(args.projected, PROJECTED_FLOATS),
-      upstream: slice(buffers.upstream, SCREEN_GRADIENT_FLOATS),
-      colours: slice(buffers.colours, COLOUR_FLOATS),
+      ...{ upstream, colours },
     },
   });
 }
@@ -284,30 +294,19 @@ fn item(i: u32) {
   });
 }
 
-const GEOMETRY_GRADIENT = itemProgram({
-  name: 'projectBackward (geometry)',
-  params: VIEW_PARAMETERS,
-  buffers: {
-    ...({ means: 'read f32', quaternions: 'read f32', logScales: 'read f32', projected: 'read f32' } as const),
-    ...({ upstream: 'read f32', colours: 'read vec4f', gradients: 'write vec4f' } as const),
-  },
-  constants: LAYOUT_CONSTANTS,
-  body: `${GEOMETRY_WGSL}
-fn item(g: u32) {
-  let row = g * PROJECTED_FLOATS;
-  if (projected[row + PROJECTED_extentX] < 0.0) {
-    for (var k = 0u; k < 3u; k++) { gradients[3u * g + k] = vec4f(0.0); }
-    return;
-  }
+/** The backward pass of the geometry of one Gaussian that is drawn; needs GEOMETRY_WGSL and the binding projected. */
+export const GEOMETRY_GRADIENT_WGSL = `
+struct GeometryGradient { mean: vec3f, logit: f32, quaternion: vec4f, scales: vec3f }
+fn geometryGradientOf(g: u32, up: ScreenGradient, viaColour: vec3f) -> GeometryGradient {
   let at = geometryOf(g);
-  let up = g * SCREEN_GRADIENT_FLOATS;
+  let row = g * PROJECTED_FLOATS;
   let opacity = projected[row + PROJECTED_opacity];
   let a = projected[row + PROJECTED_conicA];
   let b = projected[row + PROJECTED_conicB];
   let c = projected[row + PROJECTED_conicC];
-  let ga = upstream[up + SCREEN_GRADIENT_conicA];
-  let gb = 0.5 * upstream[up + SCREEN_GRADIENT_conicB];
-  let gc = upstream[up + SCREEN_GRADIENT_conicC];
+  let ga = up.conic.x;
+  let gb = 0.5 * up.conic.y;
+  let gc = up.conic.z;
   // Twice dL/dSigma = -2 C G C.
   let p = -2.0 * (a * ga + b * gb);
   let q = -2.0 * (a * gb + b * gc);
@@ -332,12 +331,12 @@ fn item(g: u32) {
   let dScaleY = dot(dt1, poseY()) - at.slope.y * slopeY;
   let freeX = select(0.0, scaleX * slopeX, at.free.x);
   let freeY = select(0.0, scaleY * slopeY, at.free.y);
-  let dx = (params.fx * upstream[up + SCREEN_GRADIENT_x] - freeX) * at.inverse;
-  let dy = (params.fy * upstream[up + SCREEN_GRADIENT_y] - freeY) * at.inverse;
+  let dx = (params.fx * up.mean.x - freeX) * at.inverse;
+  let dy = (params.fy * up.mean.y - freeY) * at.inverse;
   let turned = dx * at.camera.x + dy * at.camera.y;
   let stretched = dScaleX * scaleX + dScaleY * scaleY;
-  let dz = upstream[up + SCREEN_GRADIENT_depth] - (turned + stretched) * at.inverse;
-  let mean = colours[3u * g].xyz + dx * poseX() + dy * poseY() + dz * poseZ();
+  let dz = up.depth - (turned + stretched) * at.inverse;
+  let mean = viaColour + dx * poseX() + dy * poseY() + dz * poseZ();
 
   // d[row][column] = dL/dR, T^T e.
   let d0 = at.t0.x * e0 + at.t1.x * e1;
@@ -353,22 +352,46 @@ fn item(g: u32) {
     w * anti.z + x * sym.y + y * sym.x - 2.0 * z * (d0.x + d1.y),
   );
   let quaternion = (unit - dot(unit, at.quaternion) * at.quaternion) * at.quaternionInverse;
-  let logit = upstream[up + SCREEN_GRADIENT_opacity] * (opacity - opacity * opacity);
-  gradients[3u * g] = vec4f(mean, logit);
-  gradients[3u * g + 1u] = quaternion;
-  gradients[3u * g + 2u] = vec4f(scaleGradient, 0.0);
+  let logit = up.opacity * (opacity - opacity * opacity);
+  return GeometryGradient(mean, logit, quaternion, scaleGradient);
+}
+`;
+
+const GEOMETRY_GRADIENT = itemProgram({
+  name: 'projectBackward (geometry)',
+  params: VIEW_PARAMETERS,
+  buffers: {
+    ...({ means: 'read f32', quaternions: 'read f32', logScales: 'read f32', projected: 'read f32' } as const),
+    ...({ upstream: 'read f32', colours: 'read vec4f', gradients: 'write vec4f' } as const),
+  },
+  constants: LAYOUT_CONSTANTS,
+  body: `${GEOMETRY_WGSL}${SCREEN_GRADIENT_WGSL}${GEOMETRY_GRADIENT_WGSL}
+fn item(g: u32) {
+  if (projected[g * PROJECTED_FLOATS + PROJECTED_extentX] < 0.0) {
+    for (var k = 0u; k < 3u; k++) { gradients[3u * g + k] = vec4f(0.0); }
+    return;
+  }
+  let up = g * SCREEN_GRADIENT_FLOATS;
+  let screen = ScreenGradient(
+    vec3f(0.0), upstream[up + SCREEN_GRADIENT_depth], upstream[up + SCREEN_GRADIENT_opacity],
+    vec2f(upstream[up + SCREEN_GRADIENT_x], upstream[up + SCREEN_GRADIENT_y]),
+    vec3f(upstream[up + SCREEN_GRADIENT_conicA], upstream[up + SCREEN_GRADIENT_conicB], upstream[up + SCREEN_GRADIENT_conicC]),
+  );
+  let found = geometryGradientOf(g, screen, colours[3u * g].xyz);
+  gradients[3u * g] = vec4f(found.mean, found.logit);
+  gradients[3u * g + 1u] = found.quaternion;
+  gradients[3u * g + 2u] = vec4f(found.scales, 0.0);
 }
 `,
 });
 
-/** Gradients of the geometry [N, 12] (see GEOMETRY_GRADIENT_FLOATS) of one range; all buffers are slices of it. */
+/** Gradients of the geometry [N, 12] (see GEOMETRY_GRADIENT_FLOATS) of one range. Intermediate results begin with the range. */
 export function launchGeometryGradient(
   backend: WebgpuBackend,
   args: Pick<ProjectArgs, 'view' | 'parameters' | 'projected'>,
-  range: ReturnType<typeof gaussianRanges>[number],
-  buffers: Readonly<Record<'upstream' | 'colours' | 'gradients', Parameters<Slice>[0]>>,
+  { slice, count: items }: GaussianRange,
+  { upstream, colours, gradients }: Readonly<Record<'upstream' | 'colours' | 'gradients', BufferSlice>>,
 ): void {
-  const { slice, count: items } = range;
   backend.launch(GEOMETRY_GRADIENT, {
     params: { ...viewParameters(args.view), items },
     buffers: {
@@ -376,9 +399,7 @@ export function launchGeometryGradient(
       quaternions: slice(args.parameters.quaternions, 4),
       logScales: slice(args.parameters.logScales, 3),
       projected: slice(args.projected, PROJECTED_FLOATS),
-      upstream: slice(buffers.upstream, SCREEN_GRADIENT_FLOATS),
-      colours: slice(buffers.colours, COLOUR_FLOATS),
-      gradients: slice(buffers.gradients, GEOMETRY_GRADIENT_FLOATS),
+      ...{ upstream, colours, gradients },
     },
   });
 }
@@ -407,22 +428,27 @@ export function projectBackwardOnWebgpu(backend: WebgpuBackend, args: ProjectBac
   const { parameters, count, shDegree, activeShDegree, view, projected, upstream, gradients } = args;
   const shStride = shCoefficientCount(shDegree);
   const workspace = webgpuWorkspace(backend);
-  const colours = workspace.ensure('colours', count * COLOUR_FLOATS * 4);
-  const geometry = workspace.ensure('geometry gradients', count * GEOMETRY_GRADIENT_FLOATS * 4);
   for (const range of gaussianRanges(backend, count, Math.max(PROJECTED_FLOATS, 3 * shStride))) {
     const { slice, count: items } = range;
-    launchColours(backend, args, range, { upstream, colours });
+    const made = (name: string, floats: number): BufferSlice => ({
+      buffer: workspace.ensure(name, items * floats * 4),
+      ...{ offsetBytes: 0, sizeBytes: items * floats * 4 },
+    });
+    const colours = made('colours', COLOUR_FLOATS);
+    const geometry = made('geometry gradients', GEOMETRY_GRADIENT_FLOATS);
+    const ofRange = slice(upstream, SCREEN_GRADIENT_FLOATS);
+    launchColours(backend, args, range, { upstream: ofRange, colours });
     backend.launch(ofDegree(coefficientPrograms, activeShDegree, coefficientProgram), {
       params: { ...viewParameters(view), shStride, count: items, items: Math.ceil(items / 4) * 12 * shStride },
-      buffers: { colours: slice(colours, COLOUR_FLOATS), gradSh: slice(gradients.sh, 3 * shStride) },
+      buffers: { colours, gradSh: slice(gradients.sh, 3 * shStride) },
     });
     launchGeometryGradient(backend, { view, parameters, projected }, range, {
-      ...{ upstream, colours, gradients: geometry },
+      ...{ upstream: ofRange, colours, gradients: geometry },
     });
     const { sh: _, ...outputs } = parameterSlices(gradients, shStride, slice);
     backend.launch(SPREAD, {
       params: { count: items, items: Math.ceil(items / 4) * 4 },
-      buffers: { gradients: slice(geometry, GEOMETRY_GRADIENT_FLOATS), ...outputs },
+      buffers: { gradients: geometry, ...outputs },
     });
   }
 }

@@ -1,5 +1,7 @@
 import type { WasmBackend } from '../../compute/index.ts';
 
+export { type DeviceRoofline, measureDeviceRoofline } from './device.ts';
+
 /** The two ceilings of a machine, for `threads` threads together. */
 export interface Roofline {
   readonly threads: number;

@@ -6,6 +6,7 @@ export {
   gaussianRanges,
   LANES_WGSL,
   LAYOUT_CONSTANTS,
+  SCREEN_GRADIENT_WGSL,
   VIEW_PARAMETERS,
   viewParameters,
   webgpuWorkspace,

@@ -58,6 +58,11 @@ fn isFinite(x: f32) -> bool {
 }
 `;
 
+/** Derivatives of the loss by a projected record (see SCREEN_GRADIENT). */
+export const SCREEN_GRADIENT_WGSL = `
+struct ScreenGradient { colour: vec3f, depth: f32, opacity: f32, mean: vec2f, conic: vec3f }
+`;
+
 export interface GaussianRange {
   readonly first: number;
   readonly count: number;

@@ -1,1 +1,1 @@
-export { binStarts, type DeviceCount, prefixSums, radixSort } from './kernel.wgsl.ts';
+export { binStarts, type DeviceCount, prefixSums, radixSort, sortPasses } from './kernel.wgsl.ts';

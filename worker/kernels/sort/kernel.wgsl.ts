@@ -19,7 +19,8 @@ const SCAN_WIDTH = 4;
 const SORT_WIDTH = 8;
 const SCAN_BLOCK = THREADS * SCAN_WIDTH;
 const SORT_BLOCK = THREADS * SORT_WIDTH;
-const MAX_CHUNKS = 128;
+/** Workgroups that share the work: enough to fill a large GPU several times over. */
+const MAX_CHUNKS = 1024;
 const DIGIT_BITS = 4;
 const DIGITS = 1 << DIGIT_BITS;
 
@@ -354,3 +355,6 @@ export function binStarts(
     buffers: { header, keys, starts },
   });
 }
+
+/** Passes over all elements for keys of so many bits. */
+export const sortPasses = (bits: number): number => Math.ceil(bits / DIGIT_BITS);

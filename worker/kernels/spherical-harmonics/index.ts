@@ -1,4 +1,4 @@
-export { shSumsWgsl, shWgsl } from './kernel.wgsl.ts';
+export { shBasisWgsl, shSumsWgsl, shWgsl } from './kernel.wgsl.ts';
 export {
   type ShColourInputs,
   type ShDegree,

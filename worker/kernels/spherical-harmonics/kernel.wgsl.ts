@@ -8,15 +8,21 @@ import { shCoefficientCount } from './reference.ts';
  * are indexed live in memory on hardware, and a software driver takes half a minute to compile their loops.
  */
 export function shWgsl(degree: ShDegree): string {
-  const count = shCoefficientCount(degree);
-  return `
-const SH_COUNT = ${count}u;
+  return `${shBasisWgsl(degree)}
 struct ViewDirection { unit: vec3f, inverse: f32 }
 fn viewDirection(mean: vec3f) -> ViewDirection {
   let v = mean - vec3f(params.centreX, params.centreY, params.centreZ);
   let inverse = 1.0 / sqrt(dot(v, v));
   return ViewDirection(v * inverse, inverse);
 }
+`;
+}
+
+/** The part of {@link shWgsl} that needs no camera. */
+export function shBasisWgsl(degree: ShDegree): string {
+  const count = shCoefficientCount(degree);
+  return `
+const SH_COUNT = ${count}u;
 /** Value of one basis function. */
 fn shBasis(k: u32, d: vec3f) -> f32 {
   let x = d.x; let y = d.y; let z = d.z;

@@ -1,9 +1,9 @@
 /**
- * The end of a training step in WGSL; reference.ts is the definition. Several passes, because eight storage buffers are all
- * that every adapter binds: slots to screen gradients; what a colour's gradient is made of; Adam on the coefficients, whose
+ * The end of a training step in WGSL; reference.ts is the definition. Where the adapter binds sixteen storage buffers it is
+ * fused.wgsl.ts; here are the passes for those that bind eight: slots to screen gradients; what a colour's gradient is made of; Adam on the coefficients, whose
  * gradients never reach memory; gradients of the geometry, then Adam and noise on it.
  */
-import { type DeviceBuffer, itemProgram, type WebgpuBackend } from '../../compute/index.ts';
+import { type BufferSlice, type DeviceBuffer, itemProgram, type WebgpuBackend } from '../../compute/index.ts';
 import { screenGradientsOnWebgpu } from '../blending/index.ts';
 import {
   COEFFICIENT_WGSL,
@@ -27,28 +27,10 @@ import {
   webgpuWorkspace,
 } from '../shared/index.ts';
 import { type ShDegree, shCoefficientCount, shWgsl } from '../spherical-harmonics/index.ts';
+import { FUSED_STORAGE_BUFFERS, fusedUpdate } from './fused.wgsl.ts';
 import { noiseKeys } from './reference.ts';
 import type { CopyGaussiansArgs, PermuteLanesArgs, SplatUpdateArgs } from './splat-update.ts';
-
-const ADAM_PARAMETERS = {
-  ...({ keep1: 'f32', take1: 'f32', keep2: 'f32', take2: 'f32', epsilon: 'f32', selective: 'u32' } as const),
-} as const;
-
-/** One step on element `i` of bindings that end in `suffix`; rate and epsilon carry the bias corrections. */
-const adamWgsl = (suffix: string) => `
-fn adam${suffix}(i: u32, gradient: f32, rate: f32) {
-  let m = params.keep1 * first${suffix}[i] + params.take1 * gradient;
-  let v = params.keep2 * second${suffix}[i] + params.take2 * gradient * gradient;
-  first${suffix}[i] = m;
-  second${suffix}[i] = v;
-  value${suffix}[i] -= rate * m / (sqrt(v) + params.epsilon);
-}
-`;
-
-/** Gaussians without a slot in this view. `slotStart` begins with the range. */
-const SEEN_WGSL = `
-fn isSeen(g: u32) -> bool { return slotStart[g + 1u] > slotStart[g]; }
-`;
+import { ADAM_PARAMETERS, adamWgsl, NOISE_PARAMETERS, NOISE_WGSL, SEEN_WGSL } from './step.wgsl.ts';
 
 const coefficientPrograms = new Map<ShDegree, ReturnType<typeof coefficientProgram>>();
 
@@ -79,7 +61,8 @@ const MEANS = itemProgram({
   name: 'splatUpdate (means)',
   params: {
     ...ADAM_PARAMETERS,
-    ...({ rate: 'f32', noiseScale: 'f32', key0: 'i32', key1: 'i32', firstGaussian: 'u32' } as const),
+    ...NOISE_PARAMETERS,
+    ...({ rate: 'f32', firstGaussian: 'u32' } as const),
   },
   buffers: {
     ...({ gradients: 'read f32', slotStart: 'read u32', quaternions: 'read f32', logScales: 'read f32' } as const),
@@ -90,41 +73,14 @@ const MEANS = itemProgram({
       secondMeans: 'write f32',
     } as const),
   },
-  body: `${LANES_WGSL}${adamWgsl('Means')}${SEEN_WGSL}${SHAPE_WGSL}
-fn mix32(word: u32) -> u32 {
-  var x = word ^ (word >> 16u);
-  x *= 0x21f0aaadu;
-  x ^= x >> 15u;
-  x *= 0x735a2d97u;
-  return x ^ (x >> 15u);
-}
-// Irwin-Hall sum of four 16-bit uniforms of a counter hash: mean 0, variance 1.
-fn deviate(gaussian: u32, axis: u32) -> f32 {
-  let first = mix32(gaussian * 3u + axis + bitcast<u32>(params.key0));
-  let second = mix32(first ^ bitcast<u32>(params.key1));
-  let sum = (first & 0xffffu) + (first >> 16u) + (second & 0xffffu) + (second >> 16u);
-  return (f32(sum + sum) - 262140.0) * (1.7320508075688772 / 131072.0);
-}
+  body: `${LANES_WGSL}${adamWgsl('Means')}${SEEN_WGSL}${SHAPE_WGSL}${NOISE_WGSL}
 fn item(g: u32) {
   if (!isSeen(g) && params.selective == 1u) { return; }
   for (var k = 0u; k < 3u; k++) {
     adamMeans(laneIndex(g, k, 3u), gradients[g * ${GEOMETRY_GRADIENT_FLOATS}u + k], params.rate);
   }
-  if (!(params.noiseScale > 0.0)) { return; }
-  // 3DGS-MCMC: only what is nearly transparent wanders, sigmoid(-100 (opacity - 0.005)).
-  let opacity = 1.0 / (1.0 + exp(-logitOpacities[laneIndex(g, 0u, 1u)]));
-  let factor = 1.0 / (1.0 + exp(100.0 * (opacity - 0.005)));
-  if (!(factor > 1e-6)) { return; }
-  let raw = rawQuaternion(g);
-  let rotation = rotationOf(raw / sqrt(dot(raw, raw)));
-  let scales = scalesOf(g);
-  let id = params.firstGaussian + g;
-  let n = vec3f(deviate(id, 0u), deviate(id, 1u), deviate(id, 2u));
-  let moved = params.noiseScale * factor * (rotation * (scales * scales * (n * rotation)));
-  for (var k = 0u; k < 3u; k++) {
-    // A shape without a number must not reach the position.
-    if (isFinite(moved[k])) { valueMeans[laneIndex(g, k, 3u)] += moved[k]; }
-  }
+  let moved = noiseOf(g, params.firstGaussian + g);
+  for (var k = 0u; k < 3u; k++) { valueMeans[laneIndex(g, k, 3u)] += moved[k]; }
 }
 `,
 });
@@ -184,84 +140,98 @@ fn item(g: u32) {
 
 export function splatUpdateOnWebgpu(backend: WebgpuBackend, args: SplatUpdateArgs): void {
   requireDegree(args);
-  const { rates, step, beta1, beta2, count, shDegree, activeShDegree, view, projected, slotStart, slots } = args;
+  const { rates, step, beta1, beta2, count, shDegree, view, slotStart } = args;
   if (!(step >= 1)) throw new RangeError(`the steps of Adam count from 1, got ${step}`);
   if (count === 0) return;
   const root = Math.sqrt(1 - beta2 ** step);
   const scale = root / (1 - beta1 ** step);
-  const adam = {
-    ...{ keep1: beta1, take1: 1 - beta1, keep2: beta2, take2: 1 - beta2 },
-    ...{ epsilon: args.epsilon * root, selective: args.selective ? 1 : 0 },
-  };
   const [key0, key1] = noiseKeys(args.seed, args.iteration);
   const shStride = shCoefficientCount(shDegree);
-  const workspace = webgpuWorkspace(backend);
-  const screen = workspace.ensure('screen gradients', count * SCREEN_GRADIENT_BYTES);
-  const colours = workspace.ensure('colours', count * COLOUR_FLOATS * 4);
-  const geometry = workspace.ensure('geometry gradients', count * GEOMETRY_GRADIENT_FLOATS * 4);
-  screenGradientsOnWebgpu(backend, { projected, slotStart, slots, gradients: screen }, count);
-  const { parameters, firstMoments, secondMoments } = args;
+  const settings = {
+    ...{ ...viewParameters(view), shStride },
+    ...{ keep1: beta1, take1: 1 - beta1, keep2: beta2, take2: 1 - beta2 },
+    ...{ epsilon: args.epsilon * root, selective: args.selective ? 1 : 0 },
+    ...{ rateMeans: rates.means * scale, rateQuaternions: rates.quaternions * scale },
+    ...{ rateScales: rates.logScales * scale, rateOpacities: rates.logitOpacities * scale },
+    ...{ rateDc: rates.shDc * scale, rateRest: rates.shRest * scale },
+    scaleRegulariser: args.scaleRegularisation / (3 * count),
+    opacityRegulariser: args.opacityRegularisation / count,
+    ...{ noiseScale: args.noiseScale, key0, key1 },
+  };
+  const isFused = backend.limits.maxStorageBuffersPerShaderStage >= FUSED_STORAGE_BUFFERS;
+  const update = isFused ? fusedUpdate : updateInPasses;
   for (const range of gaussianRanges(backend, count, Math.max(PROJECTED_FLOATS, 3 * shStride))) {
-    const { slice, count: items, first: firstGaussian } = range;
-    const seen = { slotStart: slotStartOf(range, slotStart) };
-    const gradients = slice(geometry, GEOMETRY_GRADIENT_FLOATS);
-    launchColours(backend, args, range, { upstream: screen, colours });
-    backend.launch(ofDegree(coefficientPrograms, activeShDegree, coefficientProgram), {
-      params: {
-        ...{ ...viewParameters(view), ...adam, shStride, count: items },
-        ...{ rateDc: rates.shDc * scale, rateRest: rates.shRest * scale, items: Math.ceil(items / 4) * 12 * shStride },
-      },
-      buffers: {
-        ...{ colours: slice(colours, COLOUR_FLOATS), ...seen },
-        valueSh: slice(parameters.sh, 3 * shStride),
-        firstSh: slice(firstMoments.sh, 3 * shStride),
-        secondSh: slice(secondMoments.sh, 3 * shStride),
-      },
-    });
-    launchGeometryGradient(backend, args, range, { upstream: screen, colours, gradients: geometry });
-    if (!args.selective) backend.launch(NONE, { params: { items }, buffers: { ...seen, gradients } });
-    backend.launch(MEANS, {
-      params: { ...adam, rate: rates.means * scale, noiseScale: args.noiseScale, key0, key1, firstGaussian, items },
-      buffers: {
-        ...{ gradients, ...seen, quaternions: slice(parameters.quaternions, 4) },
-        ...{ logScales: slice(parameters.logScales, 3), logitOpacities: slice(parameters.logitOpacities, 1) },
-        valueMeans: slice(parameters.means, 3),
-        firstMeans: slice(firstMoments.means, 3),
-        secondMeans: slice(secondMoments.means, 3),
-      },
-    });
-    backend.launch(SHAPES, {
-      params: {
-        ...{ ...adam, rateQuaternions: rates.quaternions * scale, rateScales: rates.logScales * scale },
-        ...{ scaleRegulariser: args.scaleRegularisation / (3 * count), items },
-      },
-      buffers: {
-        ...{ gradients, ...seen },
-        valueQuaternions: slice(parameters.quaternions, 4),
-        firstQuaternions: slice(firstMoments.quaternions, 4),
-        secondQuaternions: slice(secondMoments.quaternions, 4),
-        valueScales: slice(parameters.logScales, 3),
-        firstScales: slice(firstMoments.logScales, 3),
-        secondScales: slice(secondMoments.logScales, 3),
-      },
-    });
-    backend.launch(OPACITIES, {
-      params: {
-        ...{ ...adam, rate: rates.logitOpacities * scale, items },
-        opacityRegulariser: args.opacityRegularisation / count,
-      },
-      buffers: {
-        ...{ gradients, ...seen },
-        valueOpacities: slice(parameters.logitOpacities, 1),
-        firstOpacities: slice(firstMoments.logitOpacities, 1),
-        secondOpacities: slice(secondMoments.logitOpacities, 1),
-      },
-    });
+    update(backend, args, range, slotStartOf(range, slotStart), settings);
   }
 }
 
+type UpdateParameters = Parameters<typeof fusedUpdate>[4];
+
+function updateInPasses(
+  backend: WebgpuBackend,
+  args: SplatUpdateArgs,
+  range: GaussianRange,
+  slotStart: ReturnType<typeof slotStartOf>,
+  settings: UpdateParameters,
+): void {
+  const { parameters, firstMoments, secondMoments, activeShDegree, slots } = args;
+  const { slice, count: items, first: firstGaussian } = range;
+  const workspace = webgpuWorkspace(backend);
+  const made = (name: string, bytes: number): BufferSlice => ({
+    buffer: workspace.ensure(name, items * bytes),
+    ...{ offsetBytes: 0, sizeBytes: items * bytes },
+  });
+  const screen = made('screen gradients', SCREEN_GRADIENT_BYTES);
+  const colours = made('colours', COLOUR_FLOATS * 4);
+  const gradients = made('geometry gradients', GEOMETRY_GRADIENT_FLOATS * 4);
+  const sh = 3 * settings.shStride;
+  const projected = slice(args.projected, PROJECTED_FLOATS);
+  screenGradientsOnWebgpu(backend, { projected, slotStart, slots, gradients: screen }, items);
+  launchColours(backend, args, range, { upstream: screen, colours });
+  backend.launch(ofDegree(coefficientPrograms, activeShDegree, coefficientProgram), {
+    params: { ...settings, count: items, items: Math.ceil(items / 4) * 4 * sh },
+    buffers: {
+      ...{ colours, slotStart, valueSh: slice(parameters.sh, sh) },
+      ...{ firstSh: slice(firstMoments.sh, sh), secondSh: slice(secondMoments.sh, sh) },
+    },
+  });
+  launchGeometryGradient(backend, args, range, { upstream: screen, colours, gradients });
+  if (!args.selective) backend.launch(NONE, { params: { items }, buffers: { slotStart, gradients } });
+  backend.launch(MEANS, {
+    params: { ...settings, rate: settings.rateMeans, firstGaussian, items },
+    buffers: {
+      ...{ gradients, slotStart, quaternions: slice(parameters.quaternions, 4) },
+      ...{ logScales: slice(parameters.logScales, 3), logitOpacities: slice(parameters.logitOpacities, 1) },
+      valueMeans: slice(parameters.means, 3),
+      firstMeans: slice(firstMoments.means, 3),
+      secondMeans: slice(secondMoments.means, 3),
+    },
+  });
+  backend.launch(SHAPES, {
+    params: { ...settings, items },
+    buffers: {
+      ...{ gradients, slotStart },
+      valueQuaternions: slice(parameters.quaternions, 4),
+      firstQuaternions: slice(firstMoments.quaternions, 4),
+      secondQuaternions: slice(secondMoments.quaternions, 4),
+      valueScales: slice(parameters.logScales, 3),
+      firstScales: slice(firstMoments.logScales, 3),
+      secondScales: slice(secondMoments.logScales, 3),
+    },
+  });
+  backend.launch(OPACITIES, {
+    params: { ...settings, rate: settings.rateOpacities, items },
+    buffers: {
+      ...{ gradients, slotStart },
+      valueOpacities: slice(parameters.logitOpacities, 1),
+      firstOpacities: slice(firstMoments.logitOpacities, 1),
+      secondOpacities: slice(secondMoments.logitOpacities, 1),
+    },
+  });
+}
+
 /** One more than the range has Gaussians. */
-function slotStartOf({ first, count }: GaussianRange, slotStart: DeviceBuffer) {
+function slotStartOf({ first, count }: GaussianRange, slotStart: DeviceBuffer): BufferSlice {
   return { buffer: slotStart, offsetBytes: first * 4, sizeBytes: (count + 1) * 4 };
 }
 

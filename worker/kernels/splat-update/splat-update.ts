@@ -15,7 +15,7 @@ export interface SplatUpdateArgs extends UpdateSettings {
   readonly shDegree: ShDegree;
   readonly activeShDegree: ShDegree;
   readonly view: PinholeView;
-  /** [N, 16] records that `project` wrote for these parameters and this view. */
+  /** [N, 16] records that `project` wrote for these parameters and this view; their contents may be lost. */
   readonly projected: DeviceBuffer;
   /** [N + 1] uint32: slots of Gaussian g are slotStart[g] … slotStart[g + 1] - 1. */
   readonly slotStart: DeviceBuffer;

@@ -1,5 +1,5 @@
 /** From samples of a rendered embedding to objects (methods 2.2). */
-import type { WasmBackend } from '../../compute/index.ts';
+import { type Backend, withWasm } from '../../compute/index.ts';
 import { dbscan, meanShift, mutualReachabilityTree, selectClusters } from '../clustering/index.ts';
 
 /** How samples become clusters. Distances of DBSCAN and MeanShift are in units of the rescaled embedding, [0, 1] per dimension. */
@@ -77,7 +77,7 @@ export function rescaled(samples: Float32Array, dimensions: number): Float32Arra
  * @throws PointsError, RangeError, OutOfMemoryError, the signal's reason
  */
 export async function clusterEmbedding(
-  backend: WasmBackend,
+  backend: Backend,
   samples: Float32Array,
   dimensions: number,
   method: ClusterMethod,
@@ -100,10 +100,8 @@ export async function clusterEmbedding(
   switch (method.kind) {
     case 'hdbscan': {
       const minSamples = Math.min(method.minSamples, kept.length - 1);
-      const tree = await mutualReachabilityTree(backend, scaled, dimensions, {
-        minSamples,
-        ...(signal === undefined ? {} : { signal }),
-      });
+      const options = { minSamples, ...(signal === undefined ? {} : { signal }) };
+      const tree = await withWasm(backend, (wasm) => mutualReachabilityTree(wasm, scaled, dimensions, options));
       return method.minClusterSizes.map((minClusterSize) => {
         const { labels, probabilities } = selectClusters(tree, kept.length, {
           minClusterSize,

@@ -1,7 +1,7 @@
 /** A trained embedding to objects (methods 2.2): sample, cluster, sweep, choose. */
 import { setImmediate as yieldToEvents } from 'node:timers/promises';
 import type { ClusteringParameters } from '../../../contract/index.ts';
-import type { DeviceBuffer, WasmBackend } from '../../compute/index.ts';
+import type { Backend, DeviceBuffer } from '../../compute/index.ts';
 import type { PinholeView } from '../../kernels/index.ts';
 import {
   type ClusterMethod,
@@ -56,7 +56,7 @@ const COVERED_ALPHA = 0.5;
  * @throws LiftscopeError, PointsError, OutOfMemoryError, the signal's reason
  */
 export async function embeddingToObjects(
-  backend: WasmBackend,
+  backend: Backend,
   reader: WeightReader,
   field: EmbeddingField,
   frames: readonly PosedSegments[],

@@ -1,7 +1,7 @@
 /** What every lifting recipe gets and gives. */
 import type { z } from 'zod';
 import type { ClusteringParameters } from '../../../contract/index.ts';
-import type { WasmBackend } from '../../compute/index.ts';
+import type { Backend } from '../../compute/index.ts';
 import type { SplatArrays, SplatModel } from '../../splats/index.ts';
 import type { PosedSegments } from './evidence.ts';
 import type { LiftedGaussians } from './lifted.ts';
@@ -12,7 +12,7 @@ export interface NamedSegments extends PosedSegments {
 }
 
 export interface LiftInput {
-  readonly backend: WasmBackend;
+  readonly backend: Backend;
   readonly splats: SplatArrays;
   /** `splats` on the device. */
   readonly model: SplatModel;

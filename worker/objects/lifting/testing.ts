@@ -1,5 +1,5 @@
 /** A small world for tests: balls of Gaussians before a wall, cameras on an arc, label images with the errors that masks have. */
-import { WasmBackend } from '../../compute/index.ts';
+import { type Backend, WasmBackend } from '../../compute/index.ts';
 import type { PinholeView } from '../../kernels/index.ts';
 import { seededRandom } from '../../kernels/testing/index.ts';
 import { type SplatArrays, SplatModel } from '../../splats/index.ts';
@@ -11,7 +11,7 @@ const WALL = 400;
 const SIDE = 56;
 
 export interface LabelledWorld {
-  readonly backend: WasmBackend;
+  readonly backend: Backend;
   readonly splats: SplatArrays;
   readonly model: SplatModel;
   readonly reader: WeightReader;
@@ -22,7 +22,11 @@ export interface LabelledWorld {
   readonly truth: readonly Uint16Array[];
 }
 
-export async function labelledWorld(viewCount = 10, threads = 1): Promise<LabelledWorld> {
+/** @param start what it is on; default wasm, one thread */
+export async function labelledWorld(
+  viewCount = 10,
+  start: () => Promise<Backend> = () => WasmBackend.create({ threads: 1 }),
+): Promise<LabelledWorld> {
   const random = seededRandom(23);
   const count = OBJECTS * PER_OBJECT + WALL;
   const objectOf = Int32Array.from({ length: count }, (_, i) =>
@@ -47,7 +51,7 @@ export async function labelledWorld(viewCount = 10, threads = 1): Promise<Labell
     logitOpacities: new Float32Array(count).fill(2),
     sh: new Float32Array(3 * count),
   };
-  const backend = await WasmBackend.create({ threads });
+  const backend = await start();
   const model = new SplatModel(backend, count, 0, { trainable: false });
   model.upload(splats);
   const reader = new WeightReader(backend, model);
