@@ -1,6 +1,14 @@
+import { existsSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 import { defineConfig, type ViteUserConfig } from 'vitest/config';
 
 const PROCESS_TESTS = '**/*.process.test.ts';
+/** Libraries of a software Vulkan driver that `.ci/software-vulkan` fetched: a process finds them only if it is started with their path. */
+const VULKAN_LIBRARIES = fileURLToPath(new URL('build/vulkan/lib', import.meta.url));
+if (existsSync(VULKAN_LIBRARIES)) {
+  process.env.LD_LIBRARY_PATH = [VULKAN_LIBRARIES, process.env.LD_LIBRARY_PATH].filter(Boolean).join(':');
+}
+
 const FOLDERS = '{contract,main,renderer,worker,native-models}';
 
 /**

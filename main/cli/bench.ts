@@ -1,6 +1,13 @@
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
-import { type BenchmarkResult, LiftscopeError, type OrderedEvent, workerBenchmarks } from '../../contract/index.ts';
+import {
+  type BenchmarkResult,
+  LiftscopeError,
+  type OrderedEvent,
+  type TrainingParameters,
+  trainingParametersSchema,
+  workerBenchmarks,
+} from '../../contract/index.ts';
 import { addComputeOptions, type ComputeFlags, type Invocation, present, showEvent } from './common.ts';
 import { formatFigure, formatTable } from './table.ts';
 import { naturalNumber } from './values.ts';
@@ -27,7 +34,7 @@ export function addBenchmarks(verb: (usage: string, description: string) => Comm
     .option('--seed <n>', 'seed of every run', naturalNumber)
     .option('--capture <path>', 'the capture to use, for benchmarks on real photos')
     .option('--holdout <rule>', 'splat-fox: frames to hold out, names or N (default: 0074.png, then every 8th)')
-    .option('--set <key=value...>', 'further arguments of the benchmark');
+    .option('--set <key=value...>', "further arguments of the benchmark; splat-fox: the trainer's parameters");
   addComputeOptions(bench);
   bench.action(async (name: string, options: BenchFlags) => {
     if (!NAMES.includes(name)) {
@@ -62,6 +69,7 @@ export function addBenchmarks(verb: (usage: string, description: string) => Comm
         holdout: options.holdout,
         backend: options.backend,
         threads: options.threads,
+        parameters: options.set && trainerParameters(parsePairs(options.set)),
       }),
       {
         signal: interrupts.signal,
@@ -135,6 +143,15 @@ export function addBenchmarks(verb: (usage: string, description: string) => Comm
       },
     );
   }
+}
+
+/** Those of the trainer's parameters that were given. @throws LiftscopeError `bad-input` */
+function trainerParameters(given: Record<string, Json>): Partial<TrainingParameters> {
+  const parsed = trainingParametersSchema.strict().safeParse(given);
+  if (!parsed.success) {
+    throw new LiftscopeError({ code: 'bad-input', message: `bench splat-fox: ${parsed.error.issues[0]?.message}` });
+  }
+  return Object.fromEntries(Object.entries(parsed.data).filter(([name]) => name in given));
 }
 
 /** Benchmarks on generated rooms: the host makes the rooms and runs one worker per cell. */

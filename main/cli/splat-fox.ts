@@ -11,6 +11,7 @@ import {
   defaultTrainingParameters,
   LiftscopeError,
   type OrderedEvent,
+  type TrainingFrame,
   type TrainingParameters,
   type TrainingResult,
 } from '../../contract/index.ts';
@@ -20,6 +21,8 @@ import { openProject } from '../project/index.ts';
 export interface SplatFoxOptions {
   /** Quarter of the default iterations, and no every-8th run. */
   readonly quick?: boolean;
+  /** Parameters of the trainer other than the preset's: the published figures are then left out. */
+  readonly parameters?: Partial<TrainingParameters>;
   readonly seed?: number;
   readonly capture?: string;
   /** One split only; default the published 0074.png, then every 8th. */
@@ -48,6 +51,9 @@ const EVERY_NTH = '8';
 
 interface Run {
   readonly result: TrainingResult;
+  /** What it ran on, in the backend's words. */
+  readonly device: string;
+  readonly frame: TrainingFrame;
   /** PSNR on the held-out frames at {@link COMPARISON_ITERATION}; null when training ended before. */
   readonly psnrAt3000: number | null;
 }
@@ -89,7 +95,9 @@ export async function benchSplatFox(options: SplatFoxOptions, context: SplatFoxC
     const wantsEveryNth = options.holdout === undefined && options.quick !== true;
     const everyNth = wantsEveryNth ? await train(EVERY_NTH) : undefined;
 
-    const published = holdout === PUBLISHED_HOLDOUT && options.quick !== true;
+    const kernels = main.result.backend === 'webgpu' ? await kernelsOf(main, context) : undefined;
+
+    const published = holdout === PUBLISHED_HOLDOUT && options.quick !== true && options.parameters === undefined;
     return {
       ...figuresOf(main),
       protocol: PROTOCOL,
@@ -99,6 +107,7 @@ export async function benchSplatFox(options: SplatFoxOptions, context: SplatFoxC
       quick: options.quick === true,
       threadScaling: scaling ?? null,
       every8th: everyNth === undefined ? null : { ...figuresOf(everyNth), perFrame: everyNth.result.perFrame },
+      ...(kernels !== undefined && { kernels }),
       perFrame: main.result.perFrame,
       parameters: main.result.parameters,
       timings: main.result.timings,
@@ -125,6 +134,7 @@ function presetOf(options: SplatFoxOptions): Partial<TrainingParameters> {
   return {
     ...(options.seed !== undefined && { seed: options.seed }),
     ...(options.quick === true && { iterations: QUICK_ITERATIONS }),
+    ...options.parameters,
   };
 }
 
@@ -145,6 +155,7 @@ async function trainOnce(
   if (!existsSync(projectFolder)) await importIntoProject(capture, { projectFolder, holdout, signal: context.signal });
   using project = await openProject(projectFolder);
   let psnrAt3000: number | null = null;
+  let device = '';
   const { result } = await trainProject(project, {
     parameters: run.parameters,
     backend: run.backend,
@@ -155,14 +166,28 @@ async function trainOnce(
     killSignal: context.killSignal,
     onEvent: (event) => {
       if (event.type === 'evaluation' && event.iteration === COMPARISON_ITERATION) psnrAt3000 = event.psnr;
+      if (event.type === 'started') device = event.device;
       context.onEvent(event);
     },
   });
-  return { result, psnrAt3000 };
+  const [frame] = await framesForWorker(project.captures.current().capture);
+  return { result, device, frame: frame!, psnrAt3000 };
 }
 
-function figuresOf({ result, psnrAt3000 }: Run) {
+/** One step's kernels on the finished splats and a photo's view, and what the training as a whole made of the device. */
+async function kernelsOf({ result, frame }: Run, { signal, killSignal, onEvent }: SplatFoxContext) {
+  const given = { splats: result.splatsPath, frame: JSON.parse(JSON.stringify(frame)) };
+  const { rows, steps, peak } = await runJob(
+    'bench',
+    { name: 'splat-kernels', backend: 'webgpu', arguments: given },
+    { signal, killSignal, onEvent },
+  );
+  return { peak: peak ?? null, rows: rows ?? [], steps: steps ?? [] };
+}
+
+function figuresOf({ result, device, psnrAt3000 }: Run) {
   return {
+    device,
     psnr: result.psnr,
     ssim: result.ssim,
     ...spreadOf(result),

@@ -2,7 +2,13 @@
  * `bench splat-kernels --backend webgpu`: every kernel of a training step by the device's own clock, against what the device does at most,
  * and against what a large GPU could do at best.
  */
-import type { BenchmarkRequest, BenchmarkResult } from '../../contract/index.ts';
+import { z } from 'zod';
+import {
+  type BenchmarkRequest,
+  type BenchmarkResult,
+  LiftscopeError,
+  trainingFrameSchema,
+} from '../../contract/index.ts';
 import type { WebgpuBackend } from '../compute/index.ts';
 import {
   type DeviceRoofline,
@@ -14,8 +20,17 @@ import {
   projectCost,
   splatUpdateCost,
 } from '../kernels/index.ts';
+import { readSplats, viewOf } from '../splats/index.ts';
 import type { BenchmarkContext } from './index.ts';
-import { type PhaseName, randomStepScene, SH_DEGREE, stepView, type TrainingStep, trainingStep } from './splat-step.ts';
+import {
+  type PhaseName,
+  randomStepScene,
+  SH_DEGREE,
+  type StepScene,
+  stepView,
+  type TrainingStep,
+  trainingStep,
+} from './splat-step.ts';
 
 /** A software driver is slower than wasm: sizes that end. */
 const SOFTWARE_CASES = [
@@ -29,11 +44,45 @@ const HARDWARE_CASES = [
 ] as const;
 /** By its data sheet: what floors for a large GPU are computed from. Nothing here was measured on one. */
 const LARGE_GPU = { name: 'NVIDIA H200, by its data sheet', flopsPerSecond: 67e12, bytesPerSecond: 4.8e12 } as const;
-/** (Gaussian, tile) pairs and blended (Gaussian, pixel) pairs per Gaussian or pixel of these scenes, where the floors are estimated. */
 const FLOOR_CASES = [
   [1_000_000, 1920, 1080],
   [6_000_000, 1920, 1080],
 ] as const;
+
+/** Splats of a file in the view of a photo, in place of random scenes. */
+const argumentsSchema = z
+  .strictObject({ splats: z.string().min(1), frame: trainingFrameSchema })
+  .or(z.strictObject({}).transform(() => undefined));
+type OwnScene = z.infer<typeof argumentsSchema>;
+
+interface Case {
+  readonly name: string;
+  readonly scene: StepScene;
+  readonly view: ReturnType<typeof stepView>;
+}
+
+/** Scenes are made when their turn comes: the large ones take gigabytes. */
+function casesOf(backend: WebgpuBackend, own: OwnScene, { quick, seed }: BenchmarkRequest): (() => Promise<Case>)[] {
+  if (own !== undefined) {
+    return [
+      async () => {
+        const { splats } = await readSplats(own.splats);
+        const { count, shDegree, ...parameters } = splats;
+        const scene = { ...parameters, shDegree: shDegree as StepScene['shDegree'] };
+        return {
+          name: `${count} trained Gaussians, ${own.frame.width}x${own.frame.height}`,
+          scene,
+          view: viewOf(own.frame),
+        };
+      },
+    ];
+  }
+  const cases = backend.isSoftware ? SOFTWARE_CASES : HARDWARE_CASES;
+  return (quick ? cases.slice(0, 1) : cases).map(([count, width, height]) => async () => {
+    const view = stepView(width, height);
+    return { name: `${count} Gaussians, ${width}x${height}`, scene: randomStepScene(count, view, seed), view };
+  });
+}
 
 const REPETITIONS = 3;
 const STEPS_TOGETHER = 10;
@@ -45,19 +94,24 @@ export async function runOnGpu(
 ): Promise<BenchmarkResult> {
   try {
     const peak = await measureDeviceRoofline(backend);
-    const cases = backend.isSoftware ? SOFTWARE_CASES : HARDWARE_CASES;
-    const chosen = request.quick ? cases.slice(0, 1) : cases;
+    const parsed = argumentsSchema.safeParse(request.arguments);
+    if (!parsed.success) {
+      const message = `bench splat-kernels: ${z.prettifyError(parsed.error)}`;
+      throw new LiftscopeError({ code: 'bad-input', message });
+    }
+    const cases = casesOf(backend, parsed.data, request);
     const rows: (ReturnType<typeof rowOf> & { readonly name: string })[] = [];
     const steps = [];
     let perCase: CaseCounts | undefined;
-    for (const [done, [gaussians, width, height]] of chosen.entries()) {
+    for (const [done, make] of cases.entries()) {
       signal.throwIfAborted();
-      const name = `${gaussians} Gaussians, ${width}x${height}`;
-      emit({ type: 'work', stage: name, done, total: chosen.length });
-      const view = stepView(width, height);
-      const step = trainingStep(backend, randomStepScene(gaussians, view, request.seed), view);
+      const { name, scene, view } = await make();
+      emit({ type: 'work', stage: name, done, total: cases.length });
+      const step = trainingStep(backend, scene, view);
       try {
-        const measured = await measureStep(backend, step, { gaussians, pixels: width * height, width, height });
+        const { widthPixels: width, heightPixels: height } = view;
+        const gaussians = scene.logitOpacities.length;
+        const measured = await measureStep(backend, step, { gaussians, width, height, shDegree: scene.shDegree });
         perCase = measured.counts;
         for (const [kernel, cost] of Object.entries(measured.costs)) {
           rows.push({ name, ...rowOf(kernel as PhaseName, cost, measured.seconds.get(kernel as PhaseName), peak) });
@@ -78,7 +132,8 @@ export async function runOnGpu(
       peak: peak === undefined ? null : { ...peak },
       rows,
       steps,
-      floorsOnLargeGpu: perCase === undefined ? [] : FLOOR_CASES.map((given) => floorOf(given, perCase)),
+      floorsOnLargeGpu:
+        perCase === undefined || parsed.data !== undefined ? [] : FLOOR_CASES.map((given) => floorOf(given, perCase)),
       targets: [],
     };
   } finally {
@@ -90,6 +145,7 @@ interface CaseCounts {
   readonly gaussians: number;
   readonly width: number;
   readonly height: number;
+  readonly shDegree: StepScene['shDegree'];
   readonly visible: number;
   /** (Gaussian, tile) pairs. */
   readonly instances: number;
@@ -99,16 +155,16 @@ interface CaseCounts {
 
 type Costs = Readonly<Record<PhaseName, KernelCost>>;
 
-function costsOf({ gaussians, width, height, visible, instances, blended }: CaseCounts): Costs {
+function costsOf({ gaussians, width, height, shDegree, visible, instances, blended }: CaseCounts): Costs {
   const tiles = Math.ceil(width / 16) * Math.ceil(height / 16);
   const { forward, backward } = deviceBlendCosts({ visible, instances, blended, pixels: width * height });
   return {
-    projection: projectCost(gaussians, SH_DEGREE),
+    projection: projectCost(gaussians, shDegree),
     'sort and tiles': deviceSortCost({ gaussians, instances, tiles }),
     'blend forward': forward,
     loss: imageLossCost({ width, height, hasMeans: false }),
     'blend backward': backward,
-    update: splatUpdateCost(visible, instances, SH_DEGREE),
+    update: splatUpdateCost(visible, instances, shDegree),
   };
 }
 
@@ -124,7 +180,7 @@ interface Measured {
 async function measureStep(
   backend: WebgpuBackend,
   step: TrainingStep,
-  size: { readonly gaussians: number; readonly width: number; readonly height: number; readonly pixels: number },
+  size: Pick<CaseCounts, 'gaussians' | 'width' | 'height' | 'shDegree'>,
 ): Promise<Measured> {
   await step.warmUp();
   const seconds = new Map<PhaseName, number>();
@@ -145,8 +201,7 @@ async function measureStep(
   await backend.synchronise();
   const stepSeconds = (performance.now() - began) / 1000 / STEPS_TOGETHER;
   const { visibleCount: visible, instanceCount: instances } = step.lists;
-  const { gaussians, width, height } = size;
-  const counts = { gaussians, width, height, visible, instances, blended: await step.blendedPairs() };
+  const counts = { ...size, visible, instances, blended: await step.blendedPairs() };
   return { counts, costs: costsOf(counts), seconds, stepSeconds };
 }
 
@@ -194,7 +249,8 @@ function floorOf([gaussians, width, height]: (typeof FLOOR_CASES)[number], like:
   const perGaussian =
     (like.instances / like.visible) * (tilesOf(side({ gaussians, width, height })) / tilesOf(side(like)));
   const blended = Math.round((like.blended / (like.width * like.height)) * width * height);
-  const counts = { gaussians, width, height, visible, instances: Math.round(visible * perGaussian), blended };
+  const size = { gaussians, width, height, shDegree: SH_DEGREE } as const;
+  const counts = { ...size, visible, instances: Math.round(visible * perGaussian), blended };
   const costs = costsOf(counts);
   const milliseconds = Object.fromEntries(
     Object.entries(costs).map(([kernel, cost]) => [kernel, 1000 * floorSeconds(cost, LARGE_GPU)]),

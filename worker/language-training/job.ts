@@ -45,53 +45,58 @@ export async function trainLanguageJob(
   const crop = { margin: pipeline.cropMargin, context: pipeline.cropContext };
   const embedder = new SegmentEmbedder(encoder, crop, await encoderSide(request.modelDir), request.cacheDir);
   // Awaited here: the encoder is gone after this function.
-  return await withSplats(request.splatsPath, request, async (opened) => {
-    const { backend, splats } = opened;
-    const opening = performance.now();
-    const { pixelsPerView, temperature } = pipeline;
-    const prepared = await prepareLanguage(opened, segmented, embedder, {
-      ...{ pixelsPerView, seed, signal, onProgress: progress },
-    });
-    try {
-      const field = await trainRecipe(prepared, {
-        ...{ backend, means: splats.means, parameters, seed, signal },
-        onProgress: ({ step, steps }) => progress('field', step, steps),
+  return await withSplats(
+    request.splatsPath,
+    request,
+    async (opened) => {
+      const { backend, splats } = opened;
+      const opening = performance.now();
+      const { pixelsPerView, temperature } = pipeline;
+      const prepared = await prepareLanguage(opened, segmented, embedder, {
+        ...{ pixelsPerView, seed, signal, onProgress: progress },
       });
-      const about = {
-        ...{ recipe, seed, temperature },
-        model: { name: encoder.name, fingerprint: encoder.fingerprint, dimensions: encoder.dimensions },
-        parameters: json({ ...parameters, ...pipeline }),
-        fingerprints: { segments: framesHash(prepared.frames), splats: splatsHash(splats) },
-      };
-      const file = await languageFile(backend, field, prepared, about);
-      await mkdir(dirname(request.outputPath), { recursive: true });
-      await writeLanguage(request.outputPath, file);
-      return {
-        ...{ recipe, seed, languagePath: request.outputPath, languageHash: languageHash(file) },
-        ...{ model: about.model, parameters: about.parameters, fingerprints: about.fingerprints },
-        dimensions: file.field.kind === 'nested' ? file.field.dimensions : encoder.dimensions,
-        scales:
-          file.field.kind === 'nested'
-            ? nestedNames(file.field.dimensions, file.field.step)
-            : file.field.levels.map(({ name }) => name),
-        framesUsed: prepared.frames.length,
-        segments: prepared.frames.reduce((sum, { segments }) => sum + segments.length, 0),
-        ...{ framesCached: prepared.framesCached, warnings: [...warnings] },
-        seconds: {
-          ...{ segments: segmentSeconds, ...prepared.seconds },
-          field: field.report.seconds,
-          total: segmentSeconds + secondsSince(opening),
-        },
-        report: json(field.report),
-        gaussians: splats.count,
-        peakMemoryBytes: process.resourceUsage().maxRSS * 1024,
-        backend: backend.kind,
-        threads: backend.threads,
-      };
-    } finally {
-      prepared.cache.dispose();
-    }
-  });
+      try {
+        const field = await trainRecipe(prepared, {
+          ...{ backend, means: splats.means, parameters, seed, signal },
+          onProgress: ({ step, steps }) => progress('field', step, steps),
+        });
+        const about = {
+          ...{ recipe, seed, temperature },
+          model: { name: encoder.name, fingerprint: encoder.fingerprint, dimensions: encoder.dimensions },
+          parameters: json({ ...parameters, ...pipeline }),
+          fingerprints: { segments: framesHash(prepared.frames), splats: splatsHash(splats) },
+        };
+        const file = await languageFile(backend, field, prepared, about);
+        await mkdir(dirname(request.outputPath), { recursive: true });
+        await writeLanguage(request.outputPath, file);
+        return {
+          ...{ recipe, seed, languagePath: request.outputPath, languageHash: languageHash(file) },
+          ...{ model: about.model, parameters: about.parameters, fingerprints: about.fingerprints },
+          dimensions: file.field.kind === 'nested' ? file.field.dimensions : encoder.dimensions,
+          scales:
+            file.field.kind === 'nested'
+              ? nestedNames(file.field.dimensions, file.field.step)
+              : file.field.levels.map(({ name }) => name),
+          framesUsed: prepared.frames.length,
+          segments: prepared.frames.reduce((sum, { segments }) => sum + segments.length, 0),
+          ...{ framesCached: prepared.framesCached, warnings: [...warnings] },
+          seconds: {
+            ...{ segments: segmentSeconds, ...prepared.seconds },
+            field: field.report.seconds,
+            total: segmentSeconds + secondsSince(opening),
+          },
+          report: json(field.report),
+          gaussians: splats.count,
+          peakMemoryBytes: process.resourceUsage().maxRSS * 1024,
+          backend: backend.kind,
+          threads: backend.threads,
+        };
+      } finally {
+        prepared.cache.dispose();
+      }
+    },
+    (message) => context.emit({ type: 'warning', message }),
+  );
 }
 
 function nestedNames(dimensions: number, step: number): string[] {

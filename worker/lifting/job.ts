@@ -12,7 +12,7 @@ import {
   type MaskSource,
   type TrainingFrame,
 } from '../../contract/index.ts';
-import type { Backend } from '../compute/index.ts';
+import { type Backend, DeviceLostError } from '../compute/index.ts';
 import type { ShDegree } from '../kernels/index.ts';
 import {
   InstanceRenderer,
@@ -43,20 +43,31 @@ export interface OpenedSplats {
 
 type ComputeChoice = Pick<LiftingRequest, 'backend' | 'threads' | 'memoryBudgetBytes'>;
 
-/** @throws LiftscopeError `no-backend`, `bad-input` for a damaged file */
+/**
+ * Runs `work` on the splats of a file. When the GPU is lost it is run once more from its start, on wasm.
+ * @param warn is told of a lost GPU
+ * @throws LiftscopeError `no-backend`, `bad-input` for a damaged file
+ */
 export async function withSplats<Result>(
   path: string,
   choice: ComputeChoice,
   work: (opened: OpenedSplats) => Promise<Result>,
+  warn: (message: string) => void = () => {},
 ): Promise<Result> {
   const { splats } = await readSplats(path);
-  const backend = await startBackend(choice);
-  try {
-    const model = new SplatModel(backend, splats.count, splats.shDegree as ShDegree, { trainable: false });
-    model.upload(splats);
-    return await work({ splats, backend, model, reader: new WeightReader(backend, model) });
-  } finally {
-    await backend.dispose();
+  for (let attempt = choice; ; ) {
+    const backend = await startBackend(attempt);
+    try {
+      const model = new SplatModel(backend, splats.count, splats.shDegree as ShDegree, { trainable: false });
+      model.upload(splats);
+      return await work({ splats, backend, model, reader: new WeightReader(backend, model) });
+    } catch (error) {
+      if (!(error instanceof DeviceLostError)) throw error;
+      attempt = { ...attempt, backend: 'wasm' };
+      warn(`${error.message}. The job starts again on wasm.`);
+    } finally {
+      await backend.dispose();
+    }
   }
 }
 
@@ -69,92 +80,97 @@ export async function liftObjects(request: LiftingRequest, context: LiftContext)
     .filter(({ role }) => role === 'train')
     .flatMap(({ name }) => masks.frames.get(name) ?? []);
   requireSegments(frames, request.masks);
-  return withSplats(request.splatsPath, request, async (opened) => {
-    const { splats, backend, reader } = opened;
-    const recipe = await recipeNamed(request.recipe);
-    const progress = progressOf(context);
-    const began = performance.now();
-    const outcome = await recipe({
-      ...opened,
-      frames,
-      consistentIds: masks.set.consistentIds,
-      parameters: request.parameters,
-      clustering: clusteringParametersSchema.parse(request.clustering),
-      seed: request.seed,
-      signal: context.signal,
-      onProgress: progress,
-    });
-    for (const message of outcome.warnings ?? []) {
-      warnings.push(message);
-      context.emit({ type: 'warning', message });
-    }
-    const objects = objectsOfGaussians(outcome.lifted);
-    const total = (performance.now() - began) / 1000;
-
-    const renderer = new InstanceRenderer(backend, reader, outcome.lifted);
-    const areas: { frame: string; areaPx: Uint32Array }[] = [];
-    const shown =
-      request.instances &&
-      (await writeInstances(renderer, outcome.lifted, {
-        ...{ backend, reader },
-        ...{ target: request.instances, recipe: request.recipe, frames: request.frames, masks: masks.frames },
+  return withSplats(
+    request.splatsPath,
+    request,
+    async (opened) => {
+      const { splats, backend, reader } = opened;
+      const recipe = await recipeNamed(request.recipe);
+      const progress = progressOf(context);
+      const began = performance.now();
+      const outcome = await recipe({
+        ...opened,
+        frames,
         consistentIds: masks.set.consistentIds,
-        signal: context.signal,
-        onProgress: (done, all) => progress('instance maps', done, all),
-      }));
-    const lifted = new Set(frames.map(({ name }) => name));
-    // Every frame has been looked at then.
-    areas.push(...(shown?.areas ?? []).filter(({ frame }) => lifted.has(frame)));
-    for (const [index, { name, view }] of (shown === undefined ? frames : []).entries()) {
-      context.signal.throwIfAborted();
-      progress('objects table', index, frames.length);
-      const areaPx = new Uint32Array(outcome.lifted.objects + 1);
-      for (const object of await renderer.map(view)) areaPx[object]!++;
-      areas.push({ frame: name, areaPx });
-    }
-    const { means, logitOpacities } = splats;
-    const table = objectsTable({ ...objects, objects: outcome.lifted.objects, means, logitOpacities }, areas);
-    const lift: Lift = {
-      header: {
-        recipe: request.recipe,
-        parameters: { ...outcome.parameters },
+        parameters: request.parameters,
+        clustering: clusteringParametersSchema.parse(request.clustering),
         seed: request.seed,
-        fingerprints: { masks: masks.fingerprint, splats: splatsHash(splats) },
-        generator: 'liftscope',
+        signal: context.signal,
+        onProgress: progress,
+      });
+      for (const message of outcome.warnings ?? []) {
+        warnings.push(message);
+        context.emit({ type: 'warning', message });
+      }
+      const objects = objectsOfGaussians(outcome.lifted);
+      const total = (performance.now() - began) / 1000;
+
+      const renderer = new InstanceRenderer(backend, reader, outcome.lifted);
+      const areas: { frame: string; areaPx: Uint32Array }[] = [];
+      const shown =
+        request.instances &&
+        (await writeInstances(renderer, outcome.lifted, {
+          ...{ backend, reader },
+          ...{ target: request.instances, recipe: request.recipe, frames: request.frames, masks: masks.frames },
+          consistentIds: masks.set.consistentIds,
+          signal: context.signal,
+          onProgress: (done, all) => progress('instance maps', done, all),
+        }));
+      const lifted = new Set(frames.map(({ name }) => name));
+      // Every frame has been looked at then.
+      areas.push(...(shown?.areas ?? []).filter(({ frame }) => lifted.has(frame)));
+      for (const [index, { name, view }] of (shown === undefined ? frames : []).entries()) {
+        context.signal.throwIfAborted();
+        progress('objects table', index, frames.length);
+        const areaPx = new Uint32Array(outcome.lifted.objects + 1);
+        for (const object of await renderer.map(view)) areaPx[object]!++;
+        areas.push({ frame: name, areaPx });
+      }
+      const { means, logitOpacities } = splats;
+      const table = objectsTable({ ...objects, objects: outcome.lifted.objects, means, logitOpacities }, areas);
+      const lift: Lift = {
+        header: {
+          recipe: request.recipe,
+          parameters: { ...outcome.parameters },
+          seed: request.seed,
+          fingerprints: { masks: masks.fingerprint, splats: splatsHash(splats) },
+          generator: 'liftscope',
+          objects: table,
+        },
+        lifted: outcome.lifted,
+        objects,
+      };
+      const held = request.frames.filter(({ role }) => role === 'holdout');
+      const quality =
+        request.truthDir !== undefined && held.length > 0
+          ? await scoreLift(renderer, held, masks.frames, request.truthDir)
+          : undefined;
+      renderer.dispose();
+      await mkdir(dirname(request.outputPath), { recursive: true });
+      await writeLift(request.outputPath, lift);
+      return {
+        recipe: request.recipe,
         objects: table,
-      },
-      lifted: outcome.lifted,
-      objects,
-    };
-    const held = request.frames.filter(({ role }) => role === 'holdout');
-    const quality =
-      request.truthDir !== undefined && held.length > 0
-        ? await scoreLift(renderer, held, masks.frames, request.truthDir)
-        : undefined;
-    renderer.dispose();
-    await mkdir(dirname(request.outputPath), { recursive: true });
-    await writeLift(request.outputPath, lift);
-    return {
-      recipe: request.recipe,
-      objects: table,
-      liftPath: request.outputPath,
-      liftHash: liftHash(lift),
-      parameters: lift.header.parameters,
-      seed: request.seed,
-      fingerprints: lift.header.fingerprints,
-      framesLifted: frames.length,
-      segments: frames.reduce((sum, { segments }) => sum + countSegments(segments), 0),
-      warnings,
-      ...(quality && { quality }),
-      ...(shown && { instances: shown.written }),
-      seconds: { ...outcome.seconds, total },
-      report: { ...outcome.report },
-      gaussians: splats.count,
-      peakMemoryBytes: process.resourceUsage().maxRSS * 1024,
-      backend: backend.kind,
-      threads: backend.threads,
-    };
-  });
+        liftPath: request.outputPath,
+        liftHash: liftHash(lift),
+        parameters: lift.header.parameters,
+        seed: request.seed,
+        fingerprints: lift.header.fingerprints,
+        framesLifted: frames.length,
+        segments: frames.reduce((sum, { segments }) => sum + countSegments(segments), 0),
+        warnings,
+        ...(quality && { quality }),
+        ...(shown && { instances: shown.written }),
+        seconds: { ...outcome.seconds, total },
+        report: { ...outcome.report },
+        gaussians: splats.count,
+        peakMemoryBytes: process.resourceUsage().maxRSS * 1024,
+        backend: backend.kind,
+        threads: backend.threads,
+      };
+    },
+    (message) => context.emit({ type: 'warning', message }),
+  );
 }
 
 /** Scores a finished lift on the frames of the request. @throws LiftscopeError, SceneTruthError */

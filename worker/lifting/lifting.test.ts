@@ -11,7 +11,7 @@ import {
   type TrainingFrame,
 } from '../../contract/index.ts';
 import { webgpuTests } from '../compute/conformance/suite.ts';
-import { SOFTWARE_VARIABLE } from '../compute/index.ts';
+import { SOFTWARE_VARIABLE, WebgpuBackend } from '../compute/index.ts';
 import { adjustedRandIndex } from '../metrics/index.ts';
 import { type LabelledWorld, labelledWorld, OBJECTS, relabelled } from '../objects/lifting/testing.ts';
 import { writeSplats } from '../splats/index.ts';
@@ -173,6 +173,29 @@ webgpuTests('lifting', () => {
       const { objectOfGaussian } = (await readLift(onWebgpu.liftPath)).objects;
       expect(adjustedRandIndex(Int32Array.from(objectOfGaussian), Int32Array.from(expected))).toBeGreaterThan(0.99);
     } finally {
+      vi.unstubAllEnvs();
+    }
+  });
+
+  it('starts again on wasm when the GPU is lost', async () => {
+    vi.stubEnv(SOFTWARE_VARIABLE, '1');
+    const { read } = WebgpuBackend.prototype;
+    let reads = 0;
+    vi.spyOn(WebgpuBackend.prototype, 'read').mockImplementation(function (this: WebgpuBackend, ...given) {
+      reads += 1;
+      if (reads === 5) this.loseDevice();
+      return read.apply(this, given);
+    });
+    try {
+      const told = context();
+      const result = await liftObjects(request(await writeMasks('good', good()), { backend: 'webgpu' }), told);
+      expect(reads).toBe(5);
+      expect(result.backend).toBe('wasm');
+      expect(result.objects).toHaveLength(OBJECTS);
+      const warnings = told.events.filter((event) => (event as { type: string }).type === 'warning');
+      expect(warnings).toEqual([{ type: 'warning', message: expect.stringMatching(/GPU was lost.*again on wasm/s) }]);
+    } finally {
+      vi.restoreAllMocks();
       vi.unstubAllEnvs();
     }
   });

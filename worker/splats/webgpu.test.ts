@@ -168,6 +168,13 @@ webgpuTests('memory', () => {
       const rssBefore = process.memoryUsage.rss();
       expect(await run(steps)).toEqual(first);
       const grownBytes = process.memoryUsage.rss() - rssBefore;
+      if (process.env.LIFTSCOPE_LONG_STEPS !== undefined) {
+        const megabytes = (bytes: number) => `${(bytes / 1e6).toFixed(2)} MB`;
+        process.stdout.write(
+          `${steps} steps: process ${megabytes(rssBefore)} before, ${megabytes(rssBefore + grownBytes)} after; on the device ` +
+            `${megabytes(first.usedBytes)} in ${first.callers} buffers, before and after\n`,
+        );
+      }
       // The engine's garbage of a few hundred steps comes and goes; 10,000 steps pass this as 200 do.
       expect(grownBytes, `${grownBytes} bytes over ${steps} steps`).toBeLessThan(3e8);
       optimiser.dispose();

@@ -29,8 +29,9 @@ const TABLE: { readonly [Kind in BackendKind]: Omit<BackendUnderTest, 'name'> } 
   webgpu: { create: () => createBackend('webgpu', { allowSoftware: true }), unavailable: await whyNoWebgpu() },
 };
 
-/** The same without subgroups and with eight storage buffers per kernel. */
-export const createLeastWebgpu = () => createBackend('webgpu', { allowSoftware: true, leastFeatures: true });
+/** What kernels with several paths are tested with on webgpu, beside what this adapter chooses. */
+export type WebgpuVariant = 'least' | 'all';
+export const createVariant = (use: WebgpuVariant) => createBackend('webgpu', { allowSoftware: true, use });
 
 export const BACKENDS: readonly BackendUnderTest[] = Object.entries(TABLE).map(([name, backend]) => ({
   name: name as BackendKind,

@@ -112,9 +112,6 @@ function expectScreenGradients(actual: ArrayLike<number>, expected: ArrayLike<nu
   }
 }
 
-/** Kernels that have a path of their own for adapters with more. */
-const LEAST = { leastFeatures: true };
-
 conformance('binTiles', (on) => {
   it.each(CASES)('$count Gaussians on $width x $height (seed $seed)', async (given) => {
     const { records, view } = await prepare(on(), given);
@@ -194,7 +191,7 @@ conformance(
       expectScreenGradients(await on().floats(gradients), blendingReference.blendBackward(scene, upstream).records);
     });
   },
-  LEAST,
+  ['least', 'all'],
 );
 
 conformance('blendChannels', (on) => {
@@ -246,7 +243,7 @@ conformance(
       }
     });
   },
-  LEAST,
+  ['least', 'all'],
 );
 
 conformance('reduceSlots', (on) => {

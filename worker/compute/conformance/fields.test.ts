@@ -134,56 +134,61 @@ conformance('featureTable', (on) => {
   });
 });
 
+/** The usual kind, and one whose layers are wider than a GPU's workgroup memory. */
+const NETWORKS = [
+  ...COUNTS.map((count) => ({ count, width: 20, depth: 4 })),
+  { count: 600, width: 20, depth: 4 },
+  { count: 21, width: 1100, depth: 2 },
+].map((given) => ({ ...given, seed: SEED + given.count + given.width }));
+
 conformance('mlp', (on) => {
-  it.each(COUNTS.map((count) => ({ count, seed: SEED + count })))(
-    '$count rows (seed $seed)',
-    async ({ count, seed }) => {
-      const shape = { inputs: 5, width: 20, outputs: 3, layers: 4, inputGradients: true };
-      const random = seededRandom(seed);
-      const layers = Array.from({ length: 4 }, (_, l) => {
-        const [ins, outs] = [l === 0 ? 5 : 20, l === 3 ? 3 : 20];
-        const draw = (size: number) => random.fill(size, (r) => Math.fround(0.4 * r.normal()));
-        return { weights: draw(ins * outs), bias: draw(outs) };
-      });
-      const parameters = new MlpParameters(on(), shape);
-      parameters.upload(layers);
-      const workspace = new MlpWorkspace(on());
-      const inputs = random.fill(count * 5, (r) => Math.fround(r.normal()));
-      const upstream = random.fill(count * 3, (r) => Math.fround(r.normal()));
-      const outputs = on().createBuffer('outputs', 4 * count * parameters.outputStride);
-      const gradients = on().upload('gradients', new Float32Array(parameters.count));
-      const inputGradients = on().createBuffer('gradients of inputs', 4 * count * parameters.inputStride);
-      on().run(mlpForward, {
-        ...{ parameters, workspace, count, outputs },
-        inputs: on().upload('inputs', strided(inputs, 5, parameters.inputStride)),
-        ids: on().upload(
-          'ids',
-          Uint32Array.from({ length: count }, (_, i) => i),
-        ),
-      });
-      on().run(mlpBackward, {
-        ...{ parameters, workspace, count, gradients, inputGradients },
-        upstream: on().upload('upstream', strided(upstream, 3, parameters.outputStride)),
-      });
-      const expected = mlpReference(inputs, layers, upstream);
-      const actual = dense(await on().floats(outputs), 3, parameters.outputStride);
-      expectClose('outputs', actual, expected.outputs, { abs: 1e-5 });
-      const byInputs = dense(await on().floats(inputGradients), 5, parameters.inputStride);
-      expectVectorAgreement('gradients of inputs', byInputs, expected.inputs, LIMITS);
-      for (const [l, layer] of (await parameters.download(gradients)).entries()) {
-        expectVectorAgreement(`weights ${l}`, layer.weights, expected.layers[l]!.weights, LIMITS);
-        expectVectorAgreement(`bias ${l}`, layer.bias, expected.layers[l]!.bias, LIMITS);
-      }
-      const averages = new MlpParameters(on(), shape);
-      on().run(averageMlp, { values: parameters, averages, decay: 0.75 });
-      on().run(transposeMlp, { parameters: averages });
-      const [mean] = await averages.download();
-      expectClose(
-        'average',
-        mean!.weights,
-        layers[0]!.weights.map((value) => value / 4),
-        { abs: 1e-6 },
-      );
-    },
-  );
+  it.each(NETWORKS)('$count rows, $depth layers of $width (seed $seed)', async ({ count, width, depth, seed }) => {
+    const shape = { inputs: 5, width, outputs: 3, layers: depth, inputGradients: true };
+    const random = seededRandom(seed);
+    const layers = Array.from({ length: depth }, (_, l) => {
+      const [ins, outs] = [l === 0 ? 5 : width, l === depth - 1 ? 3 : width];
+      const size = 0.4 * Math.sqrt(20 / Math.max(ins, 20));
+      const draw = (count: number) => random.fill(count, (r) => Math.fround(size * r.normal()));
+      return { weights: draw(ins * outs), bias: draw(outs) };
+    });
+    const parameters = new MlpParameters(on(), shape);
+    parameters.upload(layers);
+    const workspace = new MlpWorkspace(on());
+    const inputs = random.fill(count * 5, (r) => Math.fround(r.normal()));
+    const upstream = random.fill(count * 3, (r) => Math.fround(r.normal()));
+    const outputs = on().createBuffer('outputs', 4 * count * parameters.outputStride);
+    const gradients = on().upload('gradients', new Float32Array(parameters.count));
+    const inputGradients = on().createBuffer('gradients of inputs', 4 * count * parameters.inputStride);
+    on().run(mlpForward, {
+      ...{ parameters, workspace, count, outputs },
+      inputs: on().upload('inputs', strided(inputs, 5, parameters.inputStride)),
+      ids: on().upload(
+        'ids',
+        Uint32Array.from({ length: count }, (_, i) => i),
+      ),
+    });
+    on().run(mlpBackward, {
+      ...{ parameters, workspace, count, gradients, inputGradients },
+      upstream: on().upload('upstream', strided(upstream, 3, parameters.outputStride)),
+    });
+    const expected = mlpReference(inputs, layers, upstream);
+    const actual = dense(await on().floats(outputs), 3, parameters.outputStride);
+    expectClose('outputs', actual, expected.outputs, { abs: 1e-5 });
+    const byInputs = dense(await on().floats(inputGradients), 5, parameters.inputStride);
+    expectVectorAgreement('gradients of inputs', byInputs, expected.inputs, LIMITS);
+    for (const [l, layer] of (await parameters.download(gradients)).entries()) {
+      expectVectorAgreement(`weights ${l}`, layer.weights, expected.layers[l]!.weights, LIMITS);
+      expectVectorAgreement(`bias ${l}`, layer.bias, expected.layers[l]!.bias, LIMITS);
+    }
+    const averages = new MlpParameters(on(), shape);
+    on().run(averageMlp, { values: parameters, averages, decay: 0.75 });
+    on().run(transposeMlp, { parameters: averages });
+    const [mean] = await averages.download();
+    expectClose(
+      'average',
+      mean!.weights,
+      layers[0]!.weights.map((value) => value / 4),
+      { abs: 1e-6 },
+    );
+  });
 });

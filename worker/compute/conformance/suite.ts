@@ -1,7 +1,15 @@
 /** How a conformance test is written: once, against the `Backend` interface alone. */
 import { afterAll, afterEach, beforeAll, describe, it } from 'vitest';
 import type { Backend, BackendKind, DeviceBuffer, Kernel, MemoryUse } from '../index.ts';
-import { BACKENDS, type BackendUnderTest, createLeastWebgpu, MUST_NOT_SKIP, suiteName, verdictOn } from './backends.ts';
+import {
+  BACKENDS,
+  type BackendUnderTest,
+  createVariant,
+  MUST_NOT_SKIP,
+  suiteName,
+  verdictOn,
+  type WebgpuVariant,
+} from './backends.ts';
 
 /** As a float 3.4e38, as an index far out of every range: a kernel that relies on zeros does not get away with it. */
 const JUNK = 0x7f;
@@ -91,17 +99,18 @@ export class JunkFilledBackend implements Backend {
  * CI_MUST_NOT_SKIP names it.
  * @param tests called once per backend; the backend that `on` gives exists inside tests only, and what a test leaves
  * alive is destroyed after it.
- * @param options `leastFeatures`: once more on an adapter that has only what WebGPU promises, for kernels that use more
+ * @param variants of webgpu that the kernels have a path of their own for
  */
 export function conformance(
   title: string,
   tests: (on: () => JunkFilledBackend) => void,
-  { leastFeatures = false }: { readonly leastFeatures?: boolean } = {},
+  variants: readonly WebgpuVariant[] = [],
 ): void {
-  const least = BACKENDS.filter(({ name }) => leastFeatures && name === 'webgpu').map((candidate) => {
-    return { ...candidate, create: createLeastWebgpu, suffix: ' (least features)' };
+  const webgpu = BACKENDS.find(({ name }) => name === 'webgpu')!;
+  const further = variants.map((use) => {
+    return { ...webgpu, create: () => createVariant(use), suffix: ` (features: ${use})` };
   });
-  for (const candidate of [...BACKENDS.map((backend) => ({ ...backend, suffix: '' })), ...least]) {
+  for (const candidate of [...BACKENDS.map((backend) => ({ ...backend, suffix: '' })), ...further]) {
     whereAvailable(candidate, `${suiteName(candidate)}: ${title}${candidate.suffix}`, () => {
       let backend: JunkFilledBackend | undefined;
       beforeAll(async () => {

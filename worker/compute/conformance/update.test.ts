@@ -33,9 +33,6 @@ const VIEW = viewOfSize(64, 48);
 const STATES = ['parameters', 'firstMoments', 'secondMoments'] as const;
 const ADAM = { beta1: 0.9, beta2: 0.999 } as const;
 
-/** Kernels that have a path of their own for adapters with more. */
-const LEAST = { leastFeatures: true };
-
 conformance('adam', (on) => {
   it.each(COUNTS.map((count) => ({ count, seed: SEED + count })))('$count floats (seed $seed)', async (given) => {
     const { count, seed } = given;
@@ -199,7 +196,7 @@ conformance(
       }
     });
   },
-  LEAST,
+  ['least'],
 );
 
 conformance('copyGaussians', (on) => {

@@ -1,4 +1,5 @@
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import { globals } from 'webgpu';
 import { webgpuTests } from '../conformance/suite.ts';
 import { DeviceLostError, KernelError, OutOfMemoryError } from '../index.ts';
 import { WebgpuBackend } from './backend.ts';
@@ -47,7 +48,7 @@ describe('programs', () => {
 
 webgpuTests('backend', () => {
   let backend: WebgpuBackend | undefined;
-  const start = async (options: { memoryBudgetBytes?: number } = {}) => {
+  const start = async (options: { memoryBudgetBytes?: number; use?: 'least' | 'all' } = {}) => {
     backend = await WebgpuBackend.create({ allowSoftware: true, ...options });
     return backend;
   };
@@ -134,6 +135,50 @@ webgpuTests('backend', () => {
     expect(() => on.createBuffer('splats', 2 ** 19 + 1)).toThrow(/splats.*raise the memory budget/i);
     on.destroyBuffer(half);
     expect(on.memory).toMatchObject({ usedBytes: 0, peakBytes: 2 ** 19, limitBytes: 2 ** 20 });
+  });
+
+  it('tells what the device itself has no room for, by the name of the buffer', async () => {
+    const on = await start();
+    const prototype = (globals as unknown as { GPUDevice: { prototype: GPUDevice } }).GPUDevice.prototype;
+    const pop = prototype.popErrorScope;
+    const full = { message: 'no room' } as GPUError;
+    const spy = vi.spyOn(prototype, 'popErrorScope').mockImplementationOnce(async function (this: GPUDevice) {
+      await pop.call(this);
+      return full;
+    });
+    try {
+      on.createBuffer('splats', 64);
+      await expect(on.synchronise()).rejects.toThrow(OutOfMemoryError);
+      expect(() => on.createBuffer('more', 64)).toThrow(/Not enough memory for splats/);
+    } finally {
+      spy.mockRestore();
+    }
+  });
+
+  it('times launches one by one by the clock of the device, and keeps nothing of it', async () => {
+    const on = await start({ use: 'all' });
+    const values = on.createBuffer('values', 12);
+    on.write(values, Float32Array.of(1, 2, 3));
+    const launch = () => on.launch(DOUBLE, { params: { scale: 2, items: 3 }, buffers: { values } });
+    launch();
+    await on.synchronise();
+    const idle = on.bufferCounts;
+    expect(on.startClock()).toBe(on.features.includes('timestamp-query'));
+    // More than one batch.
+    for (let i = 0; i < 299; i++) launch();
+    on.write(values, Float32Array.of(1, 1, 1));
+    launch();
+    const times = await on.stopClock();
+    if (on.features.includes('timestamp-query')) {
+      expect([...times.keys()]).toEqual(['double']);
+      expect(times.get('double')!.launches).toBe(300);
+      expect(times.get('double')!.seconds).toBeGreaterThan(0);
+      expect(times.get('double')!.seconds).toBeLessThan(60);
+    }
+    expect(await floats(on, values)).toEqual([2, 2, 2]);
+    expect(on.bufferCounts).toEqual(idle);
+    launch();
+    expect((await on.stopClock()).size).toBe(0);
   });
 
   it('accounts for every buffer: none is left of reads, and bind groups go with their buffers', async () => {

@@ -16,8 +16,11 @@ import { type BufferTypes, bindingsOf, type ParameterTypes, type Program, packPa
 export interface WebgpuBackendOptions extends AdapterOptions {
   /** Budget for buffers; default the machine's memory. What the GPU itself does not hold is told as out of memory. */
   readonly memoryBudgetBytes?: number;
-  /** For tests: only what WebGPU promises everywhere, no subgroups and eight storage buffers per kernel. */
-  readonly leastFeatures?: boolean;
+  /**
+   * For tests: `least` is what WebGPU promises everywhere, without subgroups and with eight storage buffers per kernel; `all` works with
+   * subgroups even where they are too small to be worth it. Default `worthwhile`.
+   */
+  readonly use?: 'least' | 'worthwhile' | 'all';
 }
 
 /** Parameters of one launch: the alignment that every adapter accepts, and room for as many numbers. */
@@ -27,6 +30,8 @@ const BATCH_LAUNCHES = 256;
 /** Batches that the device may be behind the program in {@link WebgpuBackend.pace}. */
 const BATCHES_AHEAD = 3;
 const MAX_GROUPS = 65_535;
+/** Smaller subgroups save too little: sums take almost as many steps as through workgroup memory. */
+const WORTHWHILE_SUBGROUP = 16;
 /** Bind groups kept; far more than a training uses. */
 const MAX_BIND_GROUPS = 4096;
 /** Every buffer has at least this size, so that empty ones can be bound. */
@@ -133,12 +138,15 @@ export class WebgpuBackend implements Backend {
   /** @throws NoAdapterError when no adapter answers, or only software that was not asked for. */
   static async create(options: WebgpuBackendOptions = {}): Promise<WebgpuBackend> {
     const found = await findAdapter(options);
-    const least = options.leastFeatures === true;
+    const { use = 'worthwhile' } = options;
+    const least = use === 'least';
     const limits = least ? LARGE_BUFFERS : WANTED_LIMITS;
     const requiredLimits = Object.fromEntries(limits.map((name) => [name, found.adapter.limits[name]]));
     const requiredFeatures: GPUFeatureName[] = [];
+    const { subgroupMinSize } = found.adapter.info as GPUAdapterInfo & { readonly subgroupMinSize?: number };
+    const unwanted = use === 'all' || (subgroupMinSize ?? 0) >= WORTHWHILE_SUBGROUP ? [] : ['subgroups'];
     for (const feature of ['subgroups', 'timestamp-query'] as const) {
-      if (!least && found.adapter.features.has(feature)) requiredFeatures.push(feature);
+      if (!least && !unwanted.includes(feature) && found.adapter.features.has(feature)) requiredFeatures.push(feature);
     }
     const device = await found.adapter.requestDevice({ label: 'liftscope', requiredLimits, requiredFeatures });
     return new WebgpuBackend(device, found, options.memoryBudgetBytes ?? totalmem());

@@ -40,7 +40,7 @@ fn item(i: u32) {
 const TRIAD = itemProgram({
   name: 'roofline (triad)',
   params: { factor: 'f32' },
-  buffers: { left: 'read vec4f', right: 'read vec4f', sums: 'write vec4f' },
+  buffers: { left: 'read f32', right: 'read f32', sums: 'write f32' },
   body: 'fn item(i: u32) { sums[i] = left[i] + params.factor * right[i]; }',
 });
 
@@ -71,7 +71,7 @@ export async function measureDeviceRoofline(backend: WebgpuBackend): Promise<Dev
       backend.launch(MULTIPLY_ADD, { params: { rounds, factor: 0.5, items: invocations }, buffers: { sums } }),
     );
     const stream = await best(() =>
-      backend.launch(TRIAD, { params: { factor: 0.5, items: arrayBytes / 16 }, buffers: { left, right, sums } }),
+      backend.launch(TRIAD, { params: { factor: 0.5, items: arrayBytes / 4 }, buffers: { left, right, sums } }),
     );
     if (compute === undefined || stream === undefined) return undefined;
     return {
