@@ -1,7 +1,10 @@
 import { describe, expect, it } from 'vitest';
+import { webgpuTests } from '../compute/conformance/suite.ts';
+import { WebgpuBackend } from '../compute/index.ts';
 import { run as runAssignment } from './assignment.ts';
 import { run as runCluster } from './cluster.ts';
 import { benchmarkRandom, median } from './random.ts';
+import { runOnGpu } from './splat-kernels-gpu.ts';
 
 const request = (name: string, further: { [key: string]: number }, backend: 'auto' | 'webgpu' = 'auto') => ({
   ...{ name, quick: true, seed: 1, arguments: further, backend, threads: 1, memoryBudgetBytes: 0 },
@@ -36,5 +39,15 @@ describe('benchmarks of the object stages', () => {
     expect(Math.abs(mean(normals.map((value) => value * value)) - 1)).toBeLessThan(0.09);
     expect(median([3, 1, 2])).toBe(2);
     expect(median([4, 1, 2, 3])).toBe(2.5);
+  });
+});
+
+webgpuTests('splat-kernels', () => {
+  it('refuses arguments it does not know, and lets the device go', async () => {
+    const backend = await WebgpuBackend.create({ allowSoftware: true });
+    await expect(runOnGpu(backend, request('splat-kernels', { sides: 3 }), context())).rejects.toMatchObject({
+      code: 'bad-input',
+    });
+    expect(backend.bufferCounts).toEqual({ callers: 0, internal: 0, bindGroups: 0 });
   });
 });

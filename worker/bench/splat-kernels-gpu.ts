@@ -93,13 +93,13 @@ export async function runOnGpu(
   { signal, emit }: BenchmarkContext,
 ): Promise<BenchmarkResult> {
   try {
-    const peak = await measureDeviceRoofline(backend);
     const parsed = argumentsSchema.safeParse(request.arguments);
     if (!parsed.success) {
       const message = `bench splat-kernels: ${z.prettifyError(parsed.error)}`;
       throw new LiftscopeError({ code: 'bad-input', message });
     }
     const cases = casesOf(backend, parsed.data, request);
+    const peak = await measureDeviceRoofline(backend);
     const rows: (ReturnType<typeof rowOf> & { readonly name: string })[] = [];
     const steps = [];
     let perCase: CaseCounts | undefined;

@@ -189,7 +189,7 @@ webgpuTests('lifting', () => {
     try {
       const told = context();
       const result = await liftObjects(request(await writeMasks('good', good()), { backend: 'webgpu' }), told);
-      expect(reads).toBe(5);
+      expect(reads).toBeGreaterThanOrEqual(5);
       expect(result.backend).toBe('wasm');
       expect(result.objects).toHaveLength(OBJECTS);
       const warnings = told.events.filter((event) => (event as { type: string }).type === 'warning');

@@ -30,8 +30,13 @@ const TABLE: { readonly [Kind in BackendKind]: Omit<BackendUnderTest, 'name'> } 
 };
 
 /** What kernels with several paths are tested with on webgpu, beside what this adapter chooses. */
-export type WebgpuVariant = 'least' | 'all';
-export const createVariant = (use: WebgpuVariant) => createBackend('webgpu', { allowSoftware: true, use });
+export type WebgpuVariant = 'least' | 'all' | 'split';
+/** `split`: bindings of 64 KiB, so that few Gaussians already come in ranges. */
+export const createVariant = (variant: WebgpuVariant) =>
+  createBackend('webgpu', {
+    ...{ allowSoftware: true },
+    ...(variant === 'split' ? { bindingBytes: 2 ** 16 } : { use: variant }),
+  });
 
 export const BACKENDS: readonly BackendUnderTest[] = Object.entries(TABLE).map(([name, backend]) => ({
   name: name as BackendKind,

@@ -107,8 +107,8 @@ export function conformance(
   variants: readonly WebgpuVariant[] = [],
 ): void {
   const webgpu = BACKENDS.find(({ name }) => name === 'webgpu')!;
-  const further = variants.map((use) => {
-    return { ...webgpu, create: () => createVariant(use), suffix: ` (features: ${use})` };
+  const further = variants.map((variant) => {
+    return { ...webgpu, create: () => createVariant(variant), suffix: ` (${variant})` };
   });
   for (const candidate of [...BACKENDS.map((backend) => ({ ...backend, suffix: '' })), ...further]) {
     whereAvailable(candidate, `${suiteName(candidate)}: ${title}${candidate.suffix}`, () => {

@@ -196,7 +196,7 @@ conformance(
       }
     });
   },
-  ['least'],
+  ['least', 'split'],
 );
 
 conformance('copyGaussians', (on) => {

@@ -81,7 +81,11 @@ function firstLine(error: unknown): string {
 export function describeAdapter({ adapter, name }: FoundAdapter): string {
   const { maxStorageBufferBindingSize, maxComputeWorkgroupStorageSize, maxStorageBuffersPerShaderStage } =
     adapter.limits;
-  const features = ['subgroups', 'shader-f16', 'timestamp-query'].filter((feature) => adapter.features.has(feature));
+  const { subgroupMinSize: least, subgroupMaxSize: most } = adapter.info;
+  const sizes = least === undefined ? '' : ` of ${least === most ? least : `${least} to ${most}`}`;
+  const features = ['subgroups', 'shader-f16', 'timestamp-query']
+    .filter((feature) => adapter.features.has(feature))
+    .map((feature) => (feature === 'subgroups' ? `${feature}${sizes}` : feature));
   const limits = [
     `${Math.floor(maxStorageBufferBindingSize / 2 ** 20)} MiB per binding`,
     `${Math.floor(maxComputeWorkgroupStorageSize / 2 ** 10)} KiB of workgroup memory`,

@@ -21,6 +21,8 @@ export interface WebgpuBackendOptions extends AdapterOptions {
    * subgroups even where they are too small to be worth it. Default `worthwhile`.
    */
   readonly use?: 'least' | 'worthwhile' | 'all';
+  /** For tests: bind no more than this at once, whatever the adapter can. */
+  readonly bindingBytes?: number;
 }
 
 /** Parameters of one launch: the alignment that every adapter accepts, and room for as many numbers. */
@@ -111,11 +113,12 @@ export class WebgpuBackend implements Backend {
   #failure: Error | undefined;
   #disposed = false;
 
-  private constructor(device: GPUDevice, { name, isSoftware }: FoundAdapter, limitBytes: number) {
+  private constructor(device: GPUDevice, { name, isSoftware }: FoundAdapter, limitBytes: number, bindingBytes: number) {
     this.#device = device;
     this.isSoftware = isSoftware;
     this.#limitBytes = limitBytes;
-    const { maxBufferSize, maxStorageBufferBindingSize } = device.limits;
+    const { maxBufferSize } = device.limits;
+    const maxStorageBufferBindingSize = Math.min(device.limits.maxStorageBufferBindingSize, bindingBytes);
     const { maxComputeWorkgroupStorageSize, maxStorageBuffersPerShaderStage } = device.limits;
     this.limits = {
       ...{ maxBufferSize, maxStorageBufferBindingSize },
@@ -143,13 +146,14 @@ export class WebgpuBackend implements Backend {
     const limits = least ? LARGE_BUFFERS : WANTED_LIMITS;
     const requiredLimits = Object.fromEntries(limits.map((name) => [name, found.adapter.limits[name]]));
     const requiredFeatures: GPUFeatureName[] = [];
-    const { subgroupMinSize } = found.adapter.info as GPUAdapterInfo & { readonly subgroupMinSize?: number };
+    const { subgroupMinSize } = found.adapter.info;
     const unwanted = use === 'all' || (subgroupMinSize ?? 0) >= WORTHWHILE_SUBGROUP ? [] : ['subgroups'];
     for (const feature of ['subgroups', 'timestamp-query'] as const) {
       if (!least && !unwanted.includes(feature) && found.adapter.features.has(feature)) requiredFeatures.push(feature);
     }
     const device = await found.adapter.requestDevice({ label: 'liftscope', requiredLimits, requiredFeatures });
-    return new WebgpuBackend(device, found, options.memoryBudgetBytes ?? totalmem());
+    const { memoryBudgetBytes = totalmem(), bindingBytes = Infinity } = options;
+    return new WebgpuBackend(device, found, memoryBudgetBytes, bindingBytes);
   }
 
   get memory(): MemoryUse {
