@@ -25,6 +25,13 @@ describe('programs', () => {
     expect(code).toMatch(/const WIDTH = 16u;\nconst HALF = 0\.5f;\nconst BIG = 1(\.0*)?e?\+?\d*/);
   });
 
+  it('bind no more than every adapter can unless they say so', () => {
+    const buffers = Object.fromEntries(Array.from('abcdefghi', (name) => [name, 'read f32' as const]));
+    const source = { name: 'greedy', params: {}, buffers, body: 'fn item(i: u32) {}' };
+    expect(() => itemProgram(source)).toThrow(/greedy binds 9/);
+    expect(itemProgram({ ...source, binds: 16 }).code).toContain('@binding(9)');
+  });
+
   it('refuse parameters that are missing or do not fit their type', () => {
     const given = { name: 'x', params: { a: 'u32', b: 'i32', c: 'f32' } } as const;
     const data = new DataView(new ArrayBuffer(16));

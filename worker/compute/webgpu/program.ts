@@ -28,12 +28,16 @@ interface ProgramSource<P extends ParameterTypes, B extends BufferTypes> {
   readonly constants?: Readonly<Record<string, number | string>>;
   /** The body works with subgroups; to be launched only where {@link WebgpuBackend.hasSubgroups}. */
   readonly subgroups?: boolean;
+  /** Storage buffers, where they are more than every adapter binds. */
+  readonly binds?: number;
   /** Functions and declarations; `fn main` with its attributes, see {@link program}. */
   readonly body: string;
 }
 
 /** Invocations of a workgroup of a program with one invocation per item. */
 const ITEM_WORKGROUP = 64;
+/** Storage buffers that every adapter binds. */
+const LEAST_STORAGE_BUFFERS = 8;
 
 /** A program whose body is a whole `@compute @workgroup_size(…) fn main`. @param workgroup invocations of a workgroup */
 export function program<const P extends ParameterTypes, const B extends BufferTypes>(
@@ -64,11 +68,15 @@ fn main(@builtin(global_invocation_id) invocation: vec3u, @builtin(num_workgroup
 const SUBGROUPS_HEADER = ['enable subgroups;', 'diagnostic(off, subgroup_uniformity);'];
 
 function header({
+  name,
   params,
   buffers,
   constants = {},
   subgroups = false,
+  binds = LEAST_STORAGE_BUFFERS,
 }: Omit<ProgramSource<ParameterTypes, BufferTypes>, 'body'>): string {
+  const wanted = Object.keys(buffers).length;
+  if (wanted > binds) throw new RangeError(`${name} binds ${wanted} storage buffers; not every adapter can`);
   const fields = Object.entries(params).map(([name, type]) => `  ${name}: ${type},`);
   const bindings = Object.entries(buffers).map(([name, binding], index) => {
     const [access, element] = splitBinding(binding);

@@ -4,8 +4,8 @@
  * moments of a slot follow from these two numbers, and a chunk costs three or four barriers however many Gaussians it has. Where
  * there are subgroups, one of them sums a Gaussian in registers; elsewhere sixteen invocations do, through workgroup memory.
  */
-import { program, type WebgpuBackend } from '../../compute/index.ts';
-import { LAYOUT_CONSTANTS, TILE } from '../shared/index.ts';
+import { itemProgram, program, type WebgpuBackend } from '../../compute/index.ts';
+import { LAYOUT_CONSTANTS, TILE, webgpuWorkspace } from '../shared/index.ts';
 import type { BlendBackwardArgs, BlendChannelsBackwardArgs } from './blending.ts';
 import {
   CHANNEL_WGSL,
@@ -206,13 +206,31 @@ const colourProgram = (plan: Plan) =>
     }),
   });
 
+/** What a pixel knows in one binding, because eight are all that every adapter has: its record, and the upstream of alpha as bits. */
+const PIXELS_WITH_ALPHA = itemProgram({
+  name: 'blendChannelsBackward (pixels)',
+  params: { width: 'u32', height: 'u32', tilesX: 'u32' },
+  buffers: { lastOfPixel: 'read vec2u', upstreamAlpha: 'read f32', pixels: 'write vec4u' },
+  body: `
+fn item(i: u32) {
+  let tile = i / ${PIXELS}u;
+  let thread = i % ${PIXELS}u;
+  let x = tile % params.tilesX * ${TILE}u + thread % ${TILE}u;
+  let y = tile / params.tilesX * ${TILE}u + thread / ${TILE}u;
+  var alpha = 0.0;
+  if (x < params.width && y < params.height) { alpha = upstreamAlpha[y * params.width + x]; }
+  pixels[i] = vec4u(lastOfPixel[i], bitcast<u32>(alpha), 0u);
+}
+`,
+});
+
 const channelsProgram = (plan: Plan) =>
   program({
     name: 'blendChannelsBackward',
     params: { ...FRAME_PARAMETERS, featureDim: 'u32' },
     buffers: {
       ...COMMON_BUFFERS,
-      ...({ features: 'read f32', upstreamAlpha: 'read f32', featureSlots: 'write f32' } as const),
+      ...({ lastOfPixel: 'read vec4u', features: 'read f32', featureSlots: 'write f32' } as const),
     },
     constants: LAYOUT_CONSTANTS,
     workgroup: PIXELS,
@@ -227,7 +245,7 @@ fn furtherOf(gaussian: u32, at: u32, plane: u32) -> f32 {
   return sum;
 }`,
       // Alpha is one minus what is left of the light.
-      behind: 'background - upstreamAlpha[at]',
+      behind: 'background - bitcast<f32>(state.z)',
       further: ' + furtherOf(gaussian, at, plane)',
       depth: 'upstream[3u * plane + at]',
       features: `
@@ -270,13 +288,19 @@ export function blendBackwardOnWebgpu(backend: WebgpuBackend, args: BlendBackwar
 }
 
 export function blendChannelsBackwardOnWebgpu(backend: WebgpuBackend, args: BlendChannelsBackwardArgs): void {
-  const { projected, lists, upstream, upstreamAlpha, slots, featureSlots, features, featureDim } = args;
-  const { instances, tileStart } = lists;
+  const { projected, lists, upstream, upstreamAlpha, slots, featureSlots, features, featureDim, width, height } = args;
+  const { instances, tileStart, tilesX } = lists;
+  const items = lists.tileCount * PIXELS;
+  const pixels = webgpuWorkspace(backend).ensure('pixels with alpha', items * 16);
+  backend.launch(PIXELS_WITH_ALPHA, {
+    params: { width, height, tilesX, items },
+    buffers: { lastOfPixel: lastOfPixel(args), upstreamAlpha, pixels },
+  });
   backend.launch(made(channelsPrograms, backend, channelsProgram), {
     params: { ...frameParameters(args), featureDim },
     buffers: {
-      ...{ projected, instances, tileStart, lastOfPixel: lastOfPixel(args), upstream, slots },
-      ...{ features, upstreamAlpha, featureSlots },
+      ...{ projected, instances, tileStart, lastOfPixel: pixels, upstream, slots },
+      ...{ features, featureSlots },
     },
     groups: tilesOf(args),
   });

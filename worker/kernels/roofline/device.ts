@@ -14,6 +14,7 @@ const HARDWARE = { arrayBytes: 2 ** 28, invocations: 2 ** 20, rounds: 4096 } as 
 const SOFTWARE = { arrayBytes: 2 ** 25, invocations: 2 ** 12, rounds: 2048 } as const;
 /** Chains of vectors of four. */
 const CHAINS = 4;
+const ELEMENTS_EACH = 32;
 
 const MULTIPLY_ADD = itemProgram({
   name: 'roofline (multiply-add)',
@@ -41,7 +42,15 @@ const TRIAD = itemProgram({
   name: 'roofline (triad)',
   params: { factor: 'f32' },
   buffers: { left: 'read f32', right: 'read f32', sums: 'write f32' },
-  body: 'fn item(i: u32) { sums[i] = left[i] + params.factor * right[i]; }',
+  // Several elements each, neighbours side by side: starting an invocation must not be what is measured.
+  body: `
+fn item(i: u32) {
+  for (var k = 0u; k < ${ELEMENTS_EACH}u; k++) {
+    let at = k * params.items + i;
+    sums[at] = left[at] + params.factor * right[at];
+  }
+}
+`,
 });
 
 /** Best of five; undefined where the adapter has no timestamp queries. */
@@ -71,7 +80,10 @@ export async function measureDeviceRoofline(backend: WebgpuBackend): Promise<Dev
       backend.launch(MULTIPLY_ADD, { params: { rounds, factor: 0.5, items: invocations }, buffers: { sums } }),
     );
     const stream = await best(() =>
-      backend.launch(TRIAD, { params: { factor: 0.5, items: arrayBytes / 4 }, buffers: { left, right, sums } }),
+      backend.launch(TRIAD, {
+        params: { factor: 0.5, items: arrayBytes / 4 / ELEMENTS_EACH },
+        buffers: { left, right, sums },
+      }),
     );
     if (compute === undefined || stream === undefined) return undefined;
     return {

@@ -35,6 +35,7 @@ function geometryProgram(degree: ShDegree) {
       ...({ logitOpacities: 'write f32', firstOpacities: 'write f32', secondOpacities: 'write f32' } as const),
     },
     constants: LAYOUT_CONSTANTS,
+    binds: FUSED_STORAGE_BUFFERS,
     body: `${GEOMETRY_WGSL}${SLOT_SUMS_WGSL}${GEOMETRY_GRADIENT_WGSL}
 ${shWgsl(degree)}${shSumsWgsl(degree)}${COLOUR_GRADIENT_WGSL}${SEEN_WGSL}${NOISE_WGSL}
 ${adamWgsl('Means', 'means')}${adamWgsl('Quaternions', 'quaternions')}
