@@ -1,4 +1,5 @@
 export * from './adam/index.ts';
+export * from './bfloat16/index.ts';
 export * from './binning/index.ts';
 export * from './blending/index.ts';
 export * from './embedding-loss/index.ts';

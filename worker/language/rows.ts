@@ -1,7 +1,7 @@
 /** Relevancy of rows that are kept at half their size and brought to the device in pieces that its caches hold. */
 import type { Backend, DeviceBuffer } from '../compute/index.ts';
-import { NestedEmbeddings, nestedNorms, relevancyOfRows } from '../kernels/index.ts';
-import { type Bfloat16Rows, fromBfloat16 } from './bfloat16.ts';
+import { NestedEmbeddings, nestedNorms, relevancyOfRows, widenBfloat16 } from '../kernels/index.ts';
+import type { Bfloat16Rows } from './bfloat16.ts';
 
 /** A text against what it is compared with: unit vectors [E]. */
 export interface QueryVectors {
@@ -20,7 +20,8 @@ export class PackedRows {
   readonly #rows: Bfloat16Rows;
   readonly #dimensions: number;
   readonly #pieceRows: number;
-  readonly #values: Float32Array;
+  /** [pieceRows, stride] bfloat16 and float32. */
+  readonly #halves: DeviceBuffer;
   readonly #device: DeviceBuffer;
   readonly #embeddings: NestedEmbeddings;
   readonly #output: DeviceBuffer;
@@ -49,9 +50,9 @@ export class PackedRows {
     this.count = rows.length / dimensions;
     const stride = Math.ceil(dimensions / 4) * 4;
     this.#pieceRows = Math.max(4, Math.min(Math.floor(PIECE_VALUES / stride / 4) * 4, Math.ceil(this.count / 4) * 4));
-    this.#values = new Float32Array(this.#pieceRows * stride);
-    this.#device = backend.createBuffer('packed rows', this.#values.byteLength);
-    backend.write(this.#device, this.#values);
+    this.#halves = backend.createBuffer('packed rows', 2 * this.#pieceRows * stride);
+    this.#device = backend.createBuffer('rows of a piece', 4 * this.#pieceRows * stride);
+    backend.write(this.#device, new Float32Array(this.#pieceRows * stride));
     this.#output = backend.createBuffer('relevancy of packed rows', 4 * this.#pieceRows);
     this.#embeddings = new NestedEmbeddings(backend, {
       ...{ rows: this.#device, count: this.#pieceRows, dimensions },
@@ -89,22 +90,22 @@ export class PackedRows {
   #bring(first: number): void {
     const rows = Math.min(this.#pieceRows, this.count - first);
     const { stride } = this.#embeddings;
-    if (stride === this.#dimensions) {
-      const part = this.#rows.subarray(first * stride, (first + rows) * stride);
-      fromBfloat16(part, this.#values.subarray(0, part.length));
-    } else {
-      for (let r = 0; r < rows; r++) {
-        const from = (first + r) * this.#dimensions;
-        const own = this.#values.subarray(r * stride, r * stride + this.#dimensions);
-        fromBfloat16(this.#rows.subarray(from, from + this.#dimensions), own);
-      }
-    }
-    this.#backend.write(this.#device, this.#values.subarray(0, rows * stride));
+    const part = this.#rows.subarray(first * this.#dimensions, (first + rows) * this.#dimensions);
+    this.#backend.write(this.#halves, paddedHalves(part, this.#dimensions, stride));
+    this.#backend.run(widenBfloat16, { input: this.#halves, count: rows * stride, output: this.#device });
   }
 
   dispose(): void {
     this.#embeddings.dispose();
-    this.#backend.destroyBuffer(this.#device);
-    this.#backend.destroyBuffer(this.#output);
+    for (const buffer of [this.#halves, this.#device, this.#output]) this.#backend.destroyBuffer(buffer);
   }
+}
+
+/** [rows, columns] to [rows, stride], padding 0. */
+function paddedHalves(values: Bfloat16Rows, columns: number, stride: number): Bfloat16Rows {
+  if (columns === stride) return values;
+  const rows = values.length / columns;
+  const padded = new Uint16Array(rows * stride);
+  for (let r = 0; r < rows; r++) padded.set(values.subarray(r * columns, (r + 1) * columns), r * stride);
+  return padded;
 }

@@ -76,6 +76,8 @@ export const run: Benchmark = async (request, { signal }) => {
       if (i > 0) times.push(own);
     }
     const middle = (part: keyof Times): number => median(times.map((own) => own[part]));
+    // Before the arrays with which the speed of copying is measured.
+    const peakMemoryBytes = process.resourceUsage().maxRSS * 1024;
     const { bytes } = relevancyCost({ rows: gaussians, dimensions, scales: 1, negatives: NEGATIVES });
     return {
       ...{ gaussians, dimensions, kind, ...VIEW, repeats: REPEATS, threads: backend.threads },
@@ -89,7 +91,7 @@ export const run: Benchmark = async (request, { signal }) => {
       floorBytes: kind === 'levels' ? bytes / 2 : bytes,
       floorMs: ((kind === 'levels' ? bytes / 2 : bytes) / bytesPerSecond()) * 1000,
       ...{ openMs, makeMs: opening - began },
-      peakMemoryBytes: process.resourceUsage().maxRSS * 1024,
+      peakMemoryBytes,
       targets: [],
     };
   } finally {

@@ -8,8 +8,11 @@ import {
   nestedScales,
   relevancyOfRows,
   relevancyReference,
+  widenBfloat16,
+  widenReference,
 } from '../../kernels/index.ts';
 import { expectClose, seededRandom } from '../../kernels/testing/index.ts';
+import { COUNTS } from './scenes.ts';
 import { conformance } from './suite.ts';
 
 const SEED = 8200;
@@ -78,4 +81,21 @@ conformance('relevancy', (on) => {
     // Rows and five outputs.
     expect(on().buffersAlive).toBe(before + 6);
   });
+});
+
+conformance('bfloat16', (on) => {
+  it.each(COUNTS.map((count) => ({ count, seed: SEED + count })))(
+    '$count values (seed $seed)',
+    async ({ count, seed }) => {
+      const random = seededRandom(seed);
+      // Any bits but those of what is no number, which need not stay the same.
+      const halves = Uint16Array.from({ length: 2 * Math.ceil(count / 2) }, () => random.uniform(0, 0x7f80));
+      const input = on().upload('halves', halves);
+      const output = on().createBuffer('values', 4 * count);
+      on().run(widenBfloat16, { input, count, output });
+      expect([...(await on().floats(output))]).toEqual([...widenReference(halves.subarray(0, count))]);
+      on().destroyBuffer(input);
+      on().destroyBuffer(output);
+    },
+  );
 });
