@@ -145,13 +145,51 @@ export class RoomCells {
     given: Readonly<Record<string, Json>>,
     schema: T,
   ): Promise<z.infer<T>> {
-    const { signal, killSignal, onEvent, note, backend, threads } = this.#context;
-    const key = fingerprint({ name, given, seed: room.seed, splats: room.splatsHash, format: CELL_FORMAT });
-    const file = join(this.#folder, 'cells', `${key}.json`);
+    const file = this.#fileOf(name, room, given);
     const kept = await readJson(file, schema);
     if (kept !== undefined) return kept;
+    const document = await this.#run(name, room, given);
+    const parsed = expected(name, document, schema);
+    await writeJson(file, document);
+    return parsed;
+  }
+
+  /**
+   * Cells of one room that share what is made before they differ: those that are not there are computed by one worker, which gets them
+   * as `cells` and answers with as many under the same name.
+   * @throws LiftscopeError
+   */
+  async cells<T extends z.ZodType>(
+    name: WorkerBenchmark,
+    room: Room,
+    shared: Readonly<Record<string, Json>>,
+    given: readonly Readonly<Record<string, Json>>[],
+    schema: T,
+  ): Promise<z.infer<T>[]> {
+    const files = given.map((own) => this.#fileOf(name, room, { ...shared, ...own }));
+    const found: (z.infer<T> | undefined)[] = [];
+    for (const file of files) found.push(await readJson(file, schema));
+    const missing = [...given.keys()].filter((i) => found[i] === undefined);
+    if (missing.length > 0) {
+      const document = await this.#run(name, room, { ...shared, cells: missing.map((i) => ({ ...given[i]! })) });
+      const { cells } = expected(name, document, z.object({ cells: z.array(z.json()).length(missing.length) }));
+      for (const [k, i] of missing.entries()) {
+        found[i] = expected(name, cells[k], schema);
+        await writeJson(files[i]!, cells[k]);
+      }
+    }
+    return found as z.infer<T>[];
+  }
+
+  #fileOf(name: WorkerBenchmark, room: Room, given: Readonly<Record<string, Json>>): string {
+    const key = fingerprint({ name, given, seed: room.seed, splats: room.splatsHash, format: CELL_FORMAT });
+    return join(this.#folder, 'cells', `${key}.json`);
+  }
+
+  #run(name: WorkerBenchmark, room: Room, given: Readonly<Record<string, Json>>): Promise<BenchmarkResult> {
+    const { signal, killSignal, onEvent, note, backend, threads } = this.#context;
     note(`${name}: ${room.objects} objects, seed ${room.seed}: ${JSON.stringify(given)}`);
-    const document: BenchmarkResult = await runJob(
+    return runJob(
       'bench',
       {
         name,
@@ -162,16 +200,16 @@ export class RoomCells {
       },
       { signal, killSignal, silenceMs: CELL_SILENCE_MS, onEvent },
     );
-    const parsed = schema.safeParse(document);
-    if (!parsed.success) {
-      throw new LiftscopeError({
-        code: 'internal',
-        message: `A cell of ${name} gave an unexpected document: ${z.prettifyError(parsed.error)}`,
-      });
-    }
-    await writeJson(file, document);
-    return parsed.data;
   }
+}
+
+function expected<T extends z.ZodType>(name: WorkerBenchmark, document: unknown, schema: T): z.infer<T> {
+  const parsed = schema.safeParse(document);
+  if (parsed.success) return parsed.data;
+  throw new LiftscopeError({
+    code: 'internal',
+    message: `A cell of ${name} gave an unexpected document: ${z.prettifyError(parsed.error)}`,
+  });
 }
 
 function fingerprint(value: unknown): string {

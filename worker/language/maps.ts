@@ -7,7 +7,7 @@ import type { RenderableRows } from './query-field.ts';
 import type { QueryVectors } from './rows.ts';
 
 /** Pixels that are covered less than this show nothing; their relevancy is 0. */
-const LEAST_ALPHA = 0.5;
+export const LEAST_ALPHA = 0.5;
 
 export interface RelevancyMap {
   readonly width: number;
@@ -53,24 +53,31 @@ export class RenderedRows {
     renderable: RenderableRows,
     scales?: ArrayLike<number>,
   ): Promise<RenderedRows> {
-    const { rows, stride } = renderable;
-    const { width, height, alpha, features } = await reader.render(view, rows, stride);
-    return new RenderedRows(backend, renderable, { width, height, alpha, features }, scales);
+    const { stride } = renderable;
+    const { width, height, alpha, features } = await reader.render(view, renderable.rows, stride);
+    const rows = backend.createBuffer('rendered rows', 4 * width * height * stride);
+    backend.write(rows, interleaved(features, width * height, stride));
+    return new RenderedRows(backend, renderable, { width, height, alpha, rows }, scales);
   }
 
-  private constructor(
+  /** Takes over `rows` [H·W, stride], of any length: it is their directions that are compared. */
+  constructor(
     backend: Backend,
-    { dimensions, stride, projection }: Omit<RenderableRows, 'rows' | 'dispose'>,
-    rendered: { width: number; height: number; alpha: Float32Array; features: Float32Array },
-    scales: ArrayLike<number> | undefined,
+    { dimensions, projection }: Pick<RenderableRows, 'dimensions' | 'projection'>,
+    rendered: {
+      readonly width: number;
+      readonly height: number;
+      readonly alpha: Float32Array;
+      readonly rows: DeviceBuffer;
+    },
+    scales?: ArrayLike<number>,
   ) {
-    const { width, height, alpha, features } = rendered;
+    const { width, height, alpha, rows } = rendered;
     const count = width * height;
     this.#backend = backend;
     this.#size = { width, height };
     this.#alpha = alpha;
-    this.#rows = backend.createBuffer('rendered rows', 4 * count * stride);
-    backend.write(this.#rows, interleaved(features, count, stride));
+    this.#rows = rows;
     this.#output = backend.createBuffer('relevancy of pixels', 4 * count);
     this.#embeddings = new NestedEmbeddings(backend, {
       ...{ rows: this.#rows, count, dimensions },

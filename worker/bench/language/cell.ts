@@ -1,6 +1,6 @@
 /**
- * One cell of `bench language`: a field is trained on one room by one recipe, then every query is asked in every held-out view, in
- * every way that the field can answer.
+ * Cells of `bench language` on one room: fields are trained by recipes, then every query is asked in every held-out view, in every way
+ * that a field can answer. What all recipes are trained from (segments, embeddings, cached weights) is made once.
  */
 import { z } from 'zod';
 import {
@@ -12,24 +12,38 @@ import {
   type TrainingFrame,
 } from '../../../contract/index.ts';
 import type { LanguageParameters } from '../../fields/index.ts';
-import { openQueryField, rankObjects, TextVectors } from '../../language/index.ts';
+import { openQueryField, type QueryMembers, rankObjects, TextVectors } from '../../language/index.ts';
 import {
   encoderSide,
   languageFile,
   loadSegments,
+  type PreparedLanguage,
   prepareLanguage,
   recipeParameters,
   SegmentEmbedder,
   trainRecipe,
 } from '../../language-training/index.ts';
 import { type OpenedSplats, readSceneFrames, withSplats } from '../../lifting/index.ts';
-import { openDualEncoder } from '../../models/index.ts';
+import { type DualEncoder, openDualEncoder } from '../../models/index.ts';
 import { readSceneTruth, type SceneTruth } from '../../scenes/index.ts';
 import { viewOf } from '../../splats/index.ts';
 import type { Benchmark } from '../index.ts';
 import { benchmarkRandom } from '../random.ts';
-import { FieldModes, type HeldView } from './field-modes.ts';
+import { FieldModes } from './field-modes.ts';
+import { type HeldView, readHeldViews } from './held-views.ts';
 import { type RoomQuery, roomQueries, truthOf } from './queries.ts';
+
+const cellSchema = z.strictObject({
+  recipe: languageRecipeSchema,
+  parameters: z.record(z.string(), z.json()).default({}),
+  /** Factor on every rate of the recipe. */
+  rate: z.number().positive().default(1),
+  /** Temperatures of the composite that are tried. */
+  temperatures: z.array(z.number().positive()).min(1).max(10).default([1]),
+  /** Also in the published order, which costs more. */
+  rendered: z.boolean().default(false),
+});
+type CellArguments = z.infer<typeof cellSchema>;
 
 const argumentsSchema = z.strictObject({
   capture: z.string().min(1),
@@ -39,17 +53,8 @@ const argumentsSchema = z.strictObject({
   modelHash: z.string().optional(),
   /** Folder that keeps embeddings of segments. */
   embeddings: z.string().min(1).optional(),
-  recipe: languageRecipeSchema,
   noise: noisePresetSchema.default('default'),
-  parameters: z.record(z.string(), z.json()).default({}),
-  /** Factor on every rate of the recipe. */
-  rate: z.number().positive().default(1),
-  /** Temperatures of the composite that are tried. */
-  temperatures: z.array(z.number().positive()).min(1).max(10).default([1]),
-  /** Also in the published order, which costs more. */
-  rendered: z.boolean().default(false),
-  /** Also how long answers take. */
-  timed: z.boolean().default(false),
+  cells: z.array(cellSchema).min(1),
 });
 
 /** Of the image: what shows less of what was asked for is not scored. */
@@ -60,106 +65,128 @@ export const run: Benchmark = async (request, { signal, emit }) => {
   if (!parsed.success) {
     throw new LiftscopeError({ code: 'bad-input', message: `bench language: ${z.prettifyError(parsed.error)}` });
   }
-  const { capture, splats, model, recipe, noise, rate, temperatures, rendered, timed } = parsed.data;
+  const { capture, splats, model, noise, cells } = parsed.data;
   const { seed } = request;
   const { frames } = await readSceneFrames(capture, 'none', 0);
   const truth = await readSceneTruth(capture);
-  const queries = roomQueries(truth, benchmarkRandom(seed));
-  const { pipeline, field: parameters } = recipeParameters(recipe, parsed.data.parameters);
   const photos = frames.map((frame) => ({ ...frame, imagePath: `${capture}/images/${frame.name}.png` }));
   const { frames: segmented } = await loadSegments({ kind: 'simulated', noise, seed }, photos, capture);
   await using encoder = await openDualEncoder(model, { threads: request.threads });
+  const side = await encoderSide(model);
   const texts = new TextVectors(encoder);
-  const crop = { margin: pipeline.cropMargin, context: pipeline.cropContext };
-  const embedder = new SegmentEmbedder(encoder, crop, await encoderSide(model), parsed.data.embeddings);
+  const queries = roomQueries(truth, benchmarkRandom(seed));
+  const asked = {
+    ...{ seed, signal, encoder, truth, queries },
+    canonical: await texts.of(CANONICAL_PHRASES),
+    negatives: await texts.of(LANGUAGE_NEGATIVES),
+    vectors: await texts.of(queries.map(({ text }) => text)),
+  };
   // Awaited here: the encoder is gone after this function.
   return await withSplats(splats, request, async (opened) => {
-    const { backend, reader } = opened;
-    const progress = (stage: string, done: number, total: number) =>
-      emit({ type: 'work', stage: `${recipe}: ${stage}`, done, total });
-    const prepared = await prepareLanguage(opened, segmented, embedder, {
-      ...{ pixelsPerView: pipeline.pixelsPerView, seed, signal, onProgress: progress },
-    });
-    const used = scaledRates(parameters, rate);
-    const field = await trainRecipe(prepared, {
-      ...{ backend, means: opened.splats.means, parameters: used, seed, signal },
-      onProgress: ({ step, steps }) => progress('field', step, steps),
-    });
-    prepared.cache.dispose();
-    const { name, fingerprint, dimensions } = encoder;
-    const file = await languageFile(backend, field, prepared, {
-      ...{ recipe, seed, temperature: pipeline.temperature, parameters: {} },
-      model: { name, fingerprint, dimensions },
-      fingerprints: { segments: '', splats: '' },
-    });
-    const began = performance.now();
-    const canonical = await texts.of(CANONICAL_PHRASES);
+    const train = frames.filter(({ role }) => role === 'train');
+    const members = await trueMembers(opened, truth, train);
     const held = frames.filter(({ role }) => role === 'holdout');
-    const views = await heldViews(truth, held);
-    const negatives = await texts.of(LANGUAGE_NEGATIVES);
-    const modes = await FieldModes.open({ backend, reader }, file, { canonical, temperatures, rendered });
-    const askable = queries.map((query) => ({ query, truths: views.map((view) => truthOf(query, view)) }));
-    const vectors = await texts.of(queries.map(({ text }) => text));
-    const scores = await modes.score(
-      askable.map(({ query, truths }, i) => ({
-        vectors: { query: vectors[i]!, negatives, sharpness: 1 },
-        // Absent ones are asked everywhere.
-        truths: truths.map((own, v) =>
-          query.kind === 'absent' || own.areaPx >= VISIBLE_SHARE * views[v]!.instance.length ? own : undefined,
-        ),
-      })),
-      views,
-      (done, total) => {
-        signal.throwIfAborted();
-        progress('queries', done, total);
-      },
-    );
-    const members = await trueMembers(
-      opened,
-      truth,
-      frames.filter(({ role }) => role === 'train'),
-    );
-    const query = await openQueryField(backend, file, { canonical });
+    const views = await readHeldViews(opened.backend, opened.reader, opened.splats.count, truth, held);
     const results = [];
-    for (const [i, { query: asked }] of askable.entries()) {
-      const own = { query: vectors[i]!, negatives, sharpness: 1 };
-      const scale = query.automatic === 'composite' ? ('composite' as const) : (await query.maxima(own)).best;
-      const ranked = rankObjects(await query.relevancy(own, scale), prepared.visibility, members);
-      results.push({ text: asked.text, kind: asked.kind, rank: rankOf(asked, truth, ranked), modes: scores[i]! });
+    // What crops and cached weights depend on; all recipes have the same unless parameters say otherwise.
+    let shared: { readonly key: string; readonly prepared: PreparedLanguage } | undefined;
+    try {
+      for (const [index, cell] of cells.entries()) {
+        signal.throwIfAborted();
+        const { pipeline } = recipeParameters(cell.recipe, cell.parameters);
+        const { pixelsPerView, cropMargin, cropContext } = pipeline;
+        const key = JSON.stringify([pixelsPerView, cropMargin, cropContext]);
+        const progress = (stage: string, done: number, total: number) =>
+          emit({ type: 'work', stage: `${index + 1} of ${cells.length}, ${cell.recipe}: ${stage}`, done, total });
+        if (shared?.key !== key) {
+          shared?.prepared.cache.dispose();
+          shared = undefined;
+          const crop = { margin: cropMargin, context: cropContext };
+          const embedder = new SegmentEmbedder(encoder, crop, side, parsed.data.embeddings);
+          const options = { pixelsPerView, seed, signal, onProgress: progress };
+          shared = { key, prepared: await prepareLanguage(opened, segmented, embedder, options) };
+        }
+        results.push(await runCell(cell, opened, shared.prepared, members, { ...asked, views }, progress));
+      }
+    } finally {
+      shared?.prepared.cache.dispose();
+      for (const { weights } of views) weights.dispose();
     }
-    query.dispose();
-    const times = timed
-      ? await modes.times(
-          views[0]!.view,
-          encoder,
-          queries.map(({ text }) => text),
-        )
-      : null;
-    modes.dispose();
-    return {
-      ...{ recipe, noise, rate, seed, gaussians: opened.splats.count, views: views.length },
-      ...{ queries: results, times, parameters: json({ ...used, ...pipeline }), report: json(field.report) },
-      segments: segmented.reduce((sum, { segments }) => sum + segments.length, 0),
-      teacher: await teacherFigures(
-        prepared.frames.flatMap(({ segments }) => segments.map(({ embedding }) => embedding)),
-        negatives,
-        vectors,
-        queries,
-      ),
-      seconds: { ...prepared.seconds, field: field.report.seconds, queries: (performance.now() - began) / 1000 },
-      peakMemoryBytes: process.resourceUsage().maxRSS * 1024,
-      ...{ threads: backend.threads, targets: [] },
-    };
+    return { seed, cells: results, targets: [] };
   });
 };
 
-async function heldViews(truth: SceneTruth, frames: readonly TrainingFrame[]): Promise<HeldView[]> {
-  const views: HeldView[] = [];
-  for (const frame of frames) {
-    const { instance, part, width } = await truth.readFrame(frame.name);
-    views.push({ view: viewOf(frame), instance, part, width });
+/** What is asked of every field, and where. */
+interface Asked {
+  readonly seed: number;
+  readonly signal: AbortSignal;
+  readonly encoder: DualEncoder;
+  readonly truth: SceneTruth;
+  readonly queries: readonly RoomQuery[];
+  /** Embeddings of the queries, and of what they are compared with. */
+  readonly vectors: readonly Float32Array[];
+  readonly canonical: readonly Float32Array[];
+  readonly negatives: readonly Float32Array[];
+  readonly views: readonly HeldView[];
+}
+
+async function runCell(
+  { recipe, parameters, rate, temperatures, rendered }: CellArguments,
+  opened: OpenedSplats,
+  prepared: PreparedLanguage,
+  members: QueryMembers,
+  { seed, signal, encoder, truth, queries, vectors, canonical, negatives, views }: Asked,
+  progress: (stage: string, done: number, total: number) => void,
+) {
+  const { backend } = opened;
+  const { pipeline, field: own } = recipeParameters(recipe, parameters);
+  const used = scaledRates(own, rate);
+  const field = await trainRecipe(prepared, {
+    ...{ backend, means: opened.splats.means, parameters: used, seed, signal },
+    onProgress: ({ step, steps }) => progress('field', step, steps),
+  });
+  const { name, fingerprint, dimensions } = encoder;
+  const file = await languageFile(backend, field, prepared, {
+    ...{ recipe, seed, temperature: pipeline.temperature, parameters: {} },
+    model: { name, fingerprint, dimensions },
+    fingerprints: { segments: '', splats: '' },
+  });
+  const began = performance.now();
+  const modes = await FieldModes.open(backend, file, { canonical, temperatures, rendered });
+  const askable = queries.map((query, i) => ({
+    vectors: { query: vectors[i]!, negatives, sharpness: 1 },
+    truths: views.map((view) => {
+      const right = truthOf(query, view);
+      // Absent ones are asked everywhere.
+      return query.kind === 'absent' || right.areaPx >= VISIBLE_SHARE * view.instance.length ? right : undefined;
+    }),
+  }));
+  const scores = await modes.score(askable, views, (done, total) => {
+    signal.throwIfAborted();
+    progress('queries', done, total);
+  });
+  const query = await openQueryField(backend, file, { canonical });
+  const results = [];
+  for (const [i, asked] of queries.entries()) {
+    const { vectors: compared } = askable[i]!;
+    const scale = query.automatic === 'composite' ? ('composite' as const) : (await query.maxima(compared)).best;
+    const ranked = rankObjects(await query.relevancy(compared, scale), prepared.visibility, members);
+    results.push({ text: asked.text, kind: asked.kind, rank: rankOf(asked, truth, ranked), modes: scores[i]! });
   }
-  return views;
+  query.dispose();
+  modes.dispose();
+  return {
+    ...{ recipe, rate, gaussians: opened.splats.count, views: views.length },
+    ...{ queries: results, parameters: json({ ...used, ...pipeline }), report: json(field.report) },
+    segments: prepared.frames.reduce((sum, { segments }) => sum + segments.length, 0),
+    teacher: teacherFigures(
+      prepared.frames.flatMap(({ segments }) => segments.map(({ embedding }) => embedding)),
+      ...([negatives, vectors, queries] as const),
+    ),
+    seconds: { ...prepared.seconds, field: field.report.seconds, queries: (performance.now() - began) / 1000 },
+    peakMemoryBytes: process.resourceUsage().maxRSS * 1024,
+    threads: backend.threads,
+  };
 }
 
 /** The same for every recipe, whatever rates it has. */
@@ -172,7 +199,11 @@ function scaledRates(parameters: LanguageParameters, factor: number): LanguagePa
 }
 
 /** Which Gaussian shows which true object most: ranking is scored apart from lifting. */
-async function trueMembers({ reader, splats }: OpenedSplats, truth: SceneTruth, frames: readonly TrainingFrame[]) {
+async function trueMembers(
+  { reader, splats }: OpenedSplats,
+  truth: SceneTruth,
+  frames: readonly TrainingFrame[],
+): Promise<QueryMembers> {
   const { count } = splats;
   const objects = truth.objects.length + 1;
   const votes = new Float32Array(count * objects);
@@ -211,7 +242,7 @@ function rankOf(
 }
 
 /** What the teacher itself says, field or not: the share of queries that some segment's embedding answers. */
-async function teacherFigures(
+function teacherFigures(
   embeddings: readonly Float32Array[],
   negatives: readonly Float32Array[],
   vectors: readonly Float32Array[],

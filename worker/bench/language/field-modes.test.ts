@@ -1,11 +1,13 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { WasmBackend } from '../../compute/index.ts';
-import { type LanguageFile, toBfloat16 } from '../../language/index.ts';
-import { FakeEncoder, normal, uniform, unit } from '../../language/testing.ts';
+import { type LanguageFile, openQueryField, RenderedRows, splattedMaps, toBfloat16 } from '../../language/index.ts';
+import { normal, uniform, unit } from '../../language/testing.ts';
 import { WeightReader } from '../../objects/index.ts';
 import { SplatModel, viewOf } from '../../splats/index.ts';
 import { roomView, smallRoom } from '../../view/testing.ts';
 import { FieldModes } from './field-modes.ts';
+import { heldWeights } from './held-views.ts';
+import { ModeScores, scoreMap } from './scores.ts';
 
 const [N, E, D] = [300, 8, 12];
 const random = uniform(4);
@@ -47,24 +49,24 @@ describe('ways of answering', () => {
   const truth = { mask, areaPx: pixels / 2, boxes: [[0, 0, 20, 24]] } as const;
   const phrase = () => unit(values(E));
   const vectors = { query: phrase(), negatives: [phrase(), phrase()], sharpness: 1 };
-  const score = async (file: LanguageFile) => {
-    const options = { canonical: [phrase()], temperatures: [0.5, 2], rendered: true };
-    const modes = await FieldModes.open({ backend, reader }, file, options);
-    const [own] = await modes.score(
-      [{ vectors, truths: [truth, undefined] }],
-      [
-        { view, ...labels },
-        { view, ...labels },
-      ],
-      () => undefined,
-    );
-    const times = await modes.times(view, new FakeEncoder(E), ['red mug']);
+  const heldView = async () => ({
+    ...{ ...labels, height: 24 },
+    ...(await heldWeights(backend, reader, N, view)),
+  });
+  const score = async (
+    file: LanguageFile,
+    options = { canonical: [phrase()], temperatures: [0.5, 2], rendered: true },
+  ) => {
+    const modes = await FieldModes.open(backend, file, options);
+    const held = await heldView();
+    const [own] = await modes.score([{ vectors, truths: [truth, undefined] }], [held, held], () => undefined);
     modes.dispose();
-    return { own: own!, times };
+    held.weights.dispose();
+    return own!;
   };
 
   it('of a nested field are composites, searches and the oracle, in both orders, in views that count', async () => {
-    const { own, times } = await score(nested);
+    const own = await score(nested);
     const names = ['splatted', 'rendered'].flatMap((order) => [
       ...[0.5, 2].map((temperature) => `composite, T = ${temperature}, ${order}`),
       ...['3', '30', 'D'].map((count) => `explicit, S = ${count}, ${order}`),
@@ -79,12 +81,36 @@ describe('ways of answering', () => {
     expect(own['explicit, S = 30, splatted']).toEqual(own['explicit, S = D, splatted']);
     const best = own['oracle scale, splatted']!.iou;
     for (const [b, value] of own['explicit, S = D, splatted']!.iou.entries()) expect(best[b]! >= value).toBe(true);
-    expect(times!.explicit.map(({ scales }) => scales)).toEqual([3, 4, 4]);
+  });
+
+  it('are those of the studio, whose maps are rendered anew', async () => {
+    const canonical = [phrase(), phrase()];
+    const own = await score(nested, { canonical, temperatures: [2], rendered: true });
+    const field = await openQueryField(backend, nested, { canonical, temperature: 2 });
+    const values = backend.createBuffer('relevancy', 4 * N);
+    backend.write(values, await field.relevancy(vectors, 'composite'));
+    const [splatted] = await splattedMaps(reader, view, values, 1);
+    const rows = await RenderedRows.render(backend, reader, view, field.renderable('composite'));
+    const rendered = await rows.map(vectors);
+    for (const [order, map] of [
+      ['splatted', splatted!],
+      ['rendered', rendered],
+    ] as const) {
+      const scores = new ModeScores();
+      scores.add(scoreMap(map.values, truth, 40));
+      const expected = scores.summary();
+      const found = own[`composite, T = 2, ${order}`]!;
+      expect(expected.answered).toBe(1);
+      expect({ ...found, iou: [], byView: [] }).toEqual({ ...expected, iou: [], byView: [] });
+      // A pixel may fall on the other side of a threshold.
+      for (const [b, value] of expected.iou.entries()) expect(Math.abs(found.iou[b]! - value)).toBeLessThan(0.5);
+    }
+    rows.dispose();
+    field.dispose();
+    backend.destroyBuffer(values);
   });
 
   it('of levels are searches and the oracle', async () => {
-    const { own, times } = await score(levels);
-    expect(Object.keys(own).length).toBe(8);
-    expect(times).toBeNull();
+    expect(Object.keys(await score(levels)).length).toBe(8);
   });
 });

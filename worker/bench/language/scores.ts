@@ -57,29 +57,27 @@ export function scoreMap(values: Float32Array, truth: QueryTruth, width: number,
 
 /** One way of answering, over the views of one query. */
 export class ModeScores {
-  #views = 0;
-  #answered = 0;
-  #inBox = 0;
-  #inMask = 0;
-  readonly #iou = new Float64Array(BINS);
+  readonly #views: MapScore[] = [];
 
-  add({ answered, inBox, inMask, iou }: MapScore): void {
-    this.#views++;
-    this.#answered += Number(answered);
-    this.#inBox += Number(inBox);
-    this.#inMask += Number(inMask);
-    for (let b = 0; b < BINS; b++) this.#iou[b]! += iou[b]!;
+  add(score: MapScore): void {
+    this.#views.push(score);
   }
 
-  /** Shares of the views; IoU in percent by threshold. */
+  /** Shares of the views; IoU in percent by threshold; what each view says, to gate it in another way. */
   summary() {
-    const share = (count: number): number => count / Math.max(1, this.#views);
+    const share = (of: (score: MapScore) => number): number =>
+      this.#views.reduce((sum, score) => sum + of(score), 0) / Math.max(1, this.#views.length);
+    const percent = (iou: (b: number) => number): number[] =>
+      Array.from({ length: BINS }, (_, b) => Number((100 * iou(b)).toFixed(3)));
     return {
-      views: this.#views,
-      answered: share(this.#answered),
-      inBox: share(this.#inBox),
-      inMask: share(this.#inMask),
-      iou: Array.from(this.#iou, (sum) => Number((100 * share(sum)).toFixed(3))),
+      views: this.#views.length,
+      answered: share(({ answered }) => Number(answered)),
+      inBox: share(({ inBox }) => Number(inBox)),
+      inMask: share(({ inMask }) => Number(inMask)),
+      iou: percent((b) => share(({ iou }) => iou[b]!)),
+      byView: this.#views.map(({ maximum, iou }) => {
+        return { maximum: Number(maximum.toFixed(5)), iou: percent((b) => iou[b]!) };
+      }),
     };
   }
 }
