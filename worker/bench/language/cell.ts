@@ -152,7 +152,10 @@ async function runCell(
     fingerprints: { segments: '', splats: '' },
   });
   const began = performance.now();
-  const modes = await FieldModes.open(backend, file, { canonical, temperatures, rendered });
+  const modes = await FieldModes.open(backend, file, {
+    ...{ canonical, temperatures, rendered },
+    ...(field.kind === 'decoded' && { decoded: field }),
+  });
   const askable = queries.map((query, i) => ({
     vectors: { query: vectors[i]!, negatives, sharpness: 1 },
     truths: views.map((view) => {

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { WasmBackend } from '../../compute/index.ts';
+import type { DecodedField } from '../../fields/index.ts';
 import { type LanguageFile, openQueryField, RenderedRows, splattedMaps, toBfloat16 } from '../../language/index.ts';
 import { normal, uniform, unit } from '../../language/testing.ts';
 import { WeightReader } from '../../objects/index.ts';
@@ -55,7 +56,7 @@ describe('ways of answering', () => {
   });
   const score = async (
     file: LanguageFile,
-    options = { canonical: [phrase()], temperatures: [0.5, 2], rendered: true },
+    options: Parameters<typeof FieldModes.open>[2] = { canonical: [phrase()], temperatures: [0.5, 2], rendered: true },
   ) => {
     const modes = await FieldModes.open(backend, file, options);
     const held = await heldView();
@@ -108,6 +109,32 @@ describe('ways of answering', () => {
     rows.dispose();
     field.dispose();
     backend.destroyBuffer(values);
+  });
+
+  it('of codes are decoded at pixels: with a network that changes nothing, what rendered embeddings say', async () => {
+    const features = values(N * E);
+    const identity = Float32Array.from({ length: E * E }, (_, i) => (i % (E + 1) === 0 ? 1 : 0));
+    // Lifted over what the ReLU cuts off, and back.
+    const layers = [10, -10].map((shift) => ({ weights: identity, bias: new Float32Array(E).fill(shift) }));
+    const own: LanguageFile = {
+      ...{ header, visibility },
+      field: { kind: 'levels', levels: [{ name: 'a', embeddings: toBfloat16(features) }] },
+    };
+    const decoded: DecodedField = {
+      ...{ kind: 'decoded', gaussians: N, embeddingDimensions: E, channels: E, network: { layers } },
+      levels: [{ name: 'a', features, condition: [] }],
+      report: {} as DecodedField['report'],
+    };
+    const options = { canonical: [], temperatures: [1], rendered: true };
+    const [plain, coded] = [await score(own, options), await score(own, { ...options, decoded })];
+    expect(coded['explicit, S = D, splatted']).toEqual(plain['explicit, S = D, splatted']);
+    const [left, right] = [plain, coded].map((modes) => modes['explicit, S = D, rendered']!.byView[0]!);
+    expect(left!.maximum).toBeGreaterThan(0.5);
+    // Embeddings were rounded to half their size.
+    expect(Math.abs(left!.maximum - right!.maximum)).toBeLessThan(2e-3);
+    expect(Math.abs(left!.iou[0]! - right!.iou[0]!)).toBeLessThan(1);
+    const unseen = await score({ ...own, visibility: new Float32Array(N) }, { ...options, decoded });
+    expect(unseen['explicit, S = D, rendered']).toMatchObject({ answered: 0 });
   });
 
   it('of levels are searches and the oracle', async () => {

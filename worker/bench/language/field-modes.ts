@@ -1,7 +1,9 @@
 /** All ways in which one field can answer, scored in all views: composite, explicit searches, oracle scale, both orders. */
 import type { Backend, DeviceBuffer } from '../../compute/index.ts';
+import type { DecodedField } from '../../fields/index.ts';
 import { NestedEmbeddings, nestedScales, relevancyOfRows, sparseProduct } from '../../kernels/index.ts';
 import {
+  interleaved,
   type LanguageFile,
   openQueryField,
   type QueryField,
@@ -9,6 +11,7 @@ import {
   type RenderableRows,
   RenderedRows,
 } from '../../language/index.ts';
+import { decodedRows, uploadCodes } from './decoded-rows.ts';
 import type { HeldView } from './held-views.ts';
 import { oracle, SEARCHES, searched, searchName } from './modes.ts';
 import type { QueryTruth } from './queries.ts';
@@ -24,6 +27,8 @@ interface Options {
   readonly canonical: readonly Float32Array[];
   readonly temperatures: readonly number[];
   readonly rendered: boolean;
+  /** The field with its codes, for the published order. */
+  readonly decoded?: DecodedField;
 }
 
 type Summaries = Record<string, ReturnType<ModeScores['summary']>>;
@@ -114,12 +119,11 @@ export class FieldModes {
         if (truth === undefined) continue;
         const channels = first!.scales.length;
         const maps = await this.#maps(held, ofScales, channels);
-        const scales = Array.from(first!.scales, (_, s) => scoreMap(maps, truth, held.width, channels, s));
-        addScales(scales, 'splatted', add);
+        addScales(scoreAll(maps, channels, truth, held.width), 'splatted', add);
         if (composites.length === 0) continue;
         const weighed = await this.#maps(held, ofComposites, composites.length);
-        for (const [i, temperature] of this.#options.temperatures.entries()) {
-          add(compositeName(temperature, 'splatted'), scoreMap(weighed, truth, held.width, composites.length, i));
+        for (const [i, score] of scoreAll(weighed, composites.length, truth, held.width).entries()) {
+          add(compositeName(this.#options.temperatures[i]!, 'splatted'), score);
         }
       }
     } finally {
@@ -208,26 +212,49 @@ export class FieldModes {
       const rows = this.#renderedRows(held, renderable, scales);
       for (const { q, vectors, truth } of asked) {
         const values = await rows.all(vectors);
-        for (const s of scales.keys()) scores.get(q)!.push(scoreMap(values, truth, width, scales.length, s));
+        scores.get(q)!.push(...scoreAll(values, scales.length, truth, width));
       }
       rows.dispose();
     } else {
       for (const level of field.levels.keys()) {
-        const renderable = this.#fields[0]!.renderable(level);
-        const rows = this.#renderedRows(held, renderable);
+        const rows = await this.#levelRows(held, level);
         for (const { q, vectors, truth } of asked) {
           scores.get(q)!.push(scoreMap((await rows.map(vectors)).values, truth, width));
         }
         rows.dispose();
-        renderable.dispose();
       }
     }
     for (const [q, own] of scores) addScales(own, 'rendered', (mode, score) => add(q, mode, score));
   }
 
+  /** Embeddings of one level at the pixels of a view; those of a field with codes are decoded there. */
+  async #levelRows(held: HeldView, level: number): Promise<RenderedRows> {
+    const { decoded } = this.#options;
+    if (decoded === undefined) {
+      const renderable = this.#fields[0]!.renderable(level);
+      const rows = this.#renderedRows(held, renderable);
+      renderable.dispose();
+      return rows;
+    }
+    const codes = uploadCodes(this.#backend, decoded, level, this.#file.visibility);
+    const rows = await decodedRows(this.#backend, decoded, level, codes, held);
+    this.#backend.destroyBuffer(codes);
+    const { width, height, alpha } = held;
+    return new RenderedRows(this.#backend, { dimensions: decoded.embeddingDimensions }, { width, height, alpha, rows });
+  }
+
   dispose(): void {
     for (const field of this.#fields) field.dispose();
   }
+}
+
+/** Scores of maps that lie side by side [H·W, channels]; each is read as a whole, since pixels of one map lie far apart there. */
+function scoreAll(values: Float32Array, channels: number, truth: QueryTruth, width: number): MapScore[] {
+  const pixels = values.length / channels;
+  const planar = interleaved(values, channels, pixels);
+  return Array.from({ length: channels }, (_, c) =>
+    scoreMap(planar.subarray(c * pixels, (c + 1) * pixels), truth, width),
+  );
 }
 
 /** Searches over the scales of one view, and the best scale of all. */

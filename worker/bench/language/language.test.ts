@@ -82,8 +82,6 @@ describe('scores', () => {
     expect(score).toMatchObject({ answered: true, inBox: true, inMask: true });
     expect(scoreMap(Float32Array.of(0.6, 0.6, 0.9, 0.4), own, 2)).toMatchObject({ inBox: false, inMask: false });
     expect(scoreMap(new Float32Array(4).fill(0.5), own, 2)).toMatchObject({ answered: false, inBox: false });
-    const strided = Float32Array.from({ length: 12 }, (_, i) => (i % 3 === 1 ? values[(i - 1) / 3]! : 1));
-    expect(scoreMap(strided, own, 2, 3, 1)).toEqual(score);
   });
 
   it('of searches are those of the scale with the highest maximum; the oracle knows better', () => {

@@ -19,14 +19,14 @@ export interface MapScore {
 }
 
 /**
- * @param values raw relevancy; pixel i at i * step + offset, so that scales that lie side by side are scored in place
+ * @param values [H·W] raw relevancy
  * @param truth absent queries have an empty one
  */
-export function scoreMap(values: Float32Array, truth: QueryTruth, width: number, step = 1, offset = 0): MapScore {
+export function scoreMap(values: Float32Array, truth: QueryTruth, width: number): MapScore {
   const pixels = truth.mask.length;
   let [maximum, best] = [0, 0];
-  for (let i = 0, at = offset; i < pixels; i++, at += step) {
-    const value = values[at]!;
+  for (let i = 0; i < pixels; i++) {
+    const value = values[i]!;
     if (value > maximum) {
       maximum = value;
       best = i;
@@ -38,8 +38,8 @@ export function scoreMap(values: Float32Array, truth: QueryTruth, width: number,
   const inside = new Float64Array(BINS);
   const outside = new Float64Array(BINS);
   const scale = BINS / (maximum - RELEVANCY_GATE);
-  for (let i = 0, at = offset; i < pixels; i++, at += step) {
-    const above = values[at]! - RELEVANCY_GATE;
+  for (let i = 0; i < pixels; i++) {
+    const above = values[i]! - RELEVANCY_GATE;
     if (!(above > 0)) continue;
     const bin = Math.min(BINS - 1, Math.floor(above * scale));
     if (truth.mask[i] === 1) inside[bin]!++;
