@@ -33,6 +33,8 @@ const argumentsSchema = z.strictObject({
   calibration: seeds.default([100]),
   model: z.string().min(1).default('mini-clip'),
   noise: z.enum(['none', 'default', 'harsh']).default('default'),
+  /** Of every field that is trained. Losses stand still from here on in rooms of this size. */
+  steps: z.number().int().min(1).max(1_000_000).default(500),
   /** Names of {@link VARIANTS}. */
   variants: z.array(z.string()).min(1).optional(),
   /** Factors on the rates of each recipe; the recipes' own were chosen on rooms with other seeds, by the same sweep for each. */
@@ -143,11 +145,13 @@ export async function benchLanguage(given: Parameters, quick: boolean, context: 
   const variants = chooseVariants(parsed.data.variants ?? (quick ? QUICK_VARIANTS : undefined));
   const model = await modelFolderOf(parsed.data.model, 'bench language');
   const modelHash = await hashOf(model);
-  const { size, views, iterations, gaussians: maxGaussians } = parsed.data;
+  const { size, views, iterations, gaussians: maxGaussians, steps } = parsed.data;
   const plan: RoomPlan = { objects, views, size, iterations, maxGaussians };
   const shared = { model, modelHash, noise, embeddings: join(cache, 'embeddings') };
   const cellOf = (variant: Variant, rate: number, temperatures: readonly number[]): Record<string, Json> => ({
-    ...{ recipe: variant.recipe, rate, parameters: { ...parameters, ...variant.parameters } },
+    ...{ recipe: variant.recipe, rate },
+    parameters: { ...(variant.closed !== true && { steps }), ...parameters, ...variant.parameters },
+    ...(variant.ablation === true && { searches: false }),
     ...(variant.rendered === true && { rendered: true }),
     ...(variant.recipe === 'n2f2' && { temperatures: [...temperatures] }),
   });
@@ -214,6 +218,7 @@ export async function benchLanguage(given: Parameters, quick: boolean, context: 
     protocol: PROTOCOL,
     parameters: {
       ...plan,
+      steps,
       seeds: tested,
       calibration,
       noise,

@@ -42,6 +42,8 @@ const cellSchema = z.strictObject({
   temperatures: z.array(z.number().positive()).min(1).max(10).default([1]),
   /** Also in the published order, which costs more. */
   rendered: z.boolean().default(false),
+  /** Of a nested field also every scale by itself. */
+  searches: z.boolean().default(true),
 });
 type CellArguments = z.infer<typeof cellSchema>;
 
@@ -131,7 +133,7 @@ interface Asked {
 }
 
 async function runCell(
-  { recipe, parameters, rate, temperatures, rendered }: CellArguments,
+  { recipe, parameters, rate, temperatures, rendered, searches }: CellArguments,
   opened: OpenedSplats,
   prepared: PreparedLanguage,
   members: QueryMembers,
@@ -153,7 +155,7 @@ async function runCell(
   });
   const began = performance.now();
   const modes = await FieldModes.open(backend, file, {
-    ...{ canonical, temperatures, rendered },
+    ...{ canonical, temperatures, rendered, searches },
     ...(field.kind === 'decoded' && { decoded: field }),
   });
   const askable = queries.map((query, i) => ({

@@ -27,6 +27,8 @@ interface Options {
   readonly canonical: readonly Float32Array[];
   readonly temperatures: readonly number[];
   readonly rendered: boolean;
+  /** Of a nested field also every scale by itself: explicit searches and the oracle. Default true. */
+  readonly searches?: boolean;
   /** The field with its codes, for the published order. */
   readonly decoded?: DecodedField;
 }
@@ -90,7 +92,7 @@ export class FieldModes {
   /** Every scale of a nested field in one pass. */
   #allScales(): NestedEmbeddings | undefined {
     const { field, header } = this.#file;
-    if (field.kind !== 'nested') return undefined;
+    if (field.kind !== 'nested' || this.#options.searches === false) return undefined;
     const scales = nestedScales(field.dimensions, field.step);
     const { rows, dimensions, projection } = this.#fields[0]!.renderable(scales.length - 1);
     return new NestedEmbeddings(this.#backend, {
@@ -107,9 +109,11 @@ export class FieldModes {
     add: (mode: string, score: MapScore) => void,
   ): Promise<void> {
     const [first] = this.#fields;
-    const ofScales = all === undefined ? await this.#levels(vectors) : this.#scales(all, vectors);
+    const isNested = first!.automatic === 'composite';
+    const ofScales =
+      all !== undefined ? this.#scales(all, vectors) : isNested ? undefined : await this.#levels(vectors);
     const composites: Float32Array[] = [];
-    if (first!.automatic === 'composite') {
+    if (isNested) {
       for (const field of this.#fields) composites.push(await field.relevancy(vectors, 'composite'));
     }
     const ofComposites = this.#interleaved(composites);
@@ -118,8 +122,10 @@ export class FieldModes {
         const truth = truths[v];
         if (truth === undefined) continue;
         const channels = first!.scales.length;
-        const maps = await this.#maps(held, ofScales, channels);
-        addScales(scoreAll(maps, channels, truth, held.width), 'splatted', add);
+        if (ofScales !== undefined) {
+          const maps = await this.#maps(held, ofScales, channels);
+          addScales(scoreAll(maps, channels, truth, held.width), 'splatted', add);
+        }
         if (composites.length === 0) continue;
         const weighed = await this.#maps(held, ofComposites, composites.length);
         for (const [i, score] of scoreAll(weighed, composites.length, truth, held.width).entries()) {
@@ -127,7 +133,8 @@ export class FieldModes {
         }
       }
     } finally {
-      for (const buffer of [ofScales, ofComposites]) this.#backend.destroyBuffer(buffer);
+      if (ofScales !== undefined) this.#backend.destroyBuffer(ofScales);
+      this.#backend.destroyBuffer(ofComposites);
     }
   }
 
@@ -206,6 +213,7 @@ export class FieldModes {
     }
     const scores = new Map<number, MapScore[]>(asked.map(({ q }) => [q, []]));
     const { field } = this.#file;
+    if (field.kind === 'nested' && this.#options.searches === false) return;
     if (field.kind === 'nested') {
       const scales = nestedScales(field.dimensions, field.step);
       const renderable = this.#fields[0]!.renderable(scales.length - 1);
