@@ -25,13 +25,13 @@ import {
 } from '../../language-training/index.ts';
 import { type OpenedSplats, readSceneFrames, withSplats } from '../../lifting/index.ts';
 import { type DualEncoder, openDualEncoder } from '../../models/index.ts';
-import { readSceneTruth, type SceneTruth } from '../../scenes/index.ts';
+import { COLOUR_NAMES, readSceneTruth, type SceneTruth } from '../../scenes/index.ts';
 import { viewOf } from '../../splats/index.ts';
 import type { Benchmark } from '../index.ts';
 import { benchmarkRandom } from '../random.ts';
 import { FieldModes } from './field-modes.ts';
 import { type HeldView, readHeldViews } from './held-views.ts';
-import { type RoomQuery, roomQueries, truthOf } from './queries.ts';
+import { alternativesOf, type RoomQuery, roomQueries, truthOf } from './queries.ts';
 
 const cellSchema = z.strictObject({
   recipe: languageRecipeSchema,
@@ -82,6 +82,7 @@ export const run: Benchmark = async (request, { signal, emit }) => {
     canonical: await texts.of(CANONICAL_PHRASES),
     negatives: await texts.of(LANGUAGE_NEGATIVES),
     vectors: await texts.of(queries.map(({ text }) => text)),
+    alternatives: await alternativeVectors(texts, truth, queries),
   };
   // Awaited here: the encoder is gone after this function.
   return await withSplats(splats, request, async (opened) => {
@@ -127,6 +128,8 @@ interface Asked {
   readonly queries: readonly RoomQuery[];
   /** Embeddings of the queries, and of what they are compared with. */
   readonly vectors: readonly Float32Array[];
+  /** By query: of the same question about everything else. */
+  readonly alternatives: readonly (readonly Float32Array[])[];
   readonly canonical: readonly Float32Array[];
   readonly negatives: readonly Float32Array[];
   readonly views: readonly HeldView[];
@@ -137,7 +140,7 @@ async function runCell(
   opened: OpenedSplats,
   prepared: PreparedLanguage,
   members: QueryMembers,
-  { seed, signal, encoder, truth, queries, vectors, canonical, negatives, views }: Asked,
+  { seed, signal, encoder, truth, queries, vectors, alternatives, canonical, negatives, views }: Asked,
   progress: (stage: string, done: number, total: number) => void,
 ) {
   const { backend } = opened;
@@ -160,6 +163,7 @@ async function runCell(
   });
   const askable = queries.map((query, i) => ({
     vectors: { query: vectors[i]!, negatives, sharpness: 1 },
+    alternatives: alternatives[i]!,
     truths: views.map((view) => {
       const right = truthOf(query, view);
       // Absent ones are asked everywhere.
@@ -192,6 +196,13 @@ async function runCell(
     peakMemoryBytes: process.resourceUsage().maxRSS * 1024,
     threads: backend.threads,
   };
+}
+
+async function alternativeVectors(texts: TextVectors, { scene }: SceneTruth, queries: readonly RoomQuery[]) {
+  const categories = scene.classes.filter(({ isThing }) => isThing).map(({ name }) => name.replaceAll('-', ' '));
+  const vectors: Float32Array[][] = [];
+  for (const { text } of queries) vectors.push(await texts.of(alternativesOf(text, categories, COLOUR_NAMES)));
+  return vectors;
 }
 
 /** The same for every recipe, whatever rates it has. */

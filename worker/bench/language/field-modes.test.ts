@@ -57,10 +57,15 @@ describe('ways of answering', () => {
   const score = async (
     file: LanguageFile,
     options: Parameters<typeof FieldModes.open>[2] = { canonical: [phrase()], temperatures: [0.5, 2], rendered: true },
+    alternatives: readonly Float32Array[] = [],
   ) => {
     const modes = await FieldModes.open(backend, file, options);
     const held = await heldView();
-    const [own] = await modes.score([{ vectors, truths: [truth, undefined] }], [held, held], () => undefined);
+    const [own] = await modes.score(
+      [{ vectors, alternatives, truths: [truth, undefined] }],
+      [held, held],
+      () => undefined,
+    );
     modes.dispose();
     held.weights.dispose();
     return own!;
@@ -109,6 +114,21 @@ describe('ways of answering', () => {
     rows.dispose();
     field.dispose();
     backend.destroyBuffer(values);
+  });
+
+  it('against a closed vocabulary beat what is named there too: nothing where that is the question itself', async () => {
+    for (const [file, mode] of [
+      [nested, 'composite, T = 2'],
+      [levels, 'explicit, S = D'],
+    ] as const) {
+      const options = { canonical: [phrase()], temperatures: [2], rendered: false };
+      const same = await score(file, options, vectors.negatives);
+      expect(same[`${mode}, closed vocabulary`]).toEqual(same[`${mode}, splatted`]);
+      expect(same[`${mode}, splatted`]!.answered).toBe(1);
+      const many = Array.from({ length: 40 }, (_, i) => (i === 39 ? vectors.query : vectors.negatives[0]!));
+      const own = await score(file, options, many);
+      expect(own[`${mode}, closed vocabulary`]).toMatchObject({ answered: 0 });
+    }
   });
 
   it('of codes are decoded at pixels: with a network that changes nothing, what rendered embeddings say', async () => {

@@ -13,12 +13,14 @@ import {
 } from '../../language/index.ts';
 import { decodedRows, uploadCodes } from './decoded-rows.ts';
 import type { HeldView } from './held-views.ts';
-import { oracle, SEARCHES, searched, searchName } from './modes.ts';
+import { CLOSED_VOCABULARY, oracle, SEARCHES, searched, searchName } from './modes.ts';
 import type { QueryTruth } from './queries.ts';
 import { type MapScore, ModeScores, scoreMap } from './scores.ts';
 
 export interface AskedQuery {
   readonly vectors: QueryVectors;
+  /** What it is compared with besides, in a mode of its own. */
+  readonly alternatives?: readonly Float32Array[];
   /** By view; undefined where it is not scored. */
   readonly truths: readonly (QueryTruth | undefined)[];
 }
@@ -34,6 +36,9 @@ interface Options {
 }
 
 type Summaries = Record<string, ReturnType<ModeScores['summary']>>;
+
+/** Phrases of one pass over rows. */
+const PHRASES_AT_ONCE = 28;
 
 const compositeName = (temperature: number, order: string): string => `composite, T = ${temperature}, ${order}`;
 
@@ -103,7 +108,7 @@ export class FieldModes {
 
   /** Relevancy of Gaussians at every scale as channels of one picture. */
   async #splatted(
-    { vectors, truths }: AskedQuery,
+    { vectors, truths, alternatives = [] }: AskedQuery,
     views: readonly HeldView[],
     all: NestedEmbeddings | undefined,
     add: (mode: string, score: MapScore) => void,
@@ -117,6 +122,7 @@ export class FieldModes {
       for (const field of this.#fields) composites.push(await field.relevancy(vectors, 'composite'));
     }
     const ofComposites = this.#interleaved(composites);
+    const against = alternatives.length === 0 ? undefined : await this.#against(vectors, alternatives);
     try {
       for (const [v, held] of views.entries()) {
         const truth = truths[v];
@@ -125,6 +131,12 @@ export class FieldModes {
         if (ofScales !== undefined) {
           const maps = await this.#maps(held, ofScales, channels);
           addScales(scoreAll(maps, channels, truth, held.width), 'splatted', add);
+        }
+        if (against !== undefined) {
+          const maps = await this.#maps(held, against.buffer, against.names.length);
+          const scores = scoreAll(maps, against.names.length, truth, held.width);
+          if (isNested) for (const [i, score] of scores.entries()) add(against.names[i]!, score);
+          else add(searchName(0, CLOSED_VOCABULARY), searched(scores, 0));
         }
         if (composites.length === 0) continue;
         const weighed = await this.#maps(held, ofComposites, composites.length);
@@ -135,7 +147,31 @@ export class FieldModes {
     } finally {
       if (ofScales !== undefined) this.#backend.destroyBuffer(ofScales);
       this.#backend.destroyBuffer(ofComposites);
+      if (against !== undefined) this.#backend.destroyBuffer(against.buffer);
     }
+  }
+
+  /** [N, composites or levels] relevancy that also beats the alternatives: the least over passes with some of them. */
+  async #against({ query, negatives, sharpness }: QueryVectors, alternatives: readonly Float32Array[]) {
+    const [first] = this.#fields;
+    const isNested = first!.automatic === 'composite';
+    const asked = isNested
+      ? this.#fields.map((field) => ({ field, scale: 'composite' as const }))
+      : Array.from(first!.scales, (_, scale) => ({ field: first!, scale }));
+    const columns: Float32Array[] = [];
+    for (const { field, scale } of asked) {
+      let least: Float32Array | undefined;
+      for (let from = 0; from < alternatives.length; from += PHRASES_AT_ONCE) {
+        const some = [...negatives, ...alternatives.slice(from, from + PHRASES_AT_ONCE)];
+        const own = await field.relevancy({ query, negatives: some, sharpness }, scale);
+        least = least?.map((value, i) => Math.min(value, own[i]!)) ?? own;
+      }
+      columns.push(least!);
+    }
+    const names = isNested
+      ? this.#options.temperatures.map((one) => compositeName(one, CLOSED_VOCABULARY))
+      : first!.scales;
+    return { names, buffer: this.#interleaved(columns) };
   }
 
   /** [N, S] relevancy at all scales. */

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { SceneTruth, TruthObject } from '../../scenes/index.ts';
 import { benchmarkRandom } from '../random.ts';
 import { oracle, searched, searchScales } from './modes.ts';
-import { roomQueries, truthOf } from './queries.ts';
+import { alternativesOf, roomQueries, truthOf } from './queries.ts';
 import { BINS, ModeScores, scoreMap } from './scores.ts';
 
 function object(id: number, colour: string, category: string, parts: readonly string[]): TruthObject {
@@ -47,6 +47,18 @@ describe('queries of a room', () => {
       expect([...whole, ...parts]).toEqual([]);
     }
     expect(roomQueries(truth, benchmarkRandom(1))).toEqual(queries);
+  });
+
+  it('have alternatives: another colour, another category, never both', () => {
+    const categories = ['mug', 'book', 'rolling pin', 'pin'];
+    expect(alternativesOf('handle of the red mug', categories, ['red', 'blue'])).toEqual([
+      'handle of the blue mug',
+      'handle of the red book',
+      'handle of the red rolling pin',
+      'handle of the red pin',
+    ]);
+    expect(alternativesOf('rolling pin', categories, ['red'])).toEqual(['mug', 'book', 'pin']);
+    expect(alternativesOf('flurb', categories, ['red'])).toEqual([]);
   });
 
   it('have masks and boxes of what answers them', () => {

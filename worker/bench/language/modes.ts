@@ -10,6 +10,8 @@ function evenIndices(count: number, wanted: number): number[] {
 
 /** How many scales an explicit search looks at; 0 is all of them. */
 export const SEARCHES = [3, 30, 0] as const;
+/** In place of an order: also against the same question about everything else that can be named. */
+export const CLOSED_VOCABULARY = 'closed vocabulary';
 export const searchName = (wanted: number, order: string): string =>
   `explicit, S = ${wanted === 0 ? 'D' : wanted}, ${order}`;
 

@@ -79,6 +79,21 @@ function absentQueries(
   return [...absent.values()];
 }
 
+/**
+ * The same text about something else: every other colour in place of its own, every other category in place of its own. Who answers to
+ * one of these more than to the text is not what was asked for.
+ * @param categories, colours all that can be named
+ */
+export function alternativesOf(text: string, categories: readonly string[], colours: readonly string[]): string[] {
+  const names = (some: readonly string[]): string | undefined =>
+    some.filter((name) => ` ${text} `.includes(` ${name} `)).sort((a, b) => b.length - a.length)[0];
+  const swapped = (own: string | undefined, others: readonly string[]): string[] =>
+    own === undefined
+      ? []
+      : others.filter((other) => other !== own).map((other) => ` ${text} `.replace(` ${own} `, ` ${other} `).trim());
+  return [...swapped(names(colours), colours), ...swapped(names(categories), categories)];
+}
+
 export interface QueryTruth {
   /** [H·W] 1 inside. */
   readonly mask: Uint8Array;
