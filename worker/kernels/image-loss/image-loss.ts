@@ -2,8 +2,8 @@ import { type Backend, type DeviceBuffer, GrowingBuffers, type Kernel } from '..
 import { imageLossOnWebgpu, targetMeansOnWebgpu } from './kernel.wgsl.ts';
 import { WINDOW_RADIUS } from './reference.ts';
 
-/** Per thread: constants, 8 temporary rows and two windows of 78, each row of 4 planes of 336 floats (kernel.as.ts). */
-const SCRATCH_BYTES_PER_THREAD = 64 + (8 + 2 * 78) * 4 * 336 * 4;
+/** Per thread: constants, 8 temporary rows and two windows of 46, each row of 4 planes of 336 floats (kernel.as.ts). */
+const SCRATCH_BYTES_PER_THREAD = 64 + (8 + 2 * 46) * 4 * 336 * 4;
 /** float32 pairs per row of a channel: sum of |x - y|, sum of SSIM. */
 const ROW_SUM_BYTES = 8;
 
@@ -78,12 +78,11 @@ export const imageLoss: Kernel<ImageLossArgs> = {
 };
 
 function requireImages(backend: Backend, args: ImageLossArgs): number {
-  return requireSize(backend, args, {
-    rendered: [args.rendered, 4],
-    target: [args.target, 1],
-    gradient: [args.gradient, 4],
-    ...(args.means === undefined ? {} : { means: [args.means, 4] }),
-  });
+  const { width, height } = args;
+  requireSize(backend, width, height, 'rendered', args.rendered, 4);
+  requireSize(backend, width, height, 'target', args.target, 1);
+  if (args.means !== undefined) requireSize(backend, width, height, 'means', args.means, 4);
+  return requireSize(backend, width, height, 'gradient', args.gradient, 4);
 }
 
 export interface TargetMeansArgs {
@@ -100,7 +99,8 @@ export interface TargetMeansArgs {
 export const targetMeans: Kernel<TargetMeansArgs> = {
   name: 'targetMeans',
   wasm(backend, args) {
-    const values = requireSize(backend, args, { target: [args.target, 1], means: [args.means, 4] });
+    requireSize(backend, args.width, args.height, 'target', args.target, 1);
+    const values = requireSize(backend, args.width, args.height, 'means', args.means, 4);
     if (values === 0) return;
     const scratch = args.workspace.ensure('scratch', backend.threads * SCRATCH_BYTES_PER_THREAD);
     backend.dispatch(
@@ -114,7 +114,8 @@ export const targetMeans: Kernel<TargetMeansArgs> = {
     );
   },
   webgpu(backend, args) {
-    const values = requireSize(backend, args, { target: [args.target, 1], means: [args.means, 4] });
+    requireSize(backend, args.width, args.height, 'target', args.target, 1);
+    const values = requireSize(backend, args.width, args.height, 'means', args.means, 4);
     if (values > 0) targetMeansOnWebgpu(backend, args);
   },
 };
@@ -135,24 +136,27 @@ export function imageLossCost(args: { width: number; height: number; hasMeans: b
   };
 }
 
-/** Number of values; refuses buffers too small for the image, which a kernel would read or write past. */
+const NOTHING = new Uint8Array(0);
+
+/** Number of values; refuses a buffer too small for the image, which a kernel would read or write past. */
 function requireSize(
   backend: Backend,
-  { width, height }: { width: number; height: number },
-  buffers: Record<string, [buffer: DeviceBuffer, bytesPerValue: number]>,
+  width: number,
+  height: number,
+  name: string,
+  buffer: DeviceBuffer,
+  bytesPerValue: number,
 ): number {
   if (!Number.isInteger(width) || !Number.isInteger(height) || width < 0 || height < 0) {
     throw new RangeError(`image size ${width}x${height} is not a number of pixels`);
   }
   const values = 3 * width * height;
-  for (const [name, [buffer, bytesPerValue]] of Object.entries(buffers)) {
-    // Nothing is written; a buffer that is gone is refused.
-    backend.write(buffer, new Uint8Array(0));
-    if (buffer.sizeBytes < values * bytesPerValue) {
-      throw new RangeError(
-        `${name} (${buffer.label}) holds ${buffer.sizeBytes} bytes; 3x${height}x${width} needs ${values * bytesPerValue}`,
-      );
-    }
+  // Nothing is written; a buffer that is gone is refused.
+  backend.write(buffer, NOTHING);
+  if (buffer.sizeBytes < values * bytesPerValue) {
+    throw new RangeError(
+      `${name} (${buffer.label}) holds ${buffer.sizeBytes} bytes; 3x${height}x${width} needs ${values * bytesPerValue}`,
+    );
   }
   return values;
 }

@@ -25,7 +25,7 @@ const PLANE: usize = 4 * (304 + 2 * 16);
 const SLOT: usize = 4 * (4 * (304 + 2 * 16));
 const COLUMN0: usize = 4 * 16;
 /** Slots of a sliding window; when it is full its last ones move to the front. */
-const WINDOW_SLOTS: i32 = 78;
+const WINDOW_SLOTS: i32 = 46;
 /** Rows that one step reads from the first and from the second window. */
 const REACH1: i32 = 14;
 const REACH2: i32 = 17;
