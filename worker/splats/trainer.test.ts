@@ -136,7 +136,7 @@ describe('events of a training', () => {
 describe('previews by time', () => {
   it('begin before the first iteration, are small, rare where they are dear, and change nothing', async () => {
     let now = 0;
-    vi.spyOn(performance, 'now').mockImplementation(() => (now += 10));
+    vi.spyOn(performance, 'now').mockImplementation(() => (now += 40));
     const run = recorder();
     const result = await trainSplats(requestOf(capture, 'timed', {}, { previewIntervalMs: 2000 }), run);
     vi.restoreAllMocks();
