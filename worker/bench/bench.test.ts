@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { webgpuTests } from '../compute/conformance/suite.ts';
 import { WebgpuBackend } from '../compute/index.ts';
+import { measureDeviceRoofline } from '../kernels/index.ts';
 import { run as runAssignment } from './assignment.ts';
 import { run as runCluster } from './cluster.ts';
 import { benchmarkRandom, median } from './random.ts';
@@ -43,6 +44,19 @@ describe('benchmarks of the object stages', () => {
 });
 
 webgpuTests('splat-kernels', () => {
+  it('measures both ceilings of a device', async () => {
+    const backend = await WebgpuBackend.create({ allowSoftware: true });
+    try {
+      const size = { arrayBytes: 2 ** 16, invocations: 256, rounds: 64 };
+      const peak = await measureDeviceRoofline(backend, size);
+      if (!backend.features.includes('timestamp-query')) expect(peak).toBeUndefined();
+      else for (const figure of Object.values(peak!)) expect(figure > 1e3 && figure < 1e15).toBe(true);
+      expect(backend.bufferCounts.callers).toBe(0);
+    } finally {
+      await backend.dispose();
+    }
+  });
+
   it('refuses arguments it does not know, and lets the device go', async () => {
     const backend = await WebgpuBackend.create({ allowSoftware: true });
     await expect(runOnGpu(backend, request('splat-kernels', { sides: 3 }), context())).rejects.toMatchObject({

@@ -9,7 +9,7 @@ import {
   LiftscopeError,
   trainingFrameSchema,
 } from '../../contract/index.ts';
-import type { WebgpuBackend } from '../compute/index.ts';
+import { WasmBackend, type WebgpuBackend } from '../compute/index.ts';
 import {
   type DeviceRoofline,
   deviceBlendCosts,
@@ -17,6 +17,7 @@ import {
   imageLossCost,
   type KernelCost,
   measureDeviceRoofline,
+  measureRoofline,
   projectCost,
   splatUpdateCost,
 } from '../kernels/index.ts';
@@ -99,7 +100,7 @@ export async function runOnGpu(
       throw new LiftscopeError({ code: 'bad-input', message });
     }
     const cases = casesOf(backend, parsed.data, request);
-    const peak = await measureDeviceRoofline(backend);
+    const peak = backend.isSoftware ? await processorPeak() : await measureDeviceRoofline(backend);
     const rows: (ReturnType<typeof rowOf> & { readonly name: string })[] = [];
     const steps = [];
     let perCase: CaseCounts | undefined;
@@ -129,6 +130,7 @@ export async function runOnGpu(
       protocol:
         `kernels: best of ${REPETITIONS} by timestamp queries, each launch apart; step: wall time of ${STEPS_TOGETHER} steps in a row; ` +
         'flops and bytes are what the algorithm needs, each datum moved once per pass',
+      peakOf: backend.isSoftware ? 'the processor, by wasm on all its threads' : 'the device',
       peak: peak === undefined ? null : { ...peak },
       rows,
       steps,
@@ -138,6 +140,16 @@ export async function runOnGpu(
     };
   } finally {
     await backend.dispose();
+  }
+}
+
+/** What a driver that runs on the processor could do at most. */
+async function processorPeak(): Promise<DeviceRoofline> {
+  const wasm = await WasmBackend.create();
+  try {
+    return measureRoofline(wasm);
+  } finally {
+    await wasm.dispose();
   }
 }
 
