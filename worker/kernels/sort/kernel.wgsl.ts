@@ -20,7 +20,7 @@ const SORT_WIDTH = 8;
 const SCAN_BLOCK = THREADS * SCAN_WIDTH;
 const SORT_BLOCK = THREADS * SORT_WIDTH;
 /** Workgroups that share the work: enough to fill a large GPU several times over. */
-const MAX_CHUNKS = 1024;
+const MAX_CHUNKS = 512;
 const DIGIT_BITS = 4;
 const DIGITS = 1 << DIGIT_BITS;
 
@@ -93,7 +93,7 @@ fn main(@builtin(local_invocation_index) thread: u32, @builtin(workgroup_id) gro
 `,
 });
 
-/** In place, for at most THREADS * 16 values, by one workgroup. */
+/** In place, by one workgroup. */
 const SMALL_SCAN = program({
   name: 'prefix sums (of chunks)',
   params: { count: 'u32' },
@@ -102,16 +102,19 @@ const SMALL_SCAN = program({
   body: `${WORKGROUP_SCAN_WGSL}
 @compute @workgroup_size(${THREADS})
 fn main(@builtin(local_invocation_index) thread: u32) {
-  let each = (params.count + ${THREADS - 1}u) / ${THREADS}u;
-  let first = thread * each;
-  let end = min(params.count, first + each);
-  var sum = 0u;
-  for (var i = first; i < end; i++) { sum += values[i]; }
-  var at = exclusiveOfThreads(thread, sum);
-  for (var i = first; i < end; i++) {
-    let own = values[i];
-    values[i] = at;
-    at += own;
+  var start = 0u;
+  for (var block = 0u; block < params.count; block += ${SCAN_BLOCK}u) {
+    let first = block + thread * ${SCAN_WIDTH}u;
+    let end = min(params.count, first + ${SCAN_WIDTH}u);
+    var sum = 0u;
+    for (var i = first; i < end; i++) { sum += values[i]; }
+    var at = start + exclusiveOfThreads(thread, sum);
+    for (var i = first; i < end; i++) {
+      let own = values[i];
+      values[i] = at;
+      at += own;
+    }
+    start += sumOfThreads();
   }
 }
 `,

@@ -5,8 +5,10 @@ import { seededRandom } from '../testing/index.ts';
 import { binStarts, prefixSums, radixSort } from './index.ts';
 
 const SEED = 8300;
-/** Around a thread's elements, a workgroup, a block, and more than one chunk of several blocks. */
-const COUNTS = [0, 1, 3, 255, 256, 257, 1024, 2047, 2049, 9000, 300_001];
+/** Around a thread's elements, a workgroup, a block, and many chunks. */
+const COUNTS = [0, 1, 3, 255, 256, 257, 1024, 2047, 2049, 9000, 70_001];
+/** So many that a chunk has several blocks. */
+const SEVERAL_BLOCKS = 1_100_001;
 
 webgpuTests('prefix sums and radix sort', () => {
   let backend: WebgpuBackend;
@@ -23,7 +25,7 @@ webgpuTests('prefix sums and radix sort', () => {
   };
   const words = async (buffer: Parameters<typeof backend.read>[0]) => new Uint32Array(await backend.read(buffer));
 
-  it.each(COUNTS)(`sums %i values (seed ${SEED})`, async (count) => {
+  it.each([...COUNTS, SEVERAL_BLOCKS])(`sums %i values (seed ${SEED})`, async (count) => {
     const random = seededRandom(SEED + count);
     const values = Uint32Array.from({ length: count + 5 }, () => random.integer(1000));
     const buffer = upload('values', values);
@@ -37,7 +39,8 @@ webgpuTests('prefix sums and radix sort', () => {
     expect(await words(buffer)).toEqual(expected);
   });
 
-  it.each(COUNTS.flatMap((count) => [3, 11, 31].map((bits) => ({ count, bits }))))(
+  const sorts = COUNTS.flatMap((count) => [3, 11, 31].map((bits) => ({ count, bits })));
+  it.each([...sorts, { count: SEVERAL_BLOCKS, bits: 11 }])(
     `sorts $count keys of $bits bits, stably (seed ${SEED})`,
     async ({ count, bits }) => {
       const random = seededRandom(SEED + count + bits);
