@@ -1,6 +1,9 @@
 /** A person mends tracks of the default-noise kitchen with mouse and keyboard; nothing of it is lost, and all of it can be undone. */
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
 import type { TestInfo } from 'playwright/test';
 import { planCorrections, readTracks, type TracksExport, watch } from './annotator.ts';
+import { SCREENSHOTS } from './environment.ts';
 import { expect, test } from './fixtures.ts';
 import { Lanes } from './lanes.ts';
 import { jobEnded, panel } from './steps.ts';
@@ -151,6 +154,63 @@ test('every correction is one step, and is taken back as one', async ({ launch, 
     });
   }
 });
+
+test('amodal masks come from a job that the Timeline starts, and lie over the frame as outlines', async ({
+  launch,
+  kitchen,
+}) => {
+  test.setTimeout(600_000);
+  await liftscope('track', kitchen);
+  const studio = await launch({ project: kitchen });
+  const { page } = studio;
+  const hidden = hiddenFrames(await exported(kitchen)).slice(0, 3);
+  expect(hidden.length).toBeGreaterThan(0);
+  const ids = hidden.map(({ object }) => object);
+  const wholes = async (position: number) =>
+    (await studio.call('tracks.outlines', { position, ids })).outlines.filter(({ kind }) => kind === 'amodal');
+  const covered = async (): Promise<{ object: number; frame: number }[]> => {
+    const found: { object: number; frame: number }[] = [];
+    for (const { object, frames } of hidden) {
+      for (const frame of frames) {
+        if ((await wholes(frame)).some(({ objectId }) => objectId === object)) found.push({ object, frame });
+      }
+    }
+    return found;
+  };
+  expect(await covered()).toEqual([]);
+
+  const lanes = await Lanes.open(studio);
+  await lanes.select(ids);
+  await page.getByRole('toolbar', { name: 'Corrections' }).getByRole('button', { name: 'Amodal' }).click();
+  const jobs = await panel(page, 'Jobs');
+  await expect(jobs.getByText(/^Amodal masks of /).first()).toBeVisible();
+  await jobEnded(jobs, 'Done', 300_000);
+  const [shown] = await covered();
+  expect(shown, 'a frame in which nothing of the object is seen has its whole silhouette').toBeDefined();
+  await panel(page, 'Timeline');
+  await lanes.select([shown!.object], shown!.frame);
+  await mkdir(SCREENSHOTS, { recursive: true });
+  await page.screenshot({ path: join(SCREENSHOTS, 'amodal.png') });
+});
+
+/** Objects by the frames that they are occluded in between two sightings, those with the most first. */
+function hiddenFrames({ frames }: TracksExport): { object: number; frames: number[] }[] {
+  const seen = new Map<number, number[]>();
+  const occluded = new Map<number, number[]>();
+  for (const [frame, { observations }] of frames.entries()) {
+    for (const { object, state, rle } of observations) {
+      const into = rle !== undefined ? seen : state === 'occluded' ? occluded : undefined;
+      into?.set(object, [...(into.get(object) ?? []), frame]);
+    }
+  }
+  return [...occluded]
+    .map(([object, list]) => {
+      const [first, last] = [seen.get(object)?.at(0) ?? Infinity, seen.get(object)?.at(-1) ?? -1];
+      return { object, frames: list.filter((frame) => first < frame && frame < last) };
+    })
+    .filter((entry) => entry.frames.length > 0)
+    .sort((a, b) => b.frames.length - a.frames.length);
+}
 
 function joined(groups: readonly (readonly number[])[]): number {
   return groups.reduce((sum, group) => sum + group.length - 1, 0);

@@ -16,6 +16,7 @@ export const studioJobKindSchema = z.enum([
   'lift-objects',
   'segment-frames',
   'track-objects',
+  'amodal-masks',
   'train-language',
 ]);
 export type StudioJobKind = z.infer<typeof studioJobKindSchema>;
@@ -66,6 +67,13 @@ export const jobSpecSchema = z.discriminatedUnion('kind', [
     /** Overrides of the recipe's own parameters, as `track --set`. */
     parameters: z.record(z.string().max(100), z.json()).optional(),
     seed: z.int().min(0).max(0xffffffff).optional(),
+  }),
+  z.object({
+    kind: z.literal('amodal-masks'),
+    captureId: count,
+    /** Absent: all that are occluded in some frame and stand still. */
+    objects: z.array(count).min(1).max(10_000).optional(),
+    depth: z.enum(['simulated', 'splats']).optional(),
   }),
   z.object({
     kind: z.literal('train-language'),

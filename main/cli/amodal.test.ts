@@ -3,11 +3,18 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Writable } from 'node:stream';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { encodeCounts, type FrameMasks, SPLATS_MAGIC, splatsDataOffset, splatsLayout } from '../../contract/index.ts';
-import { MasksFile } from '../masks/index.ts';
+import {
+  encodeCounts,
+  type FrameMasks,
+  type MaskSetInfo,
+  SPLATS_MAGIC,
+  splatsDataOffset,
+  splatsLayout,
+} from '../../contract/index.ts';
+import { MasksFile, writeMasksFile } from '../masks/index.ts';
 import { createSyntheticProject, openProject } from '../project/index.ts';
 import { sampleCapture } from '../project/samples.ts';
-import { keepObjectSplats, prepareAmodal, storeTracks } from '../tracks/index.ts';
+import { AMODAL_MASKS, keepObjectSplats, prepareAmodal, storeTracks, withEarlierMasks } from '../tracks/index.ts';
 import { main } from './index.ts';
 
 const [WIDTH, HEIGHT, FRAMES] = [64, 48, 6];
@@ -113,19 +120,74 @@ describe('amodal', () => {
     const { captureId: id } = await createSyntheticProject(maskless, { frames: 2, objects: 1, observations: 1 });
     using project = await openProject(maskless);
     const ids = project.objects.list(id).map((object) => object.id);
-    await expect(prepareAmodal(project, ids, join(directory, 'none.masks'))).rejects.toThrow('tracks have no masks');
+    await expect(
+      prepareAmodal(project, project.captures.current(), ids, join(directory, 'none.masks')),
+    ).rejects.toThrow('tracks have no masks');
   });
 
   it('takes the objects that are occluded somewhere, and what is seen of all', async () => {
     using project = await openProject(folder);
     const path = join(directory, 'seen.masks');
-    const chosen = await prepareAmodal(project, undefined, path);
+    const capture = project.captures.current();
+    const chosen = await prepareAmodal(project, capture, undefined, path);
     const classId = chosen.classes.find(({ name }) => name === 'mug')!.id;
     expect(chosen.objects).toMatchObject([{ record: { id: hidden }, classId, absent: [5] }]);
     await using file = await MasksFile.open(path);
     expect((await file.frame('000003.png'))?.segments.map(({ id }) => id)).toEqual([seen]);
     expect((await file.frame('000002.png'))?.segments.map(({ id }) => id).sort()).toEqual([hidden, seen].sort());
-    expect((await prepareAmodal(project, [seen], path)).objects.map(({ record }) => record.id)).toEqual([seen]);
+    expect((await prepareAmodal(project, capture, [seen], path)).objects.map(({ record }) => record.id)).toEqual([
+      seen,
+    ]);
+  });
+});
+
+describe('a run for some objects', () => {
+  const infoOf = (classes: readonly { id: number; name: string }[]): MaskSetInfo => ({
+    name: AMODAL_MASKS,
+    provenance: { kind: 'lifted', source: 'object-only splats' },
+    consistentIds: true,
+    classes: [...classes],
+  });
+  const frameOf = (frame: string, ids: readonly number[], start: number, classId: number): FrameMasks => ({
+    ...{ frame, width: WIDTH, height: HEIGHT },
+    segments: ids.map((id) => ({ id, classId, rle: rleAt(start + 10 * id) })),
+  });
+  const write = (path: string, info: MaskSetInfo, frames: readonly FrameMasks[]) =>
+    writeMasksFile(
+      path,
+      () => info,
+      async (add) => {
+        for (const frame of frames) await add(frame);
+      },
+    );
+
+  it('keeps what earlier ones found of all others, under the numbers that classes have now', async () => {
+    using project = await openProject(folder);
+    const [made, merged] = [join(directory, 'made.masks'), join(directory, 'merged.masks')];
+    const now = infoOf([
+      { id: 1, name: 'mug' },
+      { id: 2, name: 'pan' },
+    ]);
+    await write(made, now, [frameOf('000002.png', [hidden], 500, 1)]);
+    const classIdOf = new Map([
+      [hidden, 1],
+      [seen, 2],
+    ]);
+    const merge = () => withEarlierMasks(project, captureId, now, classIdOf, [hidden], made, merged);
+    expect(await merge()).toEqual({ path: made, frames: 1 });
+    const before = infoOf([{ id: 7, name: 'anything' }]);
+    const earlier = await project.artifacts.temporaryPath('masks');
+    await write(earlier, before, [frameOf('000001.png', [hidden, seen], 0, 7), frameOf('000002.png', [seen], 0, 7)]);
+    const artifact = await project.artifacts.adopt(earlier, 'masks');
+    project.maskSets.add({ captureId, info: before, artifact, frames: 2, jobId: null });
+    expect(await merge()).toEqual({ path: merged, frames: 2 });
+    await using file = await MasksFile.open(merged);
+    expect((await file.frame('000001.png'))?.segments).toEqual(frameOf('', [seen], 0, 2).segments);
+    expect((await file.frame('000002.png'))?.segments.toSorted((a, b) => a.id - b.id)).toEqual(
+      [...frameOf('', [hidden], 500, 1).segments, ...frameOf('', [seen], 0, 2).segments].toSorted(
+        (a, b) => a.id - b.id,
+      ),
+    );
   });
 });
 
@@ -168,6 +230,16 @@ describe('export of an object', () => {
     expect(await meanX()).toBe(9);
     expect(await meanX('--format', 'ply', '--frame', '000001.png')).toBe(7);
     const elsewhere = await run('export', folder, '--object', String(hidden), '--out', out, '--frame', '000005.png');
+    {
+      using project = await openProject(folder);
+      const again = {
+        ...{ objectId: seen, from: 1, to: 2, gaussians: 1 },
+        artifact: await project.artifacts.put(oneGaussian(5), 'splats'),
+      };
+      // A run for another object takes nothing away.
+      keepObjectSplats(project, captureId, [again], [seen]);
+    }
+    expect(await meanX()).toBe(9);
     expect(elsewhere.text).toMatch(/000005\.png.*000000\.png to 000001\.png/s);
     expect((await run('export', folder, '--object', '4711', '--out', out)).text).toContain('no object 4711');
     expect(await run('export', folder, '--object', '1', '--format', 'mot', '--out', out)).toMatchObject({ code: 2 });

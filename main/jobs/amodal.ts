@@ -1,4 +1,4 @@
-/** `amodal-masks`: whole silhouettes of the current capture's tracked objects as a mask set, and the splats of each object. */
+/** `amodal-masks`: whole silhouettes of a capture's tracked objects as a mask set, and the splats of each object. */
 import { rm } from 'node:fs/promises';
 import {
   type AmodalResult,
@@ -8,15 +8,35 @@ import {
   type MaskSetInfo,
 } from '../../contract/index.ts';
 import type { Project } from '../project/index.ts';
-import { AMODAL_MASKS, keepObjectSplats, type ObjectSplats, prepareAmodal } from '../tracks/index.ts';
+import {
+  AMODAL_MASKS,
+  type AmodalInputs,
+  keepObjectSplats,
+  type ObjectSplats,
+  prepareAmodal,
+  withEarlierMasks,
+} from '../tracks/index.ts';
 import { framesForWorker } from './frames.ts';
 import { type RunJobOptions, runJob } from './run-job.ts';
 import { findSceneTruth } from './scene-truth.ts';
 import { chooseDepth } from './track.ts';
 
 export interface AmodalOptions
-  extends Pick<RunJobOptions, 'signal' | 'killSignal' | 'onEvent' | 'onLog' | 'onSpawn' | 'workerPath' | 'nodePath'> {
-  /** Ids; default: all that are occluded in some frame and stand still. */
+  extends Pick<
+    RunJobOptions,
+    | 'signal'
+    | 'killSignal'
+    | 'onEvent'
+    | 'onLog'
+    | 'onSpawn'
+    | 'onMemory'
+    | 'workerPath'
+    | 'nodePath'
+    | 'ladder'
+    | 'audience'
+    | 'backgroundPriority'
+  > {
+  /** Ids; default: all that are occluded in some frame and stand still. What earlier runs found of others stays. */
   readonly objects?: readonly number[];
   /** Names of the frames to mask; default: all. */
   readonly frames?: readonly string[];
@@ -25,6 +45,8 @@ export interface AmodalOptions
   readonly fit?: JobInputOf<'amodal-masks'>['fit'];
   readonly backend?: 'auto' | 'wasm' | 'webgpu';
   readonly threads?: number;
+  /** A job that is in the project already and that the caller ends where this rejects; absent: one is made. */
+  readonly jobId?: number;
 }
 
 export interface AmodalOutcome {
@@ -36,20 +58,37 @@ export interface AmodalOutcome {
 
 const AMODAL_KIND = 'amodal-masks';
 
-/** The masks and splats of an earlier run make way for those of this one. @throws LiftscopeError naming what is missing */
+/**
+ * Masks of the current capture's objects. Those and the splats of an earlier run make way for the new ones; where objects are named,
+ * only theirs.
+ * @throws LiftscopeError naming what is missing
+ */
 export async function makeAmodal(project: Project, options: AmodalOptions = {}): Promise<AmodalOutcome> {
-  const { objects: wanted, frames: names, depth: kind, fit, backend, threads, ...run } = options;
-  const stored = project.captures.current();
-  const captureId = stored.id;
+  return amodalOfCapture(project, project.captures.current().id, options);
+}
+
+/** As {@link makeAmodal}, for any capture. @throws LiftscopeError naming what is missing */
+export async function amodalOfCapture(
+  project: Project,
+  captureId: number,
+  options: AmodalOptions,
+): Promise<AmodalOutcome> {
+  const { objects: wanted, frames: names, depth: kind, fit, backend, threads, jobId, ...run } = options;
+  const stored = project.captures.get(captureId);
+  if (stored === undefined) {
+    throw new LiftscopeError({ code: 'not-found', message: `The project has no capture ${captureId}.` });
+  }
   const frames = await framesForWorker(stored.capture);
   const truthDir = await findSceneTruth(stored.capture);
   const positions = positionsOf(frames, names);
   const depth = await chooseDepth(project, captureId, kind, truthDir !== undefined, 0);
   const seenPath = await project.artifacts.temporaryPath(MASKS_EXTENSION);
   const outputPath = await project.artifacts.temporaryPath(MASKS_EXTENSION);
-  const temporaries = [seenPath, outputPath];
+  const mergedPath = await project.artifacts.temporaryPath(MASKS_EXTENSION);
+  const temporaries = [seenPath, outputPath, mergedPath];
   try {
-    const { objects, classes } = await prepareAmodal(project, wanted, seenPath, run.signal);
+    const inputs = await prepareAmodal(project, stored, wanted, seenPath, run.signal);
+    const { objects, classes } = inputs;
     if (depth.kind === 'none') {
       throw new LiftscopeError({
         code: 'not-found',
@@ -67,14 +106,17 @@ export async function makeAmodal(project: Project, options: AmodalOptions = {}):
       consistentIds: true,
       classes: [...classes],
     };
-    const chosen = { objects: objects.map(({ record }) => record.id), depth: depth.kind, fit: { ...fit } };
-    const job = project.jobs.create({
-      kind: AMODAL_KIND,
-      captureId,
-      options: JSON.parse(JSON.stringify({ ...chosen, frames: positions.length })),
-      checkpointDir: null,
-      resumedFrom: null,
-    });
+    const chosen = { objects: wanted, frames: names, depth: kind, fit };
+    const job =
+      jobId !== undefined
+        ? { id: jobId }
+        : project.jobs.create({
+            kind: AMODAL_KIND,
+            captureId,
+            options: JSON.parse(JSON.stringify(chosen)),
+            checkpointDir: null,
+            resumedFrom: null,
+          });
     const onAbort = (): void => project.jobs.cancelling(job.id);
     run.signal?.addEventListener('abort', onAbort, { once: true });
     try {
@@ -89,7 +131,8 @@ export async function makeAmodal(project: Project, options: AmodalOptions = {}):
           objects: objects.map(({ record, classId, absent }) => ({
             ...{ id: record.id, name: `Object ${record.id} (${record.name})`.slice(0, 200), absent: [...absent] },
             ...(classId !== undefined && { classId }),
-            required: wanted !== undefined,
+            // Of several, those that never stand still are named and left out.
+            required: wanted?.length === 1,
           })),
           ...{ fit, backend, threads },
         },
@@ -105,7 +148,7 @@ export async function makeAmodal(project: Project, options: AmodalOptions = {}):
           },
         },
       );
-      const kept = await keep(project, captureId, job.id, result, set);
+      const kept = await keep(project, captureId, job.id, { result, set, inputs, wanted, mergedPath });
       project.jobs.finished(job.id, JSON.parse(JSON.stringify(kept)));
       return { jobId: job.id, masks: set.name, result: kept };
     } catch (error) {
@@ -116,7 +159,7 @@ export async function makeAmodal(project: Project, options: AmodalOptions = {}):
               { code: 'internal', message: `Amodal masks failed: ${String(error)}` },
               { cause: error },
             );
-      project.jobs.failed(job.id, failure.toFailure());
+      if (jobId === undefined) project.jobs.failed(job.id, failure.toFailure());
       throw failure;
     } finally {
       run.signal?.removeEventListener('abort', onAbort);
@@ -126,13 +169,20 @@ export async function makeAmodal(project: Project, options: AmodalOptions = {}):
   }
 }
 
+interface Made {
+  readonly result: AmodalResult;
+  readonly set: MaskSetInfo;
+  readonly inputs: AmodalInputs;
+  readonly wanted: readonly number[] | undefined;
+  readonly mergedPath: string;
+}
+
 /** The files become artifacts, the masks a set, the splats those of the objects. */
 async function keep(
   project: Project,
   captureId: number,
   jobId: number,
-  result: AmodalResult,
-  info: MaskSetInfo,
+  { result, set: info, inputs, wanted, mergedPath }: Made,
 ): Promise<AmodalResult> {
   const splats: ObjectSplats[] = [];
   const objects: AmodalResult['objects'] = [];
@@ -146,9 +196,15 @@ async function keep(
     }
     objects.push({ ...object, intervals });
   }
-  const artifact = await project.artifacts.adopt(result.masksPath, MASKS_EXTENSION);
-  project.maskSets.add({ captureId, info, artifact, frames: result.frames, jobId });
-  keepObjectSplats(project, captureId, splats);
+  const masks =
+    wanted === undefined
+      ? { path: result.masksPath, frames: result.frames }
+      : await withEarlierMasks(
+          ...([project, captureId, info, inputs.classIdOf, wanted, result.masksPath, mergedPath] as const),
+        );
+  const artifact = await project.artifacts.adopt(masks.path, MASKS_EXTENSION);
+  project.maskSets.add({ captureId, info, artifact, frames: masks.frames, jobId });
+  keepObjectSplats(project, captureId, splats, wanted);
   return { ...result, objects, masksPath: project.artifacts.path(artifact) };
 }
 

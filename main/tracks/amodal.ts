@@ -1,8 +1,15 @@
 /** What amodal masks are made of, and what is kept of them: objects, what is seen of them, the splats of each. */
 import { z } from 'zod';
-import { LiftscopeError, type MaskClass, type ObjectRecord } from '../../contract/index.ts';
-import { writeMasksFile } from '../masks/index.ts';
-import { type Project, parseArtifactName } from '../project/index.ts';
+import {
+  type FrameMasks,
+  LiftscopeError,
+  type MaskClass,
+  type MaskSetInfo,
+  type ObjectRecord,
+} from '../../contract/index.ts';
+import { MasksFile, writeMasksFile } from '../masks/index.ts';
+import { type Project, parseArtifactName, type StoredCapture } from '../project/index.ts';
+import { AMODAL_MASKS } from './insight.ts';
 import { maskSetOf, masksOfTracks, tracksOfProject } from './project-tracks.ts';
 
 const amodalKey = (captureId: number): string => `tracks.amodal.${captureId}`;
@@ -29,6 +36,8 @@ export interface AmodalObject {
 export interface AmodalInputs {
   readonly objects: readonly AmodalObject[];
   readonly classes: readonly MaskClass[];
+  /** Of all objects that have one. */
+  readonly classIdOf: ReadonlyMap<number, number>;
 }
 
 /**
@@ -38,14 +47,21 @@ export interface AmodalInputs {
  */
 export async function prepareAmodal(
   project: Project,
+  capture: StoredCapture,
   wanted: readonly number[] | undefined,
   masksPath: string,
   signal?: AbortSignal,
 ): Promise<AmodalInputs> {
-  const tracks = tracksOfProject(project);
+  const tracks = tracksOfProject(project, capture);
   const known = new Map(tracks.objects.map((object) => [object.id, object]));
   for (const id of wanted ?? []) if (!known.has(id)) unknownObject(id, tracks.objects);
-  const classIds = new Map(tracks.classes.map(({ id, name }) => [name, id]));
+  const numbers = new Map(tracks.classes.map(({ id, name }) => [name, id]));
+  const classIdOf = new Map(
+    tracks.objects.flatMap(({ id, className }): [number, number][] => {
+      const number = className === null ? undefined : numbers.get(className);
+      return number === undefined ? [] : [[id, number]];
+    }),
+  );
   const chosen = wanted === undefined ? tracks.objects : [...new Set(wanted)].map((id) => known.get(id)!);
   const objects = chosen.flatMap((record): AmodalObject[] => {
     const lane = project.observations.ofObject(record.id);
@@ -53,7 +69,7 @@ export async function prepareAmodal(
     return [
       {
         record,
-        classId: record.className === null ? undefined : classIds.get(record.className),
+        classId: classIdOf.get(record.id),
         absent: lane.flatMap(({ state, position }) => (state === 'absent' ? position : [])),
       },
     ];
@@ -83,15 +99,66 @@ export async function prepareAmodal(
       hint: 'Make tracks with masks: liftscope track DIR',
     });
   }
-  return { objects, classes: tracks.classes };
+  return { objects, classes: tracks.classes, classIdOf };
 }
 
-/** Takes the place of what an earlier run kept. */
-export function keepObjectSplats(project: Project, captureId: number, splats: readonly ObjectSplats[]): void {
+/**
+ * A run for some objects leaves what earlier ones found of all others: adds their masks of the earlier set.
+ * @param path of the new masks; @param redone the objects of this run
+ * @param mergedPath of the file to write @returns which of the two files holds all there is
+ */
+export async function withEarlierMasks(
+  project: Project,
+  captureId: number,
+  info: MaskSetInfo,
+  classIdOf: ReadonlyMap<number, number>,
+  redone: readonly number[],
+  path: string,
+  mergedPath: string,
+): Promise<{ readonly path: string; readonly frames: number }> {
+  await using made = await MasksFile.open(path);
+  const set = project.maskSets.get(captureId, AMODAL_MASKS);
+  if (set === undefined) return { path, frames: made.frameNames.length };
+  await using earlier = await MasksFile.open(project.artifacts.path(set.artifact));
+  const again = new Set(redone);
+  let frames = 0;
+  await writeMasksFile(
+    mergedPath,
+    () => info,
+    async (add) => {
+      for (const name of new Set([...earlier.frameNames, ...made.frameNames])) {
+        const [before, now] = [await earlier.frame(name), await made.frame(name)];
+        // Numbers of classes may have changed since, those of objects never do.
+        const kept = (before?.segments ?? []).flatMap(({ id, rle }): FrameMasks['segments'] => {
+          const classId = classIdOf.get(id);
+          return again.has(id) ? [] : [{ id, ...(classId !== undefined && { classId }), rle }];
+        });
+        const frame = (now ?? before)!;
+        await add({ ...frame, segments: [...kept, ...(now?.segments ?? [])].sort((a, b) => a.id - b.id) });
+        frames++;
+      }
+    },
+  );
+  return { path: mergedPath, frames };
+}
+
+/** Takes the place of what earlier runs kept: of all objects, or of those that were done again. */
+export function keepObjectSplats(
+  project: Project,
+  captureId: number,
+  splats: readonly ObjectSplats[],
+  redone?: readonly number[],
+): void {
+  const others =
+    redone === undefined ? [] : splatsOf(project, captureId).filter(({ objectId }) => !redone.includes(objectId));
   project.settings.set(
     amodalKey(captureId),
-    splats.map((one) => ({ ...one })),
+    [...others, ...splats].map((one) => ({ ...one })),
   );
+}
+
+function splatsOf(project: Project, captureId: number): ObjectSplats[] {
+  return project.settings.get(amodalKey(captureId), storedSchema) ?? [];
 }
 
 /**
@@ -107,9 +174,7 @@ export function objectSplatsOf(
   const { id: captureId, capture } = project.captures.current();
   const objects = project.objects.list(captureId);
   const record = objects.find(({ id }) => id === objectId) ?? unknownObject(objectId, objects);
-  const own = (project.settings.get(amodalKey(captureId), storedSchema) ?? []).filter(
-    (one) => one.objectId === objectId,
-  );
+  const own = splatsOf(project, captureId).filter((one) => one.objectId === objectId);
   const make = `Make them with: liftscope amodal DIR --objects ${objectId}`;
   if (own.length === 0) {
     throw new LiftscopeError({

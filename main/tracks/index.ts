@@ -1,5 +1,12 @@
 /** @public door of main/tracks: tracks of projects, in and out. */
-export { keepObjectSplats, type ObjectSplats, objectSplatsOf, prepareAmodal } from './amodal.ts';
+export {
+  type AmodalInputs,
+  keepObjectSplats,
+  type ObjectSplats,
+  objectSplatsOf,
+  prepareAmodal,
+  withEarlierMasks,
+} from './amodal.ts';
 export {
   type ExportTracksOptions,
   exportProjectTracks,

@@ -47,8 +47,10 @@ export interface ProjectTracks {
 }
 
 /** Tracks of no object are left out: nobody has said what they are. @throws LiftscopeError `not-found` without any */
-export function tracksOfProject(project: Project): ProjectTracks {
-  const { id: captureId, capture } = project.captures.current();
+export function tracksOfProject(
+  project: Project,
+  { id: captureId, capture } = project.captures.current(),
+): ProjectTracks {
   const objects = project.objects.list(captureId);
   const byId = new Map(objects.map((object) => [object.id, object]));
   const tracks = new Map(project.tracks.list(captureId).map((track) => [track.id, track]));

@@ -119,3 +119,13 @@ export function stepByError(studio: Studio, direction: 1 | -1 | 'worst'): void {
   const next = at < 0 || direction === 'worst' ? 0 : (at + direction + order.length) % order.length;
   studio.goToFrame(order[next] as number);
 }
+
+/** Whole silhouettes of the selected objects; without a selection of all that are occluded somewhere. A job of the queue. */
+export function makeAmodalMasks(studio: Studio): void {
+  const captureId = studio.session.getState().project?.currentCaptureId ?? null;
+  if (captureId === null) return;
+  const objects = [...studio.selection.getState().objects];
+  const spec = { kind: 'amodal-masks' as const, captureId, ...(objects.length > 0 && { objects }) };
+  void studio.attempt(() => studio.transport.call('jobs.start', { spec }));
+  studio.showPanel('jobs');
+}

@@ -7,6 +7,7 @@ import {
   exportSplats,
   importCapture,
   importSplats,
+  makeAmodalMasks,
   openProject,
   stepByError,
   walkHistory,
@@ -24,6 +25,7 @@ const hasCapture = ({ session }: Studio) => (session.getState().project?.current
 const hasSplats = ({ session }: Studio) => (session.getState().project?.currentSplatsId ?? null) !== null;
 const hasFrames = ({ selection }: Studio) => selection.getState().frameCount > 0;
 const hasMetrics = ({ records }: Studio) => records.getState().metrics.status === 'ready';
+const hasObservations = ({ session }: Studio) => (session.getState().project?.observations ?? 0) > 0;
 const hasObjects = ({ selection }: Studio) => selection.getState().objects.length > 0;
 
 /** The window offers the tool's handlers while it is in the hand (`tools/`). */
@@ -596,6 +598,15 @@ export const commands: readonly Command[] = [
     menu: 'Train',
     enabled: hasCapture,
     run: (s) => s.openDialog({ kind: 'track' }),
+  }),
+  command({
+    id: 'tracks.amodal',
+    title: 'Amodal masks of the selected objects, or of all that are occluded',
+    menu: 'Train',
+    keys: ['Shift+w'],
+    scope: 'frames',
+    enabled: hasObservations,
+    run: makeAmodalMasks,
   }),
   command({
     id: 'train.language',

@@ -30,7 +30,7 @@ type FittedObject = AmodalResult['objects'][number];
 const PROGRESS_MS = 250;
 const NO_PLACES: AmodalFrame['places'] = new Map();
 
-/** Leaves no file behind when it fails. @throws LiftscopeError `bad-input` for an object that must have a static interval and has none */
+/** Leaves no file behind when it fails. @throws LiftscopeError `bad-input` for an object that must have a static interval and has none, and where none has */
 export async function makeAmodalMasks(request: AmodalRequest, context: AmodalContext): Promise<AmodalResult> {
   const began = performance.now();
   const { frames, outputPath, set, positions, fit } = request;
@@ -201,7 +201,7 @@ function planOf(
   sightings: Sightings,
   notes: string[],
 ): { readonly object: Wanted; readonly intervals: readonly StaticInterval[] }[] {
-  return objects.flatMap((object) => {
+  const plans = objects.flatMap((object) => {
     const all = sightings.intervals(object.id);
     const intervals = all.filter(({ from, to }) => positions.some((position) => from <= position && position <= to));
     if (intervals.length > 0) return { object, intervals };
@@ -218,5 +218,11 @@ function planOf(
     }
     notes.push(`${problem}; it was left out.`);
     return [];
+  });
+  if (plans.length > 0) return plans;
+  throw new LiftscopeError({
+    code: 'bad-input',
+    message: 'None of the objects stands still in the frames asked for, so that none has a whole silhouette.',
+    hint: notes[0] ?? 'Name other objects or frames.',
   });
 }

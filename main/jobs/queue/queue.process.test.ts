@@ -133,6 +133,7 @@ function puppets() {
     'lift-objects': puppet(() => ['gpu']),
     'segment-frames': puppet(() => ['cpu']),
     'track-objects': puppet(() => ['cpu']),
+    'amodal-masks': puppet(() => ['cpu']),
     'train-language': puppet(() => ['cpu']),
   };
   const run = (jobId: number) => {

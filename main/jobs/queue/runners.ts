@@ -12,6 +12,7 @@ import {
 } from '../../../contract/index.ts';
 import { lockForTraining, type Project, type SplatsRow, type StoredCapture } from '../../project/index.ts';
 import { endAbandonedTrainings, newestCheckpoint } from '../abandoned.ts';
+import { amodalOfCapture } from '../amodal.ts';
 import { evaluateSplats } from '../evaluate.ts';
 import { framesForWorker } from '../frames.ts';
 import { importCaptureInto } from '../import.ts';
@@ -237,6 +238,37 @@ const trackObjects: JobRunner<'track-objects'> = {
   },
 };
 
+const amodalMasks: JobRunner<'amodal-masks'> = {
+  title: ({ objects }, captureName) => {
+    const whose =
+      objects === undefined ? '' : ` of ${objects.length === 1 ? 'one object' : `${objects.length} objects`}`;
+    return `Amodal masks${whose}${captureName === null ? '' : ` in ${captureName}`}`;
+  },
+  prepare: ({ kind: _, ...spec }, project) => {
+    requireCapture(project, spec.captureId);
+    return { captureId: spec.captureId, options: withoutUndefined(spec) };
+  },
+  needs: (_spec, deviceOf) => [deviceOf()],
+  resumable: false,
+  run: async ({ kind: _, captureId, ...spec }, run) => {
+    run.report.progress({ progress: null, detail: 'Reading tracks', secondsLeft: null });
+    const { result } = await amodalOfCapture(run.project, captureId, {
+      ...steering(run),
+      ...run.worker,
+      ...run.compute,
+      ...withoutUndefined(spec),
+      onSpawn: run.report.spawned,
+      jobId: run.job.id,
+    });
+    const unseen = result.objects.reduce((sum, { unseenMasks }) => sum + unseenMasks, 0);
+    run.report.log(
+      'info',
+      `${result.masks} masks of ${result.objects.length} objects, ${unseen} of them where nothing of the object is seen.`,
+    );
+    return { result: toJson(result), stored: ['masks'] };
+  },
+};
+
 /** `graph`, or `sam:MODEL`. */
 function segmenterOf(method: string): { method: 'graph' } | { method: 'sam'; model: string } {
   if (method === 'graph') return { method };
@@ -252,6 +284,7 @@ export const runners: RunnerTable = {
   'lift-objects': liftObjects,
   'segment-frames': segmentFrames,
   'track-objects': trackObjects,
+  'amodal-masks': amodalMasks,
   'train-language': trainLanguage,
 };
 

@@ -21,6 +21,7 @@ const TITLES: { readonly [K in StudioJobKind]: string } = {
   'lift-objects': 'Lift objects',
   'segment-frames': 'Segment frames',
   'track-objects': 'Track objects',
+  'amodal-masks': 'Amodal masks',
   'train-language': 'Train a language field',
 };
 

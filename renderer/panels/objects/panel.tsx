@@ -248,6 +248,15 @@ function ObjectList({ objects, hasSplats }: { objects: readonly ObjectView[]; ha
       run: showAll,
     },
     { id: 'lock', label: 'Lock or unlock selected', icon: 'lock' as const, disabled: none, run: lock },
+    { id: 'rule-amodal', separator: true as const },
+    {
+      id: 'amodal',
+      label: none ? 'Amodal masks of occluded objects' : 'Amodal masks of selected',
+      icon: 'blend' as const,
+      keys: keysOf('tracks.amodal'),
+      disabled: !commandById('tracks.amodal').enabled(studio),
+      run: () => runCommand(studio, 'tracks.amodal'),
+    },
     { id: 'rule-sort', separator: true as const },
     ...SORTS.map(([column, label]) => ({
       id: `sort-${column}`,

@@ -78,6 +78,8 @@ export function CorrectionBar({ lanes }: { lanes: Lanes | null }) {
         {TOOLS.map((tool) => (
           <Tool key={tool.id} {...tool} disabled={selected < tool.least} />
         ))}
+        <span className="ui-toolbar-rule" />
+        <Tool id="tracks.amodal" icon="blend" text="Amodal" disabled={lanes === null || lanes.observations === 0} />
         <span className="ui-toolbar-gap" />
         <Suggestion suggestions={help.suggestions} />
         <Effort effort={help.effort} />
