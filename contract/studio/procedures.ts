@@ -24,6 +24,7 @@ import {
   projectStateSchema,
 } from './project.ts';
 import {
+  objectOccluderSchema,
   objectOutlineSchema,
   trackEditSchema,
   trackEffortSchema,
@@ -236,6 +237,11 @@ export const procedures = {
   'tracks.outlines': {
     input: z.object({ position: count, ids: z.array(count).max(100) }),
     output: z.object({ outlines: z.array(objectOutlineSchema) }),
+  },
+  /** Of the objects that are occluded in a frame, by what, where tracking could tell. */
+  'tracks.occluders': {
+    input: z.object({ position: count, ids: z.array(count).max(100) }),
+    output: z.object({ occluders: z.array(objectOccluderSchema) }),
   },
   'tracks.effort': { input: none, output: trackEffortSchema },
   /** The re-run that waits for a decision. */

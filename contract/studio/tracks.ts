@@ -43,6 +43,10 @@ export const objectOutlineSchema = z.object({
 });
 export type ObjectOutline = z.infer<typeof objectOutlineSchema>;
 
+/** What stands in front of an occluded object: another one, or null for something that is none. */
+export const objectOccluderSchema = z.object({ objectId: count, by: count.nullable() });
+export type ObjectOccluder = z.infer<typeof objectOccluderSchema>;
+
 /** A re-run whose result is shown, while what was before can still come back. */
 export const trackReviewSchema = z.object({
   jobId: count,

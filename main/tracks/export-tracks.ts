@@ -7,6 +7,7 @@ import { exportMasks } from '../masks/index.ts';
 import type { Project } from '../project/index.ts';
 import { writeEpicFields } from './epic-fields.ts';
 import { writeMot } from './mot.ts';
+import { TrackOccluders } from './occluders.ts';
 import { maskSetOf, masksOfTracks, type ProjectTracks, tracksOfProject } from './project-tracks.ts';
 import { writeVisor } from './visor.ts';
 
@@ -61,19 +62,21 @@ export async function exportProjectTracks(
       return { format, outputPath, ...written };
     }
     case 'json':
-      return { format, outputPath, ...(await writeJson(outputPath, tracks, signal)) };
+      return { format, outputPath, ...(await writeJson(outputPath, project, tracks, signal)) };
     default:
       return format satisfies never;
   }
 }
 
 /**
- * `{format, version, objects, frames: [{name, observations: [{object, track, sourceId, state, idSwitch, ambiguous, provenance, box,
- * rle}]}]}`;
- * box is [left, top, right, bottom], rle COCO's compressed code along the rows.
+ * `{format, version, objects, frames: [{name, observations: [{object, track, sourceId, state, occludedBy, idSwitch, ambiguous,
+ * provenance, box, size, rle}]}]}`;
+ * occludedBy is an object, null for something that is none, and absent where nothing is known; box is [left, top, right, bottom],
+ * size [height, width], rle COCO's compressed code along the rows.
  */
 async function writeJson(
   path: string,
+  project: Project,
   tracks: ProjectTracks,
   signal: AbortSignal | undefined,
 ): Promise<{ frames: number; segments: number }> {
@@ -85,13 +88,19 @@ async function writeJson(
     await handle.writeFile(
       `{"format":"liftscope-tracks-export","version":1,"objects":${JSON.stringify(objects)},\n"frames":[`,
     );
-    for await (const { name, sightings } of tracks.frames(signal)) {
+    const files = new TrackOccluders(project);
+    for await (const { name, position, sightings } of tracks.frames(signal)) {
+      const hidden = sightings.flatMap(({ object, state }) => (state === 'occluded' ? object.id : []));
+      const occluders = await files.ofFrame(tracks.captureId, position, hidden);
+      const byOf = new Map(occluders.map(({ objectId, by }) => [objectId, by]));
       const observations = sightings.map((sighting) => {
         const { object, trackId, sourceId, state, idSwitch, ambiguous, provenance, rle, width, height } = sighting;
         const box = rle === undefined ? undefined : boundsOfCounts(countsOfSegment({ rle }, width, height), width);
         if (rle !== undefined) segments++;
         return {
-          ...{ object: object.id, track: trackId, sourceId, state, idSwitch, ambiguous, provenance },
+          ...{ object: object.id, track: trackId, sourceId, state },
+          ...(state === 'occluded' && byOf.has(object.id) && { occludedBy: byOf.get(object.id) }),
+          ...{ idSwitch, ambiguous, provenance },
           ...(box && { box: [box.left, box.top, box.right, box.bottom] }),
           ...(rle !== undefined && { size: [height, width], rle }),
         };

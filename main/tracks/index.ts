@@ -21,6 +21,7 @@ export {
   type TrackImportFormat,
 } from './import-tracks.ts';
 export { AMODAL_MASKS, amodalOutlines, carriedOutlines, effortOf, suggestedMerges, TrackPlaces } from './insight.ts';
+export { TrackOccluders } from './occluders.ts';
 export { trackMasks } from './project-tracks.ts';
 export { beginReview, endReview, reviewOf, showTracks, stateOfTracks } from './review.ts';
 export { locksOfProject, type StoredTracks, type StoreTracksOptions, storeTracks } from './store-tracks.ts';

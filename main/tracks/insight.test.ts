@@ -1,4 +1,4 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeEach, describe, expect, it } from 'vitest';
@@ -12,11 +12,13 @@ import {
   carriedOutlines,
   effortOf,
   endReview,
+  exportProjectTracks,
   reviewOf,
   showTracks,
   stateOfTracks,
   storeTracks,
   suggestedMerges,
+  TrackOccluders,
   TrackPlaces,
 } from './index.ts';
 
@@ -54,7 +56,7 @@ async function store(switched = false): Promise<void> {
     observations: [
       ...(position < 3
         ? [{ object: 1, state: 'visible', segment: 1, at: [position, 0, 1] }]
-        : [{ object: 1, state: 'occluded', at: [2, 0, 1] }]),
+        : [{ object: 1, state: 'occluded', at: [2, 0, 1], ...(position > 3 && { occluder: position === 4 ? 3 : 0 }) }]),
       ...(position > 3 ? [{ object: 2, state: 'visible', segment: 2, at: [position, 0, 1], idSwitch: switched }] : []),
       { object: 3, state: 'visible', segment: 3 },
     ],
@@ -118,6 +120,29 @@ describe('what helps to correct tracks', () => {
     expect(effortOf(project)).toMatchObject({ corrections: 1 });
     project.edits.undo();
     expect(effortOf(project).corrections).toBe(0);
+  });
+
+  it('what hides an object goes with the tracks, whoever they are given to', async () => {
+    await store();
+    const [a, b, c] = ids() as [number, number, number];
+    const occluders = new TrackOccluders(project);
+    const at = (position: number) => occluders.ofFrame(captureId, position, [a, b, c]);
+    expect(await at(3)).toEqual([]);
+    expect(await at(4)).toEqual([{ objectId: a, by: c }]);
+    expect(await at(5)).toEqual([{ objectId: a, by: null }]);
+    const path = join(directory, 'occluded.json');
+    await exportProjectTracks(project, { format: 'json', outputPath: path });
+    const { frames } = JSON.parse(await readFile(path, 'utf8'));
+    const told = (position: number) =>
+      frames[position].observations.find((one: { object: number }) => one.object === a);
+    expect([3, 4, 5].map((position) => told(position).occludedBy)).toEqual([undefined, c, null]);
+    project.edits.applyObjectEdit(captureId, { type: 'merge-objects', into: b, ids: [c] });
+    expect(await at(4)).toEqual([{ objectId: a, by: b }]);
+    // A second run has tracks of its own.
+    project.edits.undo();
+    await store();
+    const [again, , front] = ids() as [number, number, number];
+    expect(await occluders.ofFrame(captureId, 4, ids())).toEqual([{ objectId: again, by: front }]);
   });
 
   it('whole silhouettes come from their own set', async () => {

@@ -12,6 +12,7 @@ import {
 } from '../../contract/index.ts';
 import { type JobWriteReport, type Project, parseArtifactName } from '../project/index.ts';
 import { joinsKey, placesKey, placesSchema } from './insight.ts';
+import { keepOccluders } from './occluders.ts';
 import { readTracksFile } from './tracks-file.ts';
 
 /** Records of one transaction: bounds memory. */
@@ -102,6 +103,7 @@ export async function storeTracks(project: Project, options: StoreTracksOptions)
   const ids = new IdBlocks(project, frames);
   const counts = { tracks: 0, observations: 0, skipped: given.skipped };
   const places: number[] = [];
+  const occluders: number[] = [];
   let records: StudioRecord[] = [];
   const flush = (): void => {
     const report = write(project, records);
@@ -144,6 +146,8 @@ export async function storeTracks(project: Project, options: StoreTracksOptions)
     const proposals = new Map(
       carried.map(({ object, rle }) => [object, { width: size.width, height: size.height, rle }]),
     );
+    /** Track, and object in front: that one's track of this frame may come later in the list. */
+    const hidden: [number, number][] = [];
     const stays = ({ objectId, locked }: Lane): boolean =>
       locked || protectedFrames.get(objectId)?.has(position) === true;
     for (const observation of observations) {
@@ -158,8 +162,9 @@ export async function storeTracks(project: Project, options: StoreTracksOptions)
         counts.skipped++;
         continue;
       }
-      const { segment: source, at } = observation;
+      const { segment: source, at, occluder } = observation;
       if (source !== undefined || lane.current === 0) lane.current = trackOf(lane, source);
+      if (occluder !== undefined) hidden.push([lane.current, occluder]);
       const segment = source === undefined ? undefined : segments.get(source);
       let maskId: number | null = null;
       if (segment !== undefined && frameMasks !== undefined) {
@@ -178,6 +183,12 @@ export async function storeTracks(project: Project, options: StoreTracksOptions)
       });
       if (records.length >= BATCH) flush();
     }
+    for (const [track, object] of hidden) {
+      const front = lanes.get(object);
+      // One that was left as it is has tracks of its own.
+      const frontTrack = front && (front.current || project.tracks.ofObject(front.objectId)[0]?.id);
+      if (object === 0 || frontTrack !== undefined) occluders.push(track, position, frontTrack ?? 0);
+    }
     for (const [object, proposal] of proposals) {
       const lane = lanes.get(object);
       if (lane === undefined || stays(lane)) continue;
@@ -191,6 +202,7 @@ export async function storeTracks(project: Project, options: StoreTracksOptions)
   }
   flush();
   storeGeometry(project, options, frames, lanes);
+  await keepOccluders(project, captureId, occluders);
   await storeHelp(project, captureId, { places, objects, lanes });
   return { objects: lanes.size, ...counts };
 }

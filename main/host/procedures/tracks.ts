@@ -7,6 +7,7 @@ import {
   reviewOf,
   showTracks,
   suggestedMerges,
+  TrackOccluders,
   TrackPlaces,
 } from '../../tracks/index.ts';
 import { type HostContext, sessionOf } from '../context.ts';
@@ -17,10 +18,11 @@ import type { HandlersOf } from './types.ts';
 const STORED = ['objects', 'tracks', 'observations', 'masks'];
 
 export function trackProcedures(host: HostContext): HandlersOf<'tracks'> {
-  const places = new WeakMap<Session, TrackPlaces>();
-  const placesOf = (session: Session): TrackPlaces => {
-    const known = places.get(session) ?? new TrackPlaces(session.project);
-    places.set(session, known);
+  const files = new WeakMap<Session, { readonly places: TrackPlaces; readonly occluders: TrackOccluders }>();
+  const filesOf = (session: Session) => {
+    const { project } = session;
+    const known = files.get(session) ?? { places: new TrackPlaces(project), occluders: new TrackOccluders(project) };
+    files.set(session, known);
     return known;
   };
   return {
@@ -38,13 +40,17 @@ export function trackProcedures(host: HostContext): HandlersOf<'tracks'> {
     },
     'tracks.trails': async ({ ids }) => {
       const session = sessionOf(host);
-      return { trails: await placesOf(session).trails(session.currentCaptureId(), ids) };
+      return { trails: await filesOf(session).places.trails(session.currentCaptureId(), ids) };
     },
     'tracks.outlines': async ({ position, ids }) => {
       const session = sessionOf(host);
       const captureId = session.currentCaptureId();
       const carried = await carriedOutlines(session.project, captureId, position, ids);
       return { outlines: [...(await amodalOutlines(session.project, captureId, position, ids)), ...carried] };
+    },
+    'tracks.occluders': async ({ position, ids }) => {
+      const session = sessionOf(host);
+      return { occluders: await filesOf(session).occluders.ofFrame(session.currentCaptureId(), position, ids) };
     },
     'tracks.effort': () => effortOf(sessionOf(host).project),
     'tracks.review': () => {

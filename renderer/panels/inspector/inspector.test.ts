@@ -10,6 +10,7 @@ import {
   poseJson,
   qualityOf,
   sightingsOf,
+  stateIn,
   stepsTo,
   vectorText,
 } from './numbers.ts';
@@ -73,6 +74,8 @@ const lanes: Lanes = {
 
 describe('an object', () => {
   it('is where its observations say', () => {
+    expect([2, 4, 5, 9].map((frame) => stateIn(lanes, 7, frame))).toEqual(['visible', 'occluded', 'out-of-view', null]);
+    expect(stateIn(lanes, 4711, 3)).toBeNull();
     expect(objectsInFrame(lanes, 3)).toEqual([7, 9]);
     expect(objectsInFrame(lanes, 4)).toEqual([7]);
     expect(objectsInFrame(lanes, 5)).toEqual([]);

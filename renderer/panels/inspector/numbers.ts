@@ -1,5 +1,11 @@
 /** What the Inspector says about frames, objects and the history, as plain arithmetic. */
-import type { FrameColumns, FrameMetrics, ProcedureOutput } from '../../../contract/index.ts';
+import {
+  type FrameColumns,
+  type FrameMetrics,
+  OBSERVATION_STATES,
+  type ObservationState,
+  type ProcedureOutput,
+} from '../../../contract/index.ts';
 import { firstAfter, type Lanes, stateAt, UNKNOWN } from '../timeline/index.ts';
 
 type Vec3 = readonly [number, number, number];
@@ -69,6 +75,13 @@ export function qualityOf(metrics: FrameMetrics, name: string): Quality | null {
   if (own === undefined) return null;
   const rank = 1 + metrics.frames.filter(({ psnr }) => psnr < own.psnr).length;
   return { psnr: own.psnr, ssim: own.ssim, rank, of: metrics.frames.length };
+}
+
+/** What is said of an object in a frame; null where nothing is. */
+export function stateIn(lanes: Lanes, id: number, frame: number): ObservationState | null {
+  const object = lanes.objectIds.indexOf(id);
+  const state = object < 0 ? UNKNOWN : stateAt(lanes, object, frame);
+  return state === UNKNOWN ? null : (OBSERVATION_STATES[state] ?? null);
 }
 
 /** Ids of the objects that are seen in a frame, wholly or in part. */

@@ -1,5 +1,5 @@
-import { useCallback, useMemo } from 'react';
-import type { ObjectView } from '../../../contract/index.ts';
+import { useCallback, useEffect, useMemo, useState } from 'react';
+import type { ObjectView, ObservationState } from '../../../contract/index.ts';
 import { commandById, formatChord, isMac, runCommand } from '../../commands/index.ts';
 import { useRecords, useSelection, useStudio } from '../../state/index.ts';
 import { Button, formatCount, formatPercent, IconButton } from '../../ui/index.ts';
@@ -15,7 +15,7 @@ import {
 } from '../objects/index.ts';
 import { useLanes } from '../timeline/index.ts';
 import { Vector } from './frame.tsx';
-import { nextSighting, sightingsOf } from './numbers.ts';
+import { nextSighting, sightingsOf, stateIn } from './numbers.ts';
 import { Chip, Fact, Section, TextBox } from './parts.tsx';
 import { FrameStrip } from './strip.tsx';
 
@@ -26,6 +26,13 @@ const PROVENANCE: Record<ObjectView['provenance'], string> = {
   human: 'By a person',
   model: 'By a model',
   lifted: 'Lifted from masks',
+};
+
+const STATES: Record<ObservationState, string> = {
+  visible: 'Visible',
+  occluded: 'Occluded',
+  'out-of-view': 'Out of view',
+  absent: 'Absent',
 };
 
 export function ObjectsInspector({ selected }: { selected: readonly ObjectView[] }) {
@@ -176,6 +183,7 @@ function OneObject({ object }: { object: ObjectView }) {
       <FramesSection object={object} />
       <Section title="Facts">
         <dl className="inspector-facts">
+          <StateFact id={id} />
           <Fact name="Frames">
             {formatCount(object.frames)} of {formatCount(count)}
           </Fact>
@@ -191,6 +199,47 @@ function OneObject({ object }: { object: ObjectView }) {
         </dl>
       </Section>
     </>
+  );
+}
+
+/** Its state in the current frame, and what is in front of it. */
+function StateFact({ id }: { id: number }) {
+  const studio = useStudio();
+  const { lanes } = useLanes();
+  const frame = useSelection((state) => state.frame);
+  const objects = useRecords((state) => state.objects);
+  const state = lanes === null ? null : stateIn(lanes, id, frame);
+  const revision = objects.status === 'ready' ? objects.value.revision : 0;
+  const [by, setBy] = useState<number | null | undefined>(undefined);
+  // biome-ignore lint/correctness/useExhaustiveDependencies: another revision, another answer
+  useEffect(() => {
+    setBy(undefined);
+    if (state !== 'occluded') return;
+    const controller = new AbortController();
+    studio.transport
+      .call('tracks.occluders', { position: frame, ids: [id] }, { signal: controller.signal })
+      .then(({ occluders }) => {
+        if (!controller.signal.aborted) setBy(occluders[0]?.by);
+      })
+      // Not known: the state alone is said.
+      .catch(() => undefined);
+    return () => controller.abort();
+  }, [studio, id, frame, state, revision]);
+  if (state === null) return null;
+  const front = objects.status === 'ready' ? objects.value.objects.find((object) => object.id === by) : undefined;
+  return (
+    <Fact name="This frame">
+      {STATES[state]}
+      {by === null && ' by what is no object'}
+      {front !== undefined && (
+        <>
+          {' by '}
+          <Chip color={front.color} onClick={() => studio.selectObjects([front.id])}>
+            {front.name}
+          </Chip>
+        </>
+      )}
+    </Fact>
   );
 }
 
