@@ -71,7 +71,7 @@ export function measureThroughput(frames: number, { emit }: BenchmarkContext): T
       const category = `category ${Math.floor(CATEGORIES * random.uniform())}`;
       segments[Math.floor(OBJECTS * random.uniform())] = segmentOf(nextId++, category, place(), unit());
     }
-    const frame: ObservedFrame = { name: String(index), camera, labels, depth, segments };
+    const frame: ObservedFrame = { name: String(index), camera, labels, depth, photo: undefined, segments };
     const began = performance.now();
     const found = associator.step(frame);
     const associated = performance.now();

@@ -1,6 +1,13 @@
 /** From track ids to what is known of every object in every frame. */
 import type { TrackedObject, TrackedObservation } from '../../contract/index.ts';
-import { expectedState, StaticIntervals, type Vector } from '../objects/index.ts';
+import {
+  expectedState,
+  type SeenSurface,
+  type SegmentShape,
+  StaticIntervals,
+  surfaceOf,
+  type Vector,
+} from '../objects/index.ts';
 import type { ObservedFrame } from './observe.ts';
 import type { FrameIds } from './recipes.ts';
 
@@ -11,6 +18,8 @@ import type { FrameIds } from './recipes.ts';
 const CONFIRMED_SIGHTINGS = 5;
 /** So often in a row its place must be seen empty before the object counts as moved until it is seen again. */
 const EMPTY_SIGHTINGS = 3;
+/** Points of the last sighting by which it is recognised: enough for a mean of colours. */
+const SURFACE_POINTS = 100;
 
 interface History {
   readonly firstFrame: number;
@@ -20,6 +29,7 @@ interface History {
   source: number;
   location: Vector | undefined;
   radius: number;
+  surface: SeenSurface | undefined;
   empty: number;
   readonly intervals: StaticIntervals;
 }
@@ -61,6 +71,7 @@ export class ObjectHistories {
       if (location !== undefined) {
         history.location = location;
         history.radius = radius;
+        history.surface = surfaceIn(frame, shape);
         history.intervals.add({ frame: at, location });
       }
     });
@@ -79,12 +90,13 @@ export class ObjectHistories {
     object: number,
     history: History,
     location: Vector,
-    { depth, labels }: ObservedFrame,
+    { depth, labels, photo }: ObservedFrame,
     camera: NonNullable<ObservedFrame['camera']>,
     objectOfSegment: ReadonlyMap<number, number>,
   ): TrackedObservation {
     const at = [...location] as [number, number, number];
-    const { state, occluder } = expectedState({ location, radius: history.radius }, camera, depth.depth, labels);
+    const { radius, surface } = history;
+    const { state, occluder } = expectedState({ location, radius, surface }, camera, depth.depth, labels, photo);
     if (state === 'absent') history.empty++;
     else if (state === 'visible' && history.empty < EMPTY_SIGHTINGS) history.empty = 0;
     if (history.empty >= EMPTY_SIGHTINGS) return { object, state: 'absent', at };
@@ -116,8 +128,14 @@ export class ObjectHistories {
 function newHistory(frame: number): History {
   return {
     ...{ firstFrame: frame, lastFrame: frame, segments: 0, source: 0 },
-    ...{ location: undefined, radius: 0, empty: 0 },
+    ...{ location: undefined, radius: 0, surface: undefined, empty: 0 },
     categories: new Map(),
     intervals: new StaticIntervals(),
   };
+}
+
+/** What the frame shows of a segment; undefined without depth, pose or photo. */
+function surfaceIn({ camera, labels, depth: { depth }, photo }: ObservedFrame, shape: SegmentShape) {
+  if (camera === undefined || depth === undefined || photo === undefined) return undefined;
+  return surfaceOf(shape, labels, depth, camera, photo, SURFACE_POINTS);
 }

@@ -47,6 +47,7 @@ export interface ObservedFrame {
   readonly camera: Camera | undefined;
   readonly labels: Int32Array;
   readonly depth: FrameDepth;
+  readonly photo: Photo | undefined;
   readonly segments: readonly ObservedSegment[];
 }
 
@@ -95,5 +96,5 @@ export function observeFrame(
       feature: features === undefined ? photo && describeSegment(photo, labels, shape) : features.get(shape.id),
     };
   });
-  return { name, camera, labels, depth, segments };
+  return { name, camera, labels, depth, photo, segments };
 }

@@ -16,9 +16,9 @@ import type { ObservedFrame } from './observe.ts';
  */
 const SPATIAL: Partial<TrackingParameters> = {
   locationCost: 'scaled',
-  alphaLocation: 0.5,
+  alphaLocation: 0.8,
   alphaVisual: 4,
-  alphaCategory: 1.5,
+  alphaCategory: 0.3,
   alphaInstance: 1,
   gamma: 2,
   // Less than γ/2: with neither place nor looks, the same initial id and category are enough.

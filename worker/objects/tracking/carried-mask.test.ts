@@ -52,9 +52,20 @@ describe('a carried mask', () => {
     expect(carriedMask(surface, cameraAt(5), there.depth, there.labels)).toBeUndefined();
   });
 
+  it('is none where something else is as deep', () => {
+    const photo = (level: number) => {
+      return { width: WIDTH, height: HEIGHT, data: new Uint8Array(3 * WIDTH * HEIGHT).fill(level) };
+    };
+    const [shape] = shapesOfLabels(first.labels, WIDTH, HEIGHT);
+    const coloured = surfaceOf(shape!, first.labels, first.depth, cameraAt(0), photo(200))!;
+    const { depth, labels, truth } = view(-10, 0);
+    expect(iou(carriedMask(coloured, cameraAt(0.4), depth, labels, photo(190))!, truth)).toBeGreaterThan(0.8);
+    expect(carriedMask(coloured, cameraAt(0.4), depth, labels, photo(90))).toBeUndefined();
+  });
+
   it('takes no pixel of another segment, but those of its own', () => {
     const { depth, labels, truth } = view(-10, 7);
     expect(carriedMask(surface, cameraAt(0.4), depth, labels)).toBeUndefined();
-    expect(iou(carriedMask(surface, cameraAt(0.4), depth, labels, 7)!, truth)).toBeGreaterThan(0.8);
+    expect(iou(carriedMask(surface, cameraAt(0.4), depth, labels, undefined, 7)!, truth)).toBeGreaterThan(0.8);
   });
 });

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { PinholeView } from '../../../contract/index.ts';
 import { ByteTracker } from './byte-track.ts';
+import { surfaceOf } from './carried-mask.ts';
 import { centroidOf } from './centroid.ts';
 import { DepthAligner, fitScaleShift } from './depth-alignment.ts';
 import { DESCRIPTOR_LENGTH, describeSegment } from './descriptors.ts';
@@ -140,6 +141,27 @@ describe('visibility from geometry', () => {
     const there = new Float32Array(WIDTH * HEIGHT).fill(2.05);
     expect(expectedState(object, straight, there, none)).toEqual({ state: 'visible', unsegmented: true });
     expect(expectedState(object, straight, undefined, none)).toEqual({ state: 'occluded' });
+  });
+
+  it('at the depth of the object, colours tell it from a board in front and from what was behind it', () => {
+    const pixels = WIDTH * HEIGHT;
+    const near = new Float32Array(pixels).fill(2);
+    const [u, v] = straight.project(object.location);
+    const labels = none.map((_, i) => (Math.hypot((i % WIDTH) + 0.5 - u, Math.floor(i / WIDTH) + 0.5 - v) < 3 ? 4 : 0));
+    const grey = (level: number) => ({ width: WIDTH, height: HEIGHT, data: new Uint8Array(3 * pixels).fill(level) });
+    const [shape] = shapesOfLabels(labels, WIDTH, HEIGHT);
+    const surface = surfaceOf(shape!, labels, near, straight, grey(200));
+    const state = (z: number, level: number) =>
+      expectedState(
+        { ...object, surface },
+        straight,
+        near.map(() => z),
+        none,
+        grey(level),
+      );
+    expect(state(2.05, 190)).toEqual({ state: 'visible', unsegmented: true });
+    expect(state(1.95, 90)).toEqual({ state: 'occluded', occluder: 0 });
+    expect(state(2.05, 90)).toEqual({ state: 'absent' });
   });
 });
 
