@@ -13,13 +13,13 @@ const GRIDS: readonly {
 }[] = [
   {
     recipe: 'spatial',
-    start: { alphaLocation: 0.5, alphaVisual: 4, alphaCategory: 1, alphaInstance: 1, gamma: 2 },
+    start: { alphaLocation: 0.5, alphaVisual: 8, alphaCategory: 0.5, alphaInstance: 0.7, gamma: 2 },
     grid: {
-      gamma: [1, 1.5, 2, 2.5, 3, 4, 6],
+      gamma: [1, 1.5, 2, 2.5, 3, 4],
       alphaLocation: [0.1, 0.2, 0.3, 0.5, 0.8, 1.2],
-      alphaVisual: [1, 2, 4, 8, 16],
-      alphaCategory: [0.1, 0.2, 0.3, 0.5, 0.8, 1.2, 2, 5],
-      alphaInstance: [0.2, 0.5, 0.7, 1, 1.5, 2, 3],
+      alphaVisual: [2, 4, 8, 16],
+      alphaCategory: [0.1, 0.2, 0.3, 0.5, 0.8, 1.2, 2],
+      alphaInstance: [0.2, 0.5, 0.7, 1, 1.5, 2],
     },
   },
   {

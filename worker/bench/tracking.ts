@@ -19,7 +19,7 @@ import {
   trackingParametersOf,
 } from '../tracking/index.ts';
 import type { Benchmark } from './index.ts';
-import { kitchenArguments, observedKitchen, requireUntuned, TUNING_SEEDS } from './kitchens.ts';
+import { kitchenArguments, observedKitchen, requireUntuned, TUNING_SEEDS, trackerSeedsOf } from './kitchens.ts';
 import { measureThroughput } from './tracking-throughput.ts';
 import { tuneTrackers } from './tracking-tuning.ts';
 
@@ -47,7 +47,11 @@ export const run: Benchmark = async (request, context) => {
   const open = async (seed: number): Promise<ObservedScene> => (await observedKitchen(seed, plan, context)).scene;
   if (tune) {
     const scenes: ObservedScene[] = [];
-    for (const seed of TUNING_SEEDS) scenes.push(await open(seed));
+    for (const seed of TUNING_SEEDS) {
+      for (const trackerSeed of trackerSeedsOf(seed)) {
+        scenes.push((await observedKitchen(seed, plan, context, trackerSeed)).scene);
+      }
+    }
     const tuned: BenchmarkResult = {
       ...tuneTrackers(scenes, context),
       parameters: { ...plan, seeds: TUNING_SEEDS },

@@ -11,15 +11,15 @@ import { type Ambiguity, ByteTracker, ObjectTracker, type TrackingNotes } from '
 import type { ObservedFrame } from './observe.ts';
 
 /**
- * Found by `bench tracking --set tune=true` on kitchens 101 to 103, which no benchmark figure comes from; so are
- * those of the baselines below.
+ * The best of `bench tracking --set tune=true` on kitchens 101 to 103 under three runs of the tracker each, which no benchmark figure
+ * comes from; so are those of the baselines below.
  */
 const SPATIAL: Partial<TrackingParameters> = {
   locationCost: 'scaled',
-  alphaLocation: 0.8,
-  alphaVisual: 4,
-  alphaCategory: 0.8,
-  alphaInstance: 1,
+  alphaLocation: 0.5,
+  alphaVisual: 8,
+  alphaCategory: 0.5,
+  alphaInstance: 0.7,
   gamma: 2,
   // Less than γ/2: with neither place nor looks, the same initial id and category are enough.
   unknownCost: 0.9,
@@ -30,9 +30,9 @@ const APPEARANCE_ONLY: Partial<TrackingParameters> = {
   useCategory: false,
   useInstance: false,
   alphaVisual: 4,
-  gamma: 0.4,
+  gamma: 0.6,
 };
-const BYTE_TRACK: Partial<ByteTrackParameters> = { minIou: 0.01, minIouLow: 0.3, bufferFrames: 3 };
+const BYTE_TRACK: Partial<ByteTrackParameters> = { minIou: 0.1, bufferFrames: 5 };
 
 export interface FrameIds {
   /** [segments of the frame], from 1. */
