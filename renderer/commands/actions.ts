@@ -129,3 +129,11 @@ export function makeAmodalMasks(studio: Studio): void {
   void studio.attempt(() => studio.transport.call('jobs.start', { spec }));
   studio.showPanel('jobs');
 }
+
+/** Quality of the current model on the held-out frames: a job of the queue. */
+export function evaluateModel(studio: Studio): void {
+  const splatsId = studio.session.getState().project?.currentSplatsId ?? null;
+  if (splatsId === null) return;
+  void studio.attempt(() => studio.transport.call('jobs.start', { spec: { kind: 'evaluate-splats', splatsId } }));
+  studio.showPanel('jobs');
+}

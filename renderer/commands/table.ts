@@ -4,6 +4,7 @@ import {
   backupProject,
   checkProject,
   createProject,
+  evaluateModel,
   exportSplats,
   importCapture,
   importSplats,
@@ -569,12 +570,7 @@ export const commands: readonly Command[] = [
     title: 'Measure quality on held-out frames',
     menu: 'Train',
     enabled: hasSplats,
-    run: (s) => {
-      const splatsId = s.session.getState().project?.currentSplatsId ?? null;
-      if (splatsId === null) return;
-      void s.attempt(() => s.transport.call('jobs.start', { spec: { kind: 'evaluate-splats', splatsId } }));
-      s.showPanel('jobs');
-    },
+    run: evaluateModel,
   }),
 
   command({

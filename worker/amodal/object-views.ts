@@ -5,7 +5,7 @@ import type { Photo, Vector } from '../objects/index.ts';
 /** Pixel roles. */
 export const OUTSIDE = 0;
 export const OBJECT = 1;
-/** Something nearer covers the pixel, so that it says nothing about the object. */
+/** Something nearer may cover the pixel, so that it says nothing about the object. */
 export const IGNORED = 2;
 
 /** A part of a frame around the object, with the camera that goes with it. */
@@ -37,10 +37,11 @@ export interface FrameOfObject {
 /** Half the crop's side in radii of the object, and at least so many pixels beyond the segment. */
 const CROP_RADII = 2.2;
 const BORDER_PX = 5;
-/** By how many radii a surface without a segment is nearer than the object, when it stands in front of it. */
-const SURFACE_MARGIN = 1;
-/** Share of the distance by which depth may err. */
-const DEPTH_TOLERANCE = 0.05;
+/**
+ * By how many radii a surface without a segment must lie farther than the object to say that the object is not there: a board that
+ * stands close in front of it, and what it stands on, are hardly nearer than it.
+ */
+const BEHIND = 1;
 
 /** Pixel box, ends exclusive. */
 export interface Box {
@@ -81,7 +82,7 @@ export function objectView(frame: FrameOfObject): ObjectView | undefined {
   const roles = new Uint8Array(width * height);
   const near = depth && new Float32Array(width * height);
   const radius = (disc.radiusPx * disc.z * 2) / (view.fx + view.fy);
-  const nearest = disc.z - SURFACE_MARGIN * radius - DEPTH_TOLERANCE * disc.z;
+  const behind = disc.z + BEHIND * radius;
   for (let y = 0; y < height; y++) {
     for (let x = 0; x < width; x++) {
       const source = (box.top + y) * view.width + box.left + x;
@@ -92,7 +93,7 @@ export function objectView(frame: FrameOfObject): ObjectView | undefined {
       const label = labels[source]!;
       if (label === segment) roles[target] = OBJECT;
       else if (label !== 0) roles[target] = (segmentDepth.get(label) ?? disc.z) <= disc.z ? IGNORED : OUTSIDE;
-      else roles[target] = z > 0 && z < nearest ? IGNORED : OUTSIDE;
+      else roles[target] = z > 0 && z < behind ? IGNORED : OUTSIDE;
     }
   }
   return { view: cropped, photo: pixels, roles, depth: near };

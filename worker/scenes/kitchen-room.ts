@@ -72,7 +72,7 @@ const BOARDS = [
   { surface: 1, y: 1.575, count: 2 },
   { surface: 2, y: -1.39, count: 3 },
 ] as const;
-const BOARD = { width: 0.3, thickness: 0.014, low: 0.18, high: 0.28 };
+const BOARD = { width: 0.3, thickness: 0.014, low: 0.08, high: 0.15 };
 
 /** What objects can rest on while they settle. */
 export const BLOCKS: readonly Block[] = [

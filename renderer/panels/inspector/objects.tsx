@@ -228,18 +228,17 @@ function StateFact({ id }: { id: number }) {
   if (state === null) return null;
   const front = objects.status === 'ready' ? objects.value.objects.find((object) => object.id === by) : undefined;
   return (
-    <Fact name="This frame">
-      {STATES[state]}
-      {by === null && ' by what is no object'}
+    <>
+      <Fact name="This frame">{STATES[state]}</Fact>
+      {by === null && <Fact name="In front">No object</Fact>}
       {front !== undefined && (
-        <>
-          {' by '}
+        <Fact name="In front">
           <Chip color={front.color} onClick={() => studio.selectObjects([front.id])}>
             {front.name}
           </Chip>
-        </>
+        </Fact>
       )}
-    </Fact>
+    </>
   );
 }
 

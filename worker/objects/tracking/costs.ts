@@ -23,12 +23,23 @@ export function visualCost(squaredDistance: number, alphaVisual: number): number
   return Math.log1p(alphaVisual * squaredDistance);
 }
 
-/** ‖a·scale − b‖² of vectors of one length. */
-export function squaredDistance(a: Float64Array, scale: number, b: ArrayLike<number>): number {
+/** The squared distance that costs so much; the inverse of {@link visualCost}, infinite where appearance costs nothing. */
+export function squaredDistanceOf(cost: number, alphaVisual: number): number {
+  return alphaVisual > 0 ? Math.expm1(cost) / alphaVisual : Infinity;
+}
+
+/** Values that are added up between two looks at the limit. */
+const BLOCK = 16;
+
+/** ‖a·scale − b‖² of vectors of one length; of one beyond the limit, as much of it as is beyond. */
+export function squaredDistance(a: Float64Array, scale: number, b: ArrayLike<number>, limit = Infinity): number {
   let sum = 0;
-  for (let k = 0; k < a.length; k++) {
-    const difference = a[k]! * scale - b[k]!;
-    sum += difference * difference;
+  for (let start = 0; start < a.length && sum <= limit; start += BLOCK) {
+    const end = Math.min(a.length, start + BLOCK);
+    for (let k = start; k < end; k++) {
+      const difference = a[k]! * scale - b[k]!;
+      sum += difference * difference;
+    }
   }
   return sum;
 }

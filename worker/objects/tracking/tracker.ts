@@ -5,7 +5,7 @@
  */
 import { maxSegmentId, type TrackingParameters } from '../../../contract/index.ts';
 import { AssignmentSolver } from '../assignment/index.ts';
-import { distanceOf, locationCost, squaredDistance, visualCost } from './costs.ts';
+import { distanceOf, locationCost, squaredDistance, squaredDistanceOf, visualCost } from './costs.ts';
 import { FeatureMemory } from './feature-memory.ts';
 import { TrackingNotes } from './notes.ts';
 
@@ -354,13 +354,15 @@ export class ObjectTracker {
           : locationCost(distance(location, track.location), parameters);
     }
     if (!(cost < gamma)) return cost;
-    return useVisual ? cost + this.#visual(detection, track) : cost;
+    return useVisual ? cost + this.#visual(detection, track, gamma - cost) : cost;
   }
 
-  #visual({ feature }: Checked, { features }: Track): number {
+  /** What appearance costs, or some value above `most`: most pairs are told apart by a part of their features. */
+  #visual({ feature }: Checked, { features }: Track, most = Infinity): number {
     const { alphaVisual, unknownCost } = this.parameters;
     if (feature === undefined || features.count === 0) return unknownCost;
-    return visualCost(squaredDistance(features.sum, 1 / features.count, feature), alphaVisual);
+    const limit = squaredDistanceOf(most, alphaVisual);
+    return visualCost(squaredDistance(features.sum, 1 / features.count, feature, limit), alphaVisual);
   }
 
   /** @returns undefined for a track that was in sight, or that nothing else looks like */
