@@ -134,10 +134,11 @@ conformance('featureTable', (on) => {
   });
 });
 
-/** The usual kind, and one whose layers are wider than a GPU's workgroup memory. */
+/** Small ones, one that fills the workgroup memory of many GPUs, and one whose layers are too wide for it. */
 const NETWORKS = [
   ...COUNTS.map((count) => ({ count, width: 20, depth: 4 })),
   { count: 600, width: 20, depth: 4 },
+  { count: 33, width: 256, depth: 3 },
   { count: 21, width: 1100, depth: 2 },
 ].map((given) => ({ ...given, seed: SEED + given.count + given.width }));
 
