@@ -25,6 +25,9 @@ const argumentsSchema = z.strictObject({
   size: z.enum(['20k', '1M']),
   /** Dual encoder whose text half takes part; only where its embeddings have 64 dimensions. */
   model: z.string().min(1).optional(),
+  /** Every cell is given those of its room; not looked at. */
+  capture: z.string().optional(),
+  splats: z.string().optional(),
 });
 
 const SIZES = {
