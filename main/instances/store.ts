@@ -79,48 +79,52 @@ export async function storeLift(project: Project, lift: LiftToStore): Promise<St
     return objectId === undefined || before.get(objectId)?.locked === true ? undefined : objectId;
   });
 
-  const field = project.fields.add({
-    splatsId: splats.id,
-    jobId,
-    kind: 'instance',
-    recipe: result.recipe,
-    dimensions: Math.max(1, result.objects.length),
-    artifact: lift.artifact,
-    options: {
-      masks: lift.masks,
-      parameters: result.parameters,
-      seed: result.seed,
-      objects: result.objects.map(({ id }): LiftedTracks[number] => [id, tracks.get(id) ?? null, objectOf.get(id)!]),
-    },
-  });
-  const reports: JobWriteReport[] = [project.jobRecords.clear(captureId)];
-  reports.push(project.jobRecords.write({ put: [...put, ...given.tracks] }));
   const { object, frame, disagreement } = observed;
   const rows = rowsWhere(object.length, (i) => tracks.has(object[i]!));
-  reports.push(
-    project.jobRecords.writeObservations(
-      captureId,
-      batch(rows, (i) => [tracks.get(object[i]!)!, frame[i]!, disagreement[i]!, 0]),
-      { provenance: 'lifted' },
-    ),
-    project.jobRecords.writeObservations(captureId, given.batch, { provenance: 'model' }),
-  );
-  project.objects.setGeometry(geometryOf(project, result.objects, objectOf), jobId);
-  project.maskSets.add({
-    captureId,
-    info: {
-      name: LIFTED_MASKS,
-      provenance: {
-        kind: 'lifted',
-        source: `lift by ${result.recipe} of ${lift.masks}`,
-        parameters: { splats: splats.id, lift: field.id },
+  // Nothing of the old goes before all of the new is there.
+  const { field, reports } = project.jobRecords.together(() => {
+    const added = project.fields.add({
+      splatsId: splats.id,
+      jobId,
+      kind: 'instance',
+      recipe: result.recipe,
+      dimensions: Math.max(1, result.objects.length),
+      artifact: lift.artifact,
+      options: {
+        masks: lift.masks,
+        parameters: result.parameters,
+        seed: result.seed,
+        objects: result.objects.map(({ id }): LiftedTracks[number] => [id, tracks.get(id) ?? null, objectOf.get(id)!]),
       },
-      consistentIds: true,
-      classes: [],
-    },
-    artifact: lift.maps,
-    frames: result.instances?.frames ?? 0,
-    jobId,
+    });
+    const written: JobWriteReport[] = [
+      project.jobRecords.clear(captureId),
+      project.jobRecords.write({ put: [...put, ...given.tracks] }),
+      project.jobRecords.writeObservations(
+        captureId,
+        batch(rows, (i) => [tracks.get(object[i]!)!, frame[i]!, disagreement[i]!, 0]),
+        { provenance: 'lifted' },
+      ),
+      project.jobRecords.writeObservations(captureId, given.batch, { provenance: 'model' }),
+    ];
+    project.objects.setGeometry(geometryOf(project, result.objects, objectOf), jobId);
+    project.maskSets.add({
+      captureId,
+      info: {
+        name: LIFTED_MASKS,
+        provenance: {
+          kind: 'lifted',
+          source: `lift by ${result.recipe} of ${lift.masks}`,
+          parameters: { splats: splats.id, lift: added.id },
+        },
+        consistentIds: true,
+        classes: [],
+      },
+      artifact: lift.maps,
+      frames: result.instances?.frames ?? 0,
+      jobId,
+    });
+    return { field: added, reports: written };
   });
   const kept = reports.reduce(
     (sum, { reasons }) => sum + reasons.filter(({ reason }) => reason !== 'in-use').length,

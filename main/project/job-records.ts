@@ -31,9 +31,24 @@ export interface JobWriteReport {
  */
 export class JobRecords {
   private readonly store: RecordStore;
+  private isTogether = false;
 
   constructor(store: RecordStore) {
     this.store = store;
+  }
+
+  /**
+   * All that `work` does, in one transaction: where one part fails, or the process is killed between two, nothing has happened.
+   */
+  together<T>(work: () => T): T {
+    return this.store.transaction(() => {
+      this.isTogether = true;
+      try {
+        return work();
+      } finally {
+        this.isTogether = false;
+      }
+    });
   }
 
   /**
@@ -152,13 +167,14 @@ export class JobRecords {
   }
 
   private run(work: (report: Report) => void): JobWriteReport {
-    return this.store.transaction(() => {
+    const carryOut = (): JobWriteReport => {
       const report = new Report();
       work(report);
       if (report.written + report.removed > 0) this.store.touch();
       const { written, removed, skipped, reasons } = report;
       return { written, removed, skipped, reasons };
-    });
+    };
+    return this.isTogether ? carryOut() : this.store.transaction(carryOut);
   }
 
   /** Why no job may put, change or remove this record. */

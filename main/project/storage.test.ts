@@ -400,6 +400,27 @@ describe.each(stores)('records in %s', (_name, open) => {
     ]);
   });
 
+  test('clearing and writing together happen whole or not at all', () => {
+    const store = open();
+    populated(store);
+    const jobs = new JobRecords(store);
+    const before = contents(store);
+    const next = { ...store.tracks(1)[0]!, id: 9, objectId: null };
+    expect(() =>
+      jobs.together(() => {
+        jobs.clear(1);
+        jobs.write({ put: [next] });
+        jobs.writeObservations(1, batchOf([[8, 0]]), { provenance: 'lifted' });
+      }),
+    ).toThrow(/of no track/);
+    expect(contents(store)).toEqual(before);
+    const reports = jobs.together(() => [jobs.clear(1), jobs.write({ put: [next] })]);
+    expect(reports.map(({ written }) => written)).toEqual([0, 1]);
+    expect(store.tracks(1).map(({ id }) => id)).toContain(9);
+    // What is written afterwards has its own transaction again.
+    expect(jobs.clear(1).removed).toBeGreaterThan(0);
+  });
+
   test('an edit beyond the bounds is refused', () => {
     const store = open();
     const history = new EditHistory(store);
