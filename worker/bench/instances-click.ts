@@ -153,15 +153,15 @@ class ClickableField {
     const { features, alpha } = await this.#opened.reader.render(view, this.#buffer, this.dimensions + 1);
     const pixels = alpha.length;
     const share = features.subarray(this.dimensions * pixels);
-    return {
-      features: features.subarray(0, this.dimensions * pixels),
-      isForeground: Uint8Array.from(alpha, (value, i) => (share[i]! > this.#foregroundShare * value ? 1 : 0)),
-    };
+    const isForeground = new Uint8Array(pixels);
+    for (let i = 0; i < pixels; i++) if (share[i]! > this.#foregroundShare * alpha[i]!) isForeground[i] = 1;
+    return { features: features.subarray(0, this.dimensions * pixels), isForeground };
   }
 
   mask({ features, isForeground }: Awaited<ReturnType<ClickableField['render']>>, query: ClickQuery): Uint8Array {
     const mask = clickMask(features, this.dimensions, query);
-    return mask.map((value, i) => value & isForeground[i]!);
+    for (let i = 0; i < mask.length; i++) mask[i]! &= isForeground[i]!;
+    return mask;
   }
 
   /**
@@ -178,7 +178,9 @@ class ClickableField {
         dot += value * direction[d]!;
         squared += value * value;
       }
-      compared.set([dot, Math.sqrt(squared), this.#foreground[i]!], 3 * i);
+      compared[3 * i] = dot;
+      compared[3 * i + 1] = Math.sqrt(squared);
+      compared[3 * i + 2] = this.#foreground[i]!;
     }
     return compared;
   }
