@@ -3,7 +3,7 @@ import { LiftscopeError } from '../../contract/index.ts';
 import { drawWithoutRepetition, fieldRandom, type LiftFrame } from './frames.ts';
 import type { WeightCache } from './weight-cache.ts';
 
-/** Pixels of one image, in random order. */
+/** Random pixels of one image; each part in the order of its segments. */
 export interface PixelBatch {
   readonly view: number;
   /** [count] rows of the view's W. */
@@ -22,6 +22,9 @@ interface Eligible {
   readonly labels: Int32Array;
   readonly classes: Int32Array;
   readonly confidences: Float32Array;
+  /** Positions in these arrays, segment by segment, and the place of each position among them. */
+  readonly bySegment: Uint32Array;
+  readonly rank: Uint32Array;
 }
 
 /** Draws a batch per step: every image once per round, in random order, and random pixels of it. */
@@ -60,8 +63,11 @@ export class BatchSampler {
     this.#seed = seed;
   }
 
-  /** @param step from 1. The result depends on the seed and the step alone. */
-  draw(step: number): PixelBatch {
+  /**
+   * @param step from 1. The result depends on the seed, the step and the number of parts alone.
+   * @param parts random parts of equal size, the first one larger by one where they cannot be
+   */
+  draw(step: number, parts: 1 | 2 = 1): PixelBatch {
     const round = Math.floor((step - 1) / this.#views.length);
     if (round !== this.#round) {
       const count = this.#views.length;
@@ -72,6 +78,12 @@ export class BatchSampler {
     const available = own.rows.length;
     const random = fieldRandom(this.#seed, 'batches', step);
     const drawn = drawWithoutRepetition(available, Math.min(available, this.#batchPixels), random);
+    // Pixels of one segment stand together: pair losses pass over whole blocks of those that are far (pairwise/kernel.as.ts).
+    const half = parts === 1 ? drawn.length : Math.ceil(drawn.length / 2);
+    for (let i = 0; i < drawn.length; i++) drawn[i] = own.rank[drawn[i]!]!;
+    drawn.subarray(0, half).sort();
+    drawn.subarray(half).sort();
+    for (let i = 0; i < drawn.length; i++) drawn[i] = own.bySegment[drawn[i]!]!;
     const batch = {
       ...{ view: own.view, available, rows: new Uint32Array(drawn.length) },
       ...{ labels: new Int32Array(drawn.length), classes: new Int32Array(drawn.length) },
@@ -93,8 +105,17 @@ function eligible(frame: LiftFrame, pixels: Uint32Array, view: number, which: 'i
   const positions = Uint32Array.from(pixels.keys());
   const rows = which === 'all' ? positions : positions.filter((row) => frame.segments[pixels[row]!] !== 0);
   const labels = Int32Array.from(rows, (row) => frame.segments[pixels[row]!]!);
+  const positionsOf = new Map<number, number[]>();
+  for (const [position, label] of labels.entries()) {
+    const own = positionsOf.get(label);
+    if (own === undefined) positionsOf.set(label, [position]);
+    else own.push(position);
+  }
+  const bySegment = Uint32Array.from([...positionsOf.values()].flat());
+  const rank = new Uint32Array(bySegment.length);
+  for (const [place, position] of bySegment.entries()) rank[position] = place;
   return {
-    ...{ view, rows, labels },
+    ...{ view, rows, labels, bySegment, rank },
     classes: Int32Array.from(labels, (label) => (label === 0 ? 0 : (frame.classes?.get(label) ?? 1))),
     confidences: Float32Array.from(labels, (label) => (label === 0 ? 1 : (frame.confidences?.get(label) ?? 1))),
   };

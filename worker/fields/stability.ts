@@ -62,7 +62,7 @@ export async function gradientNoise(options: GradientNoiseOptions): Promise<Grad
   try {
     for (let index = 1; index <= batches; index++) {
       if (signal?.aborted) throw cancelled();
-      const drawn = sampler.draw(index);
+      const drawn = sampler.draw(index, objective.usesSlow ? 2 : 1);
       const half = objective.usesSlow ? Math.ceil(drawn.rows.length / 2) : drawn.rows.length;
       const [first, second] = [partOf(drawn, 0, half), partOf(drawn, half, drawn.rows.length)];
       const { matrix } = cache.views[drawn.view]!;

@@ -236,6 +236,10 @@ test('batches: pixels of one image, each once, inside segments; every image once
   expect(Math.min(...segments)).toBeGreaterThan(0);
   expect([...batch.classes]).toEqual(new Array(50).fill(1));
   expect(partOf(batch, 10, 12).labels).toEqual(batch.labels.subarray(10, 12));
+  expect([...new Set(segments)].flatMap((id) => segments.filter((own) => own === id))).toEqual(segments);
+  const halves = sampler.draw(3, 2);
+  expect(halves.rows.toSorted()).toEqual(batch.rows.toSorted());
+  expect(count([...halves.labels.subarray(0, 25)], segments[0]!)).toBeLessThan(count(segments, segments[0]!));
   // The step alone decides, not what was drawn before.
   expect(new BatchSampler(cache, world.frames, 50, SEED, 'instances').draw(3)).toEqual(batch);
 });

@@ -184,7 +184,7 @@ class FieldTraining {
     const { parameters, frames } = this.#options;
     const times = [performance.now()];
     const lap = () => times.push(performance.now());
-    const drawn = this.#sampler.draw(step);
+    const drawn = this.#sampler.draw(step, this.#objective.usesSlow ? 2 : 1);
     const half = this.#objective.usesSlow ? Math.ceil(drawn.rows.length / 2) : drawn.rows.length;
     const fastPixels = partOf(drawn, 0, half);
     const slowPixels = partOf(drawn, half, drawn.rows.length);

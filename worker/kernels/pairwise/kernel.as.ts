@@ -6,6 +6,12 @@ import { exp2x4InRange, expx4, fma, horizontalSum, logx4, splat } from "../share
 /** Bytes of scratch per thread and dimension: the anchor, and two sums. */
 const PER_DIMENSION: usize = 48;
 
+/**
+ * From here on e^-x is lost beside 1: e^s is 1 in float32, and its slope, 1e-13, beside that of any nearer pair. Four partners as
+ * far as that are counted and passed over; batches are in the order of their segments, so that neighbours are far together.
+ */
+const FAR: f32 = 30.0;
+
 /** e^x for x in [0, 1], relative error <= 3e-7: the series around 1/2, so that no range reduction is needed. */
 // @ts-ignore: decorator
 @inline
@@ -66,6 +72,25 @@ function squaredDistance(scratch: usize, block: usize, dimensions: i32): v128 {
   return sum;
 }
 
+/** The same of three dimensions, the anchor in registers. */
+// @ts-ignore: decorator
+@inline
+function squaredDistanceOfThree(a0: v128, a1: v128, a2: v128, block: usize): v128 {
+  const d0 = f32x4.sub(a0, v128.load(block));
+  const d1 = f32x4.sub(a1, v128.load(block, 16));
+  const d2 = f32x4.sub(a2, v128.load(block, 32));
+  return fma(d2, d2, fma(d1, d1, f32x4.mul(d0, d0)));
+}
+
+/** The first sum of three dimensions to where it is read from. */
+// @ts-ignore: decorator
+@inline
+function storeSums(scratch: usize, x0: v128, x1: v128, x2: v128): void {
+  v128.store(scratch, x0, 16);
+  v128.store(scratch, x1, 64);
+  v128.store(scratch, x2, 112);
+}
+
 /**
  * Per anchor u: losses[u] = -log(sum over positives e^s / sum over all e^s), gradients[u] = rowScale times its derivative
  * by the anchor. s = exp(-gamma d^2), or exp(-d) when `released`. Partners with a label below 0 do not exist.
@@ -83,6 +108,7 @@ export function slowFast(
   const minusGamma = f32x4.splat(-gamma * <f32>1.4426950408889634);
   const minusTwoGamma = f32x4.splat(<f32>-2.0 * gamma);
   const rowBytes = <usize>stride << 2;
+  const far = f32x4.splat(released != 0 ? FAR * FAR : FAR / gamma);
   for (let u = begin; u < end; u++) {
     broadcastRow(anchors + <usize>u * rowBytes, dimensions, scratch);
     const label = i32x4.splat(load<i32>(labels + (<usize>u << 2)));
@@ -106,6 +132,12 @@ export function slowFast(
         d2 = fma(dz, dz, fma(d1, d1, f32x4.mul(d0, d0)));
       } else {
         d2 = squaredDistance(scratch, block, dimensions);
+      }
+      if (i32x4.all_true(f32x4.ge(d2, far))) {
+        const one = v128.and(splat(1.0), exists);
+        all = f32x4.add(all, one);
+        positives = f32x4.add(positives, v128.and(one, same));
+        continue;
       }
       let s = d2;
       let slope = d2;
@@ -180,18 +212,25 @@ export function vanillaSums(
   // 2^(x log2(e)) is e^x; the product costs no accuracy that matters at |x| where e^x does.
   const minusGamma = f32x4.splat(-gamma * <f32>1.4426950408889634);
   const order = i32x4(0, 1, 2, 3);
+  const far = f32x4.splat(FAR / gamma);
+  const few = dimensions == 3;
   for (let u = begin; u < end; u++) {
     broadcastRow(anchors + (<usize>(u * stride) << 2), dimensions, scratch);
     const label = i32x4.splat(load<i32>(labels + (<usize>u << 2)));
     const own = i32x4.splat(u);
     let all = splat(0.0);
     let positives = all;
+    const a0 = v128.load(scratch);
+    const a1 = few ? v128.load(scratch, 48) : a0;
+    const a2 = few ? v128.load(scratch, 96) : a0;
     for (let b = 0; b < blocks; b++) {
       const partner = v128.load(laneLabels + (<usize>b << 4));
       const self = i32x4.eq(i32x4.add(i32x4.splat(4 * b), order), own);
-      const d2 = squaredDistance(scratch, lanes + <usize>b * (<usize>dimensions << 4), dimensions);
-      const s = exp2OfNegative(f32x4.mul(minusGamma, d2));
-      const e = v128.and(expOfUnit(s), i32x4.ge_s(partner, i32x4.splat(0)));
+      const block = lanes + <usize>b * (<usize>dimensions << 4);
+      const d2 = few ? squaredDistanceOfThree(a0, a1, a2, block) : squaredDistance(scratch, block, dimensions);
+      let e = splat(1.0);
+      if (!i32x4.all_true(f32x4.ge(d2, far))) e = expOfUnit(exp2OfNegative(f32x4.mul(minusGamma, d2)));
+      e = v128.and(e, i32x4.ge_s(partner, i32x4.splat(0)));
       all = f32x4.add(all, e);
       positives = f32x4.add(positives, v128.andnot(v128.and(e, i32x4.eq(partner, label)), self));
     }
@@ -218,26 +257,41 @@ export function vanillaGradients(
   const minusGamma = f32x4.splat(-gamma * <f32>1.4426950408889634);
   const scale = f32x4.splat(<f32>-2.0 * gamma * rowScale);
   const allInverses = inverses + (<usize>blocks << 4);
+  const far = f32x4.splat(FAR / gamma);
+  const few = dimensions == 3;
   for (let u = begin; u < end; u++) {
     broadcastRow(anchors + (<usize>(u * stride) << 2), dimensions, scratch);
     const label = i32x4.splat(load<i32>(labels + (<usize>u << 2)));
     const ownPositive = v128.load32_splat(inverses + (<usize>u << 2));
     const ownAll = v128.load32_splat(allInverses + (<usize>u << 2));
+    let x0 = splat(0.0), x1 = x0, x2 = x0;
+    const a0 = v128.load(scratch);
+    const a1 = few ? v128.load(scratch, 48) : a0;
+    const a2 = few ? v128.load(scratch, 96) : a0;
     for (let b = 0; b < blocks; b++) {
       const block = lanes + <usize>b * (<usize>dimensions << 4);
       const partner = v128.load(laneLabels + (<usize>b << 4));
-      const s = exp2OfNegative(f32x4.mul(minusGamma, squaredDistance(scratch, block, dimensions)));
+      const d2 = few ? squaredDistanceOfThree(a0, a1, a2, block) : squaredDistance(scratch, block, dimensions);
+      if (i32x4.all_true(f32x4.ge(d2, far))) continue;
+      const s = exp2OfNegative(f32x4.mul(minusGamma, d2));
       const e = v128.and(expOfUnit(s), i32x4.ge_s(partner, i32x4.splat(0)));
       const positive = f32x4.add(ownPositive, v128.load(inverses + (<usize>b << 4)));
       const all = f32x4.add(ownAll, v128.load(allInverses + (<usize>b << 4)));
       const share = f32x4.sub(all, v128.and(positive, i32x4.eq(partner, label)));
       const w = f32x4.mul(f32x4.mul(scale, share), f32x4.mul(e, s));
+      if (few) {
+        x0 = fma(w, f32x4.sub(a0, v128.load(block)), x0);
+        x1 = fma(w, f32x4.sub(a1, v128.load(block, 16)), x1);
+        x2 = fma(w, f32x4.sub(a2, v128.load(block, 32)), x2);
+        continue;
+      }
       for (let d: usize = 0; d < <usize>dimensions; d++) {
         const cell = scratch + d * PER_DIMENSION;
         const difference = f32x4.sub(v128.load(cell), v128.load(block + (d << 4)));
         v128.store(cell, fma(w, difference, v128.load(cell, 16)), 16);
       }
     }
+    if (few) storeSums(scratch, x0, x1, x2);
     const out = gradients + (<usize>(u * stride) << 2);
     for (let d: usize = 0; d < <usize>stride; d++) {
       const value: f32 = d < <usize>dimensions ? horizontalSum(v128.load(scratch + d * PER_DIMENSION, 16)) : <f32>0.0;
@@ -259,11 +313,16 @@ export function margin(
   // An unordered pair counts twice, and (a - b)^2 gives 2 (a - b).
   const slope = f32x4.splat(<f32>4.0 * rowScale);
   const order = i32x4(0, 1, 2, 3);
+  const few = dimensions == 3;
   for (let u = begin; u < end; u++) {
     broadcastRow(anchors + (<usize>(u * stride) << 2), dimensions, scratch);
     const label = i32x4.splat(load<i32>(labels + (<usize>u << 2)));
     const own = i32x4.splat(u);
     let sum = splat(0.0);
+    let x0 = sum, x1 = sum, x2 = sum;
+    const a0 = v128.load(scratch);
+    const a1 = few ? v128.load(scratch, 48) : a0;
+    const a2 = few ? v128.load(scratch, 96) : a0;
     for (let b = 0; b < blocks; b++) {
       const block = lanes + <usize>b * (<usize>dimensions << 4);
       const partner = v128.load(laneLabels + (<usize>b << 4));
@@ -271,17 +330,26 @@ export function margin(
         i32x4.ge_s(partner, i32x4.splat(0)), i32x4.eq(i32x4.add(i32x4.splat(4 * b), order), own),
       );
       const same = i32x4.eq(partner, label);
-      const d2 = squaredDistance(scratch, block, dimensions);
+      const d2 = few ? squaredDistanceOfThree(a0, a1, a2, block) : squaredDistance(scratch, block, dimensions);
+      // Others' pixels beyond the margin: neither loss nor gradient.
+      if (i32x4.all_true(v128.andnot(f32x4.ge(d2, limit), same))) continue;
       const room = f32x4.sub(limit, d2);
       const near = v128.andnot(f32x4.gt(room, splat(0.0)), same);
       sum = f32x4.add(sum, v128.and(exists, v128.or(v128.and(d2, same), v128.and(room, near))));
       const w = v128.and(exists, v128.or(v128.and(slope, same), v128.and(f32x4.neg(slope), near)));
+      if (few) {
+        x0 = fma(w, f32x4.sub(a0, v128.load(block)), x0);
+        x1 = fma(w, f32x4.sub(a1, v128.load(block, 16)), x1);
+        x2 = fma(w, f32x4.sub(a2, v128.load(block, 32)), x2);
+        continue;
+      }
       for (let d: usize = 0; d < <usize>dimensions; d++) {
         const cell = scratch + d * PER_DIMENSION;
         const difference = f32x4.sub(v128.load(cell), v128.load(block + (d << 4)));
         v128.store(cell, fma(w, difference, v128.load(cell, 16)), 16);
       }
     }
+    if (few) storeSums(scratch, x0, x1, x2);
     store<f32>(losses + (<usize>u << 2), horizontalSum(sum));
     const out = gradients + (<usize>(u * stride) << 2);
     for (let d: usize = 0; d < <usize>stride; d++) {
