@@ -3,36 +3,65 @@ import type { LiftFrame } from './frames.ts';
 import { startOfTable } from './start.ts';
 import type { WeightCache } from './weight-cache.ts';
 
-/** Two segments of two pixels; each pixel sees one Gaussian: at 9, 11 and at 99, 101 of the x axis. */
-const means = Float32Array.of(9, 0, 0, 11, 0, 0, 99, 0, 0, 101, 0, 0);
-const frames = [{ name: 'a', segments: Uint16Array.of(1, 1, 2, 2) }] as unknown as LiftFrame[];
-const cache = {
-  gaussians: 4,
-  views: [{ pixels: Uint32Array.of(0, 1, 2, 3) }],
-  host: async () => {
-    return {
-      rowStart: Uint32Array.of(0, 1, 2, 3, 4),
-      columns: Uint32Array.of(0, 1, 2, 3),
-      weights: Float32Array.of(1, 0.5, 0.25, 1),
-    };
-  },
-} as unknown as WeightCache;
+/** Each pixel sees one Gaussian. @param segments of the pixels of each view */
+function world(
+  means: readonly number[],
+  segments: readonly (readonly number[])[],
+  seen: readonly (readonly number[])[],
+) {
+  const frames = segments.map((own, i) => ({ name: `${i}`, segments: Uint16Array.from(own) }));
+  const cache = {
+    gaussians: means.length,
+    views: seen.map((own) => ({ pixels: Uint32Array.from(own.keys()) })),
+    host: async (view: number) => ({
+      rowStart: Uint32Array.from({ length: seen[view]!.length + 1 }, (_, i) => i),
+      columns: Uint32Array.from(seen[view]!),
+      weights: Float32Array.from(seen[view]!, (_, i) => 1 / (1 + i)),
+    }),
+  };
+  const positions = Float32Array.from({ length: 3 * means.length }, (_, i) => (i % 3 === 0 ? means[i / 3]! : 0));
+  return { frames: frames as unknown as LiftFrame[], cache: cache as unknown as WeightCache, means: positions };
+}
+
+/** Two segments of two pixels, at 9, 11 and at 99, 101 of the x axis. */
+const { frames, cache, means } = world([9, 11, 99, 101], [[1, 1, 2, 2]], [[0, 1, 2, 3]]);
 
 describe('start of a table', () => {
-  it('is the position about the mean of all segments, in units of the median segment’s radius', async () => {
+  it('is the centre of the segment about the mean of all, in units of the median segment’s radius', async () => {
     const start = await startOfTable(cache, frames, means, 3, { sigma: 1e-9, positions: 0.5 }, 1);
     // Every segment has the radius 1; the mean of the pixels is 55.
-    for (const [i, x] of [-23, -22, 22, 23].entries()) {
+    for (const [i, x] of [-22.5, -22.5, 22.5, 22.5].entries()) {
       expect(start[3 * i]).toBeCloseTo(x, 4);
       expect(start[3 * i + 1]).toBeCloseTo(0, 4);
     }
   });
 
-  it('keeps the distances of positions apart in more dimensions, and noise alone where positions are not asked for', async () => {
-    const many = await startOfTable(cache, frames, means, 8, { sigma: 1e-9, positions: 0.5 }, 1);
+  it('puts a Gaussian where its segments are, not where it is', async () => {
+    // Gaussian 3 floats far in front of the first object, in both views; Gaussian 4 is in no segment.
+    const seen = [
+      [0, 1, 2, 3],
+      [0, 2, 1, 3, 4],
+    ];
+    const stray = world(
+      [9, 10, 11, -80, 70],
+      [
+        [1, 1, 1, 1],
+        [7, 7, 7, 7, 0],
+      ],
+      seen,
+    );
+    const start = await startOfTable(stray.cache, stray.frames, stray.means, 3, { sigma: 1e-9, positions: 1 }, 1);
+    expect(start[9]).toBeCloseTo(start[0]!, 4);
+    expect(start[3]).toBeCloseTo(start[0]!, 4);
+    expect(Math.abs(start[12]! - start[0]!)).toBeGreaterThan(10);
+  });
+
+  it('keeps the distances of places apart in more dimensions, and noise alone where places are not asked for', async () => {
+    const three = world([9, 11, 99, 101, 189, 191], [[1, 1, 2, 2, 3, 3]], [[0, 1, 2, 3, 4, 5]]);
+    const many = await startOfTable(three.cache, three.frames, three.means, 8, { sigma: 1e-9, positions: 0.5 }, 1);
     const distance = (i: number, j: number) =>
       Math.hypot(...Array.from({ length: 8 }, (_, d) => many[8 * i + d]! - many[8 * j + d]!));
-    expect(distance(0, 2) / distance(0, 1)).toBeCloseTo(45, 2);
+    expect(distance(0, 4) / distance(0, 2)).toBeCloseTo(2, 2);
     const noise = await startOfTable(cache, frames, means, 3, { sigma: 0.1, positions: 0 }, 1);
     expect(Math.max(...noise.map(Math.abs))).toBeLessThan(1);
     expect(noise).toEqual(await startOfTable(cache, frames, means, 3, { sigma: 0.1, positions: 0 }, 1));

@@ -1,25 +1,27 @@
-/** What a table starts from: noise, and, where the recipe asks for it, a linear function of the Gaussian's position. */
+/** What a table starts from: noise, and, where the recipe asks for it, a linear function of where a Gaussian's segments are. */
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { fieldRandom, type LiftFrame, normals } from './frames.ts';
 import type { WeightCache } from './weight-cache.ts';
 
-/** The size of segments is measured in at most this many views. */
-const MEASURED_VIEWS = 12;
-/** Positions are cut off here, in standard deviations: a stray Gaussian must not start out of everybody's reach. */
+/** Places are cut off here, in standard deviations: a stray Gaussian must not start out of everybody's reach. */
 const FARTHEST = 4;
 
-/** Where the segments of the frames lie, as their pixels are rendered from centres of Gaussians. */
-interface SegmentExtent {
-  readonly centre: readonly [number, number, number];
-  /** Root mean square distance of a segment's pixels from their mean: the median over segments. */
-  readonly segmentRadius: number;
-  /** Root mean square distance of all pixels from `centre`. */
+/** Where Gaussians are according to the segments that they are seen in. */
+interface SegmentPlaces {
+  /** [N, 3] the mean of their segments' centres, by how much of a segment's pixels they are; their own centre where they are none. */
+  readonly places: Float32Array;
+  /** Of all pixels, and the root mean square distance from it. */
+  readonly centre: readonly number[];
   readonly spread: number;
+  /** Median distance of a segment's pixels from its centre: the median over segments. */
+  readonly segmentRadius: number;
 }
 
 /**
- * [N, D] noise of standard deviation `sigma` plus `positions` times a linear function of position, whose unit is the radius of the
- * median segment. Three dimensions or fewer are the axes themselves; more are random directions. Neighbouring objects then start
- * apart and every Gaussian of an object starts near the others, as in a network that is a smooth function of position.
+ * [N, D] noise of standard deviation `sigma` plus `positions` times a linear function of place, whose unit is the radius of the
+ * median segment. Three dimensions or fewer are the axes themselves; more are random directions. The place of a Gaussian is that
+ * of the segments it is seen in, not its own: where few views see an object its Gaussians are spread along the rays, further
+ * than losses of distances reach. Neighbouring objects then start apart and all of an object starts together.
  */
 export async function startOfTable(
   cache: WeightCache,
@@ -32,7 +34,7 @@ export async function startOfTable(
   const random = fieldRandom(seed, 'initial', 0);
   const start = normals(cache.gaussians * dimensions, sigma, random);
   if (positions === 0) return start;
-  const { centre, segmentRadius, spread } = await segmentExtent(cache, frames, means);
+  const { places, centre, segmentRadius, spread } = await segmentPlaces(cache, frames, means);
   if (!(segmentRadius > 0)) return start;
   const directions =
     dimensions <= 3
@@ -41,7 +43,7 @@ export async function startOfTable(
   const limit = FARTHEST * spread;
   for (let i = 0; i < cache.gaussians; i++) {
     for (let axis = 0; axis < 3; axis++) {
-      const offset = Math.max(-limit, Math.min(limit, means[3 * i + axis]! - centre[axis]!));
+      const offset = Math.max(-limit, Math.min(limit, places[3 * i + axis]! - centre[axis]!));
       const value = (positions * offset) / segmentRadius;
       for (let d = 0; d < dimensions; d++) start[i * dimensions + d]! += value * directions[3 * d + axis]!;
     }
@@ -49,46 +51,61 @@ export async function startOfTable(
   return start;
 }
 
-async function segmentExtent(
+async function segmentPlaces(
   cache: WeightCache,
   frames: readonly LiftFrame[],
   means: Float32Array,
-): Promise<SegmentExtent> {
+): Promise<SegmentPlaces> {
+  const sums = new Float64Array(3 * cache.gaussians);
+  const masses = new Float64Array(cache.gaussians);
   const radii: number[] = [];
   const total = new Moments();
-  const stride = Math.max(1, Math.ceil(cache.views.length / MEASURED_VIEWS));
-  for (let view = 0; view < cache.views.length; view += stride) {
+  for (let view = 0; view < cache.views.length; view++) {
     const { rowStart, columns, weights } = await cache.host(view);
     const { pixels } = cache.views[view]!;
-    const bySegment = new Map<number, Moments>();
+    const rowsOf = new Map<number, number[]>();
     for (let row = 0; row < pixels.length; row++) {
       const segment = frames[view]!.segments[pixels[row]!]!;
-      if (segment === 0) continue;
-      const position: [number, number, number] = [0, 0, 0];
-      let sum = 0;
-      for (let e = rowStart[row]!; e < rowStart[row + 1]!; e++) {
-        const weight = weights[e]!;
-        sum += weight;
-        for (let axis = 0; axis < 3; axis++) position[axis]! += weight * means[3 * columns[e]! + axis]!;
-      }
-      if (!(sum > 0)) continue;
-      for (let axis = 0; axis < 3; axis++) position[axis]! /= sum;
-      let moments = bySegment.get(segment);
-      if (moments === undefined) {
-        moments = new Moments();
-        bySegment.set(segment, moments);
-      }
-      moments.add(position);
-      total.add(position);
+      if (segment === 0 || rowStart[row] === rowStart[row + 1]) continue;
+      const own = rowsOf.get(segment);
+      if (own === undefined) rowsOf.set(segment, [row]);
+      else own.push(row);
     }
-    for (const moments of bySegment.values()) radii.push(moments.spread);
+    for (const rows of rowsOf.values()) {
+      const points = rows.map((row) => {
+        const point: [number, number, number] = [0, 0, 0];
+        let sum = 0;
+        for (let e = rowStart[row]!; e < rowStart[row + 1]!; e++) {
+          sum += weights[e]!;
+          for (let axis = 0; axis < 3; axis++) point[axis]! += weights[e]! * means[3 * columns[e]! + axis]!;
+        }
+        return point.map((value) => value / sum) as [number, number, number];
+      });
+      for (const point of points) total.add(point);
+      // Medians: a stray Gaussian in front of a few pixels must not move the whole segment.
+      const centre = [0, 1, 2].map((axis) => median(points.map((point) => point[axis]!)));
+      radii.push(median(points.map((point) => Math.hypot(...point.map((value, axis) => value - centre[axis]!)))));
+      for (const row of rows) {
+        for (let e = rowStart[row]!; e < rowStart[row + 1]!; e++) {
+          const [gaussian, weight] = [columns[e]!, weights[e]!];
+          masses[gaussian]! += weight;
+          for (let axis = 0; axis < 3; axis++) sums[3 * gaussian + axis]! += weight * centre[axis]!;
+        }
+      }
+    }
+    await nextTurn();
   }
-  radii.sort((a, b) => a - b);
-  return {
-    centre: total.mean,
-    segmentRadius: radii[Math.floor(radii.length / 2)] ?? 0,
-    spread: total.spread,
-  };
+  const places = means.map((own, at) => {
+    const mass = masses[Math.floor(at / 3)]!;
+    return mass > 0 ? sums[at]! / mass : own;
+  });
+  return { places, centre: total.mean, spread: total.spread, segmentRadius: radii.length === 0 ? 0 : median(radii) };
+}
+
+function median(values: readonly number[]): number {
+  const sorted = Float64Array.from(values).sort();
+  const half = sorted.length >> 1;
+  return sorted.length % 2 === 1 ? sorted[half]! : (sorted[half - 1]! + sorted[half]!) / 2;
 }
 
 /** Mean and spread of points, summed about the first one so that a far origin costs no digits. */
