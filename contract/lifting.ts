@@ -41,6 +41,10 @@ export const clusteringParametersSchema = z.strictObject({
     .max(1000)
     .default(6)
     .describe('samples beyond this many standard deviations in any dimension are left out'),
+  rescale: z
+    .enum(['common', 'dimension'])
+    .default('common')
+    .describe('samples are scaled to [0, 1]: all dimensions alike, or each on its own (published)'),
   sweepFrom: z.number().min(1).default(10).describe('HDBSCAN: least min_cluster_size, per 50,000 points'),
   sweepTo: z.number().min(1).default(190).describe('HDBSCAN: largest min_cluster_size, per 50,000 points'),
   sweepStep: z.number().min(1).default(10).describe('HDBSCAN: step of the sweep, per 50,000 points'),

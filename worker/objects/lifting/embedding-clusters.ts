@@ -1,4 +1,5 @@
 /** From samples of a rendered embedding to objects (methods 2.2). */
+import type { ClusteringParameters } from '../../../contract/index.ts';
 import { type Backend, withWasm } from '../../compute/index.ts';
 import { dbscan, meanShift, mutualReachabilityTree, selectClusters } from '../clustering/index.ts';
 
@@ -7,6 +8,8 @@ export type ClusterMethod =
   | { readonly kind: 'hdbscan'; readonly minSamples: number; readonly minClusterSizes: readonly number[] }
   | { readonly kind: 'dbscan'; readonly epsilons: readonly number[]; readonly minSamples: number }
   | { readonly kind: 'mean-shift'; readonly bandwidths: readonly number[] };
+
+export type Rescaling = ClusteringParameters['rescale'];
 
 /** One clustering of the sweep. */
 export interface EmbeddingClusters {
@@ -55,8 +58,12 @@ export function withinSigmas(samples: Float32Array, dimensions: number, sigmas: 
   });
 }
 
-/** [n, D] float32 scaled to [0, 1] per dimension; one without range becomes 0. */
-export function rescaled(samples: Float32Array, dimensions: number): Float32Array {
+/**
+ * [n, D] float32 scaled to [0, 1]. `dimension`: each on its own (published); one without range becomes 0. `common`: all by the
+ * widest, which keeps distances in proportion: a wide scene is a flat embedding, whose thin dimension would otherwise be blown
+ * up until an object is further from itself than from its neighbours.
+ */
+export function rescaled(samples: Float32Array, dimensions: number, scale: Rescaling): Float32Array {
   const low = new Float64Array(dimensions).fill(Infinity);
   const high = new Float64Array(dimensions).fill(-Infinity);
   for (let i = 0; i < samples.length; i++) {
@@ -64,16 +71,18 @@ export function rescaled(samples: Float32Array, dimensions: number): Float32Arra
     low[d] = Math.min(low[d]!, samples[i]!);
     high[d] = Math.max(high[d]!, samples[i]!);
   }
+  const own = high.map((value, d) => value - low[d]!);
+  const range = scale === 'common' ? own.fill(own.reduce((most, value) => Math.max(most, value), 0)) : own;
   return samples.map((value, i) => {
     const d = i % dimensions;
-    return high[d]! > low[d]! ? (value - low[d]!) / (high[d]! - low[d]!) : 0;
+    return range[d]! > 0 ? (value - low[d]!) / range[d]! : 0;
   });
 }
 
 /**
  * Every clustering of the sweep. HDBSCAN's spanning tree does not depend on min_cluster_size, so the whole sweep costs one tree.
  * @param samples [n, D] finite; of one class
- * @param outlierSigmas samples beyond this many standard deviations from the mean in any dimension are left out
+ * Samples beyond `outlierSigmas` standard deviations from the mean in any dimension are left out.
  * @throws PointsError, RangeError, OutOfMemoryError, the signal's reason
  */
 export async function clusterEmbedding(
@@ -81,7 +90,7 @@ export async function clusterEmbedding(
   samples: Float32Array,
   dimensions: number,
   method: ClusterMethod,
-  outlierSigmas: number,
+  { outlierSigmas, rescale }: Pick<ClusteringParameters, 'outlierSigmas' | 'rescale'>,
   signal?: AbortSignal,
 ): Promise<EmbeddingClusters[]> {
   let kept = withinSigmas(samples, dimensions, outlierSigmas);
@@ -94,7 +103,7 @@ export async function clusterEmbedding(
   for (const [to, from] of kept.entries()) {
     points.set(samples.subarray(from * dimensions, (from + 1) * dimensions), to * dimensions);
   }
-  const scaled = rescaled(points, dimensions);
+  const scaled = rescaled(points, dimensions, rescale);
   const summary = (value: number, labels: Int32Array, weights?: Float64Array) =>
     centroidsOf(value, points, dimensions, labels, weights);
   switch (method.kind) {

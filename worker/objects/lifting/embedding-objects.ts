@@ -74,7 +74,7 @@ export async function embeddingToObjects(
     const samples = await sampleEmbedding(reader, features, field, frames, parameters, seed, signal);
     const sampled = performance.now();
     const method = methodOf(parameters, samples.length / dimensions);
-    const clusterings = await clusterEmbedding(backend, samples, dimensions, method, parameters.outlierSigmas, signal);
+    const clusterings = await clusterEmbedding(backend, samples, dimensions, method, parameters, signal);
     const clustered = performance.now();
     const scored = await scoreSweep(
       reader,

@@ -46,10 +46,12 @@ function expectCentres({ centroids, clusters }: EmbeddingClusters): void {
   }
 }
 
+const LIMITS = { outlierSigmas: 6, rescale: 'common' } as const;
+
 describe('clusterEmbedding', () => {
   it('finds the blobs at every size of the sweep that is below theirs', async () => {
     const method = { kind: 'hdbscan', minSamples: 1, minClusterSizes: [20, 60, 120] } as const;
-    const found = await clusterEmbedding(backend, samples(), 3, method, 6);
+    const found = await clusterEmbedding(backend, samples(), 3, method, LIMITS);
     expect(found.map(({ value, clusters }) => [value, clusters])).toEqual([
       [20, 4],
       [60, 4],
@@ -62,7 +64,7 @@ describe('clusterEmbedding', () => {
     const random = seededRandom(8);
     const one = Float32Array.from({ length: 900 }, () => random.normal());
     const method = { kind: 'hdbscan', minSamples: 1, minClusterSizes: [100] } as const;
-    const [found] = await clusterEmbedding(backend, one, 3, method, 6);
+    const [found] = await clusterEmbedding(backend, one, 3, method, LIMITS);
     expect(found!.clusters).toBe(1);
     for (let d = 0; d < 3; d++) expect(Math.abs(found!.centroids[d]!)).toBeLessThan(0.2);
   });
@@ -71,15 +73,15 @@ describe('clusterEmbedding', () => {
     { kind: 'dbscan', epsilons: [0.05], minSamples: 5 },
     { kind: 'mean-shift', bandwidths: [0.2] },
   ] as const)('$kind finds them too', async (method) => {
-    const [found] = await clusterEmbedding(backend, samples(), 3, method, 6);
+    const [found] = await clusterEmbedding(backend, samples(), 3, method, LIMITS);
     expect(found!.clusters).toBeGreaterThanOrEqual(4);
     expectCentres(found!);
   });
 
   it('has no clusters where there is nothing', async () => {
     const method = { kind: 'hdbscan', minSamples: 1, minClusterSizes: [5] } as const;
-    expect(await clusterEmbedding(backend, new Float32Array(0), 3, method, 6)).toEqual([]);
-    expect(await clusterEmbedding(backend, Float32Array.of(1, 2, 3), 3, method, 6)).toEqual([]);
+    expect(await clusterEmbedding(backend, new Float32Array(0), 3, method, LIMITS)).toEqual([]);
+    expect(await clusterEmbedding(backend, Float32Array.of(1, 2, 3), 3, method, LIMITS)).toEqual([]);
   });
 });
 
@@ -99,7 +101,12 @@ describe('the parts', () => {
   });
 
   it('rescales to [0, 1] per dimension', () => {
-    expect([...rescaled(Float32Array.of(1, 7, 3, 7, 2, 7), 2)]).toEqual([0, 0, 1, 0, 0.5, 0]);
+    expect([...rescaled(Float32Array.of(1, 7, 3, 7, 2, 7), 2, 'dimension')]).toEqual([0, 0, 1, 0, 0.5, 0]);
+  });
+
+  it('rescales to [0, 1] and leaves distances in proportion', () => {
+    expect([...rescaled(Float32Array.of(1, 7, 5, 8, 3, 7), 2, 'common')]).toEqual([0, 0, 1, 0.25, 0.5, 0]);
+    expect([...rescaled(Float32Array.of(4, 7, 4, 7), 2, 'common')]).toEqual([0, 0, 0, 0]);
   });
 
   it('names the nearest two centroids', () => {
