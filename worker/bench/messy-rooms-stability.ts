@@ -32,7 +32,9 @@ export async function measureStability(
     ['vanilla', pairLoss(FIELD_RECIPES.vanilla.parameters.loss)],
   ] as const;
   const views = frames.map(({ view }) => view);
-  const cache = await WeightCache.extract(backend, model, views, { pixels: instancePixels(frames), signal });
+  const cache = await WeightCache.extract(backend, model, views, {
+    ...{ pixels: instancePixels(frames), overAlpha: true, signal },
+  });
   try {
     const snapshotsAt = CHECKPOINTS.map((share) => Math.max(1, Math.round(share * parameters.steps)));
     const { snapshots, dimensions } = await trainField({

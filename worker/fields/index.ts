@@ -1,7 +1,7 @@
 /** @public door of worker/fields */
 export { instancePixels, type LiftFrame, sampledPixels } from './frames.ts';
 export * from './language/index.ts';
-export type { FieldLoss, FieldParameters, FieldShape, Readout } from './parameters.ts';
+export { type FieldLoss, type FieldParameters, type FieldShape, type Readout, readoutOf } from './parameters.ts';
 export { type GradientNoise, type GradientNoiseOptions, gradientNoise } from './stability.ts';
 export {
   type FieldProgress,

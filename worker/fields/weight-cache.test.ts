@@ -37,6 +37,26 @@ test('W of every pixel sums to the rendered alpha, and W times depth is the rend
   cache.dispose();
 });
 
+test('rows over alpha sum to 1 and keep their proportions', async () => {
+  const plain = await WeightCache.extract(backend, world.model, world.views);
+  const cache = await WeightCache.extract(backend, world.model, world.views, { overAlpha: true });
+  const [whole, scaled] = [await plain.host(2), await cache.host(2)];
+  expect(scaled.columns).toEqual(whole.columns);
+  const sum = (values: Float32Array) => values.reduce((total, value) => total + value, 0);
+  let translucent = 0;
+  for (let row = 0; row + 1 < whole.rowStart.length; row++) {
+    const [begin, end] = [whole.rowStart[row]!, whole.rowStart[row + 1]!];
+    if (begin === end) continue;
+    const alpha = sum(whole.weights.subarray(begin, end));
+    if (alpha < 0.9) translucent++;
+    expect(sum(scaled.weights.subarray(begin, end))).toBeCloseTo(1, 5);
+    expect(scaled.weights[begin]).toBeCloseTo(whole.weights[begin]! / alpha, 5);
+  }
+  expect(translucent).toBeGreaterThan(10);
+  plain.dispose();
+  cache.dispose();
+});
+
 test('chosen pixels are the rows of the whole', async () => {
   const before = backend.memory.usedBytes;
   const all = await WeightCache.extract(backend, world.model, world.views);

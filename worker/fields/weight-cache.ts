@@ -28,6 +28,11 @@ export interface WeightCacheOptions {
    * rendered moves by at most the dropped share of the pixel's weight. Default: all contributors.
    */
   readonly maxContributors?: number;
+  /**
+   * Rows are divided by their sum, alpha: what is rendered is the mean along the ray, so that it does not depend on where the origin
+   * of the features lies. Default: as they are blended.
+   */
+  readonly overAlpha?: boolean;
   /** Most bytes the weights may take; default what the backend has left. */
   readonly budgetBytes?: number;
   readonly signal?: AbortSignal;
@@ -109,6 +114,7 @@ export class WeightCache {
         const pixels = Uint32Array.from(options.pixels?.(index) ?? allPixels(view));
         const { matrix, droppedShare } = await renderer.weights(view, pixels, options.maxContributors);
         cached.push({ pixels, matrix, dispose: matrix.dispose });
+        if (options.overAlpha === true) await divideByAlpha(backend, matrix);
         dropped += droppedShare * pixels.length;
         sizeBytes += matrixBytes(matrix);
         if (sizeBytes > budgetBytes) {
@@ -246,6 +252,21 @@ export function largestContributors(host: HostWeights, keep: number): { weights:
     }
   }
   return { weights: { rowStart, columns, weights }, droppedShare: dropped / Math.max(1, rowCount) };
+}
+
+async function divideByAlpha(
+  backend: Backend,
+  { rowStart, weights, rowCount, entryCount }: SparseMatrix,
+): Promise<void> {
+  const starts = new Uint32Array(await backend.read(rowStart, 0, 4 * (rowCount + 1)));
+  const values = new Float32Array(await backend.read(weights, 0, 4 * entryCount));
+  for (let row = 0; row < rowCount; row++) {
+    const own = values.subarray(starts[row]!, starts[row + 1]!);
+    let alpha = 0;
+    for (let e = 0; e < own.length; e++) alpha += own[e]!;
+    if (alpha > 0) for (let e = 0; e < own.length; e++) own[e]! /= alpha;
+  }
+  if (entryCount > 0) backend.write(weights, values);
 }
 
 function allPixels({ widthPixels, heightPixels }: PinholeView): Uint32Array {

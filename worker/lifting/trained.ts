@@ -1,7 +1,14 @@
 /** Recipes that train a feature field on cached blending weights: methods 2.1 to 2.3 and the linear assignment. */
 import { z } from 'zod';
 import { LiftscopeError } from '../../contract/index.ts';
-import { type FieldParameters, sampledPixels, type TrainedField, trainField, WeightCache } from '../fields/index.ts';
+import {
+  type FieldParameters,
+  readoutOf,
+  sampledPixels,
+  type TrainedField,
+  trainField,
+  WeightCache,
+} from '../fields/index.ts';
 import { panopticQuality } from '../metrics/index.ts';
 import {
   CLOSED_FORM_DEFAULTS,
@@ -64,6 +71,7 @@ export async function liftByField(name: TrainedRecipe, input: LiftInput): Promis
     frames.map(({ view }) => view),
     {
       pixels: plan.pixels,
+      overAlpha: readoutOf(parameters.loss) === 'embedding',
       ...(plan.maxContributors !== undefined && { maxContributors: plan.maxContributors }),
       ...(signal && { signal }),
       onProgress: (done, total) => onProgress?.('weights', done, total),

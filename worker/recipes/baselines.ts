@@ -1,6 +1,6 @@
 /** The rivals that Contrastive Lift is compared with, with the same field, schedule and data. */
 import type { FieldLoss, FieldParameters } from '../fields/index.ts';
-import { type FieldRecipe, INSTANCE_PARTS, SHARED_SCHEDULE, SHARED_SOURCES } from './recipe.ts';
+import { EMBEDDING_SOURCES, type FieldRecipe, INSTANCE_PARTS, SHARED_SCHEDULE, SHARED_SOURCES } from './recipe.ts';
 
 function embedding(
   loss: FieldLoss,
@@ -17,7 +17,7 @@ function embedding(
       ...{ field: { kind: 'table', sigma: 0.2, positions: 0.5 }, dimensions: 3, loss, rate: 1e-2, finalRate: 1e-2 },
       ...changes,
     },
-    sources: { ...SHARED_SOURCES, dimensions: 'as contrastive-lift', ...sources },
+    sources: { ...SHARED_SOURCES, ...EMBEDDING_SOURCES, dimensions: 'as contrastive-lift', ...sources },
   };
 }
 

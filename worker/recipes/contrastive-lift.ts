@@ -1,6 +1,6 @@
 /** Contrastive Lift (Bhalgat et al. 2023): slow-fast clustering objective with concentration, on frozen Gaussians. */
 import type { FieldParameters } from '../fields/index.ts';
-import { type FieldRecipe, INSTANCE_PARTS, SHARED_SCHEDULE, SHARED_SOURCES } from './recipe.ts';
+import { EMBEDDING_SOURCES, type FieldRecipe, INSTANCE_PARTS, SHARED_SCHEDULE, SHARED_SOURCES } from './recipe.ts';
 
 const parameters = {
   ...SHARED_SCHEDULE,
@@ -12,6 +12,7 @@ const parameters = {
 
 const sources = {
   ...SHARED_SOURCES,
+  ...EMBEDDING_SOURCES,
   dimensions: 'paper: 3 for rooms (24 elsewhere)',
   'loss.gamma': 'code: 1',
   'loss.similarity':

@@ -24,6 +24,13 @@ export const SHARED_SOURCES = {
   rate: 'paper: 1e-2 for grids, 5e-4 for networks',
 } as const;
 
+/** Of embeddings that are compared by distance. */
+export const EMBEDDING_SOURCES = {
+  rendering:
+    'ours: rendered embeddings are divided by alpha, so that a pixel that is not quite opaque is not drawn towards the origin; ' +
+    'published fields are opaque inside a room',
+} as const;
+
 export const INSTANCE_PARTS = [
   'frozen Gaussians, blending weights cached for the pixels inside segments',
   'a row of features per Gaussian, Adam on the rows that a batch touches',

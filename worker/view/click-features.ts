@@ -1,7 +1,7 @@
 /** Features of a lift, however it was made, as clicks and the embedding view compare them. */
 import type { Backend, DeviceBuffer } from '../compute/index.ts';
 import type { PinholeView } from '../kernels/index.ts';
-import type { RenderedFeatures, WeightReader } from '../objects/index.ts';
+import { divideByAlpha, type RenderedFeatures, type WeightReader } from '../objects/index.ts';
 
 export interface LiftFeatures {
   readonly path: string;
@@ -119,6 +119,7 @@ export class FeatureCache {
     const known = this.#views.get(key);
     this.#views.delete(key);
     const rendered = known ?? (await reader.render(view, this.#onDevice(features), features.dimensions));
+    if (known === undefined && features.similarity === 'distance') divideByAlpha(rendered, features.dimensions);
     this.#views.set(key, rendered);
     let bytes = [...this.#views.values()].reduce((sum, kept) => sum + kept.features.byteLength, 0);
     for (const [oldest, kept] of this.#views) {

@@ -14,7 +14,7 @@ import type { PosedSegments } from './evidence.ts';
 import { normaliseRows } from './lifted.ts';
 import { liftRandom } from './random.ts';
 import { randomViewpoints } from './viewpoints.ts';
-import type { WeightReader } from './weights.ts';
+import { divideByAlpha, type WeightReader } from './weights.ts';
 
 export interface EmbeddingField {
   readonly dimensions: number;
@@ -128,6 +128,7 @@ async function renderEmbedding(
   choose: (pixel: number) => boolean,
 ): Promise<RenderedEmbedding> {
   const rendered = await reader.render(view, features, dimensions + 1);
+  if (!unitLength) divideByAlpha(rendered, dimensions);
   const total = rendered.alpha.length;
   const pixels: number[] = [];
   for (let pixel = 0; pixel < total; pixel++) {

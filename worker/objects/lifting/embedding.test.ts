@@ -183,6 +183,18 @@ describe('embeddingToObjects', () => {
     const agrees = map.filter((object, i) => (object === 0) === (world.truth[3]![i] === 0)).length;
     expect(agrees / map.length).toBeGreaterThan(0.95);
     expect(new Set(map).size).toBe(OBJECTS + 1);
+
+    // Far from the origin all is the same, where pixels are not opaque too.
+    const away = (values: Float32Array) => values.map((value) => value + 64);
+    const shifted = { ...readout, features: away(features), centroids: away(found.centroids) };
+    const elsewhere = new InstanceRenderer(world.backend, world.reader, { ...lifted, readout: shifted });
+    const moved = await elsewhere.map(world.views[3]!);
+    elsewhere.dispose();
+    expect(moved.filter((object, i) => object !== map[i]).length).toBeLessThan(0.002 * map.length);
+    const there = { ...field, features: shifted.features };
+    expect((await embeddingToObjects(world.backend, world.reader, there, frames, parameters, 1, score)).objects).toBe(
+      OBJECTS,
+    );
     await world.backend.dispose();
   });
 

@@ -16,4 +16,4 @@ export { type TrackedFrame, type TrackingOptions, trackMasks } from './mask-trac
 export { objectsTable } from './objects-table.ts';
 export type { LiftInput, LiftOutcome, LiftRecipe, NamedSegments } from './recipe.ts';
 export { decideGaussians, type GaussianObjects, type GaussianVotes, voteOnGaussians } from './vote.ts';
-export { type PixelWeights, type RenderedFeatures, WeightReader } from './weights.ts';
+export { divideByAlpha, type PixelWeights, type RenderedFeatures, WeightReader } from './weights.ts';

@@ -129,8 +129,10 @@ export class InstanceRenderer {
         const plane = rendered.features.subarray(c * pixels, (c + 1) * pixels);
         for (const [row, pixel] of inside.entries()) {
           const value = plane[pixel]!;
-          if (readout.kind === 'embedding') vectors[row * readout.dimensions + at] = value;
-          else if (value > highest![pixel]!) {
+          if (readout.kind === 'embedding') {
+            // Of unit vectors only the direction counts.
+            vectors[row * readout.dimensions + at] = readout.unitLength ? value : value / rendered.alpha[pixel]!;
+          } else if (value > highest![pixel]!) {
             highest![pixel] = value;
             map[pixel] = at + 1;
           }

@@ -37,6 +37,17 @@ export interface RenderedFeatures {
   readonly features: Float32Array;
 }
 
+/**
+ * The first `dimensions` planes divided by alpha, in place, for embeddings that are compared by distance: the mean along the ray is
+ * the same wherever their origin lies. Nothing is where nothing is rendered.
+ */
+export function divideByAlpha({ features, alpha }: RenderedFeatures, dimensions: number): void {
+  for (let i = 0; i < alpha.length; i++) {
+    if (!(alpha[i]! > 0)) continue;
+    for (let d = 0; d < dimensions; d++) features[d * alpha.length + i]! /= alpha[i]!;
+  }
+}
+
 /** Reads W off a frozen model, view by view, reusing its working memory. */
 export class WeightReader {
   readonly #backend: Backend;
