@@ -161,7 +161,12 @@ function centroidsOf(
   return { value, clusters, centroids, sizes, noiseShare: noise / Math.max(1, labels.length) };
 }
 
-/** Nearest centroid of each vector, from 1; 0 for all when there is none. Noise is nobody's fate here. @param vectors [n, D] */
+/**
+ * Nearest centroid of each vector, from 1; of equal ones the first; 0 for all when there is none. Noise is nobody's fate here.
+ * Centroids are looked at outwards along the dimension in which they lie widest apart, until that alone is further than the
+ * second found: with hundreds of objects most are never looked at.
+ * @param vectors [n, D]
+ */
 export function nearestCentroids(
   vectors: Float32Array,
   dimensions: number,
@@ -172,15 +177,27 @@ export function nearestCentroids(
   const nearest = new Uint32Array(count);
   const squaredDistance = new Float32Array(count).fill(Infinity);
   const squaredRunnerUp = new Float32Array(count).fill(Infinity);
+  const axis = widestDimension(centroids, dimensions);
+  const along = (k: number) => centroids[k * dimensions + axis]!;
+  const order = Uint32Array.from({ length: clusters }, (_, k) => k).sort((a, b) => along(a) - along(b) || a - b);
+  const places = Float64Array.from(order, along);
   for (let i = 0; i < count; i++) {
+    const place = vectors[i * dimensions + axis]!;
     let [best, first, second] = [0, Infinity, Infinity];
-    for (let k = 0; k < clusters; k++) {
+    let above = lowerBound(places, place);
+    let below = above - 1;
+    while (below >= 0 || above < clusters) {
+      const down = below >= 0 ? place - places[below]! : Infinity;
+      const up = above < clusters ? places[above]! - place : Infinity;
+      const step = Math.min(down, up);
+      if (step * step > second) break;
+      const k = order[above >= clusters || down < up ? below-- : above++]!;
       let squared = 0;
       for (let d = 0; d < dimensions; d++) {
         const off = vectors[i * dimensions + d]! - centroids[k * dimensions + d]!;
         squared += off * off;
       }
-      if (squared < first) [best, first, second] = [k + 1, squared, first];
+      if (squared < first || (squared === first && k + 1 < best)) [best, first, second] = [k + 1, squared, first];
       else if (squared < second) second = squared;
     }
     nearest[i] = best;
@@ -188,4 +205,28 @@ export function nearestCentroids(
     squaredRunnerUp[i] = second;
   }
   return { nearest, squaredDistance, squaredRunnerUp };
+}
+
+function widestDimension(rows: Float32Array, dimensions: number): number {
+  let [widest, most] = [0, -1];
+  for (let d = 0; d < dimensions; d++) {
+    let [low, high] = [Infinity, -Infinity];
+    for (let at = d; at < rows.length; at += dimensions) {
+      low = Math.min(low, rows[at]!);
+      high = Math.max(high, rows[at]!);
+    }
+    if (high - low > most) [widest, most] = [d, high - low];
+  }
+  return widest;
+}
+
+/** The first place in ascending values that is not below `value`. */
+function lowerBound(values: Float64Array, value: number): number {
+  let [low, high] = [0, values.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (values[middle]! < value) low = middle + 1;
+    else high = middle;
+  }
+  return low;
 }

@@ -119,6 +119,23 @@ describe('the parts', () => {
     expect([...squaredDistance]).toEqual([1, 1]);
     expect([...squaredRunnerUp]).toEqual([4, 10]);
     expect([...nearestCentroids(Float32Array.of(1, 1), 2, new Float32Array(0)).nearest]).toEqual([0]);
+    expect([...nearestCentroids(Float32Array.of(0, 0), 2, Float32Array.of(0, 1, 1, 0, 0, -1)).nearest]).toEqual([1]);
+  });
+
+  it('names the nearest of many as a look at all of them does', () => {
+    const random = seededRandom(12);
+    // On a grid, so that there are ties.
+    const grid = (count: number) => Float32Array.from({ length: 3 * count }, () => random.integer(9));
+    const [vectors, centroids] = [grid(400), grid(60)];
+    const squared = (i: number, k: number) =>
+      [0, 1, 2].reduce((sum, d) => sum + (vectors[3 * i + d]! - centroids[3 * k + d]!) ** 2, 0);
+    const found = nearestCentroids(vectors, 3, centroids);
+    for (let i = 0; i < 400; i++) {
+      const sorted = Array.from({ length: 60 }, (_, k) => k).sort((a, b) => squared(i, a) - squared(i, b) || a - b);
+      expect(found.nearest[i]).toBe(sorted[0]! + 1);
+      expect(found.squaredDistance[i]).toBe(squared(i, sorted[0]!));
+      expect(found.squaredRunnerUp[i]).toBe(squared(i, sorted[1]!));
+    }
   });
 
   it('draws viewpoints between cameras, rotations kept', () => {
