@@ -45,7 +45,7 @@ export interface Room {
 
 /** Changes of how rooms are made, or of what a cell computes, raise these, so that older ones are not taken for new. */
 const ROOM_FORMAT = 3;
-const CELL_FORMAT = 4;
+const CELL_FORMAT = 5;
 /** A cell may cluster or train wide fields for minutes between two looks at its messages. */
 const CELL_SILENCE_MS = 30 * 60_000;
 const VIEWS_AT_25 = 60;

@@ -10,8 +10,10 @@ export type FieldShape =
       readonly kind: 'table';
       /** Standard deviation of the initial features. */
       readonly sigma: number;
-      /** Added to them: this many units per radius of the median segment, linear in the position (start.ts); 0: noise alone. */
+      /** Added to them: this many times a function of place (start.ts); 0: noise alone. */
       readonly positions: number;
+      /** 0: linear in place; else waves that tell places apart from this many radii of the median segment on. */
+      readonly reach: number;
     }
   | {
       /** A network on the position of the Gaussian, scaled to [−1, 1]. */
@@ -96,7 +98,7 @@ const decay = z.number().min(0).lt(1);
 const weight = z.number().min(0).max(1e6);
 
 const fieldSchema = z.discriminatedUnion('kind', [
-  z.object({ kind: z.literal('table'), sigma: positive, positions: weight }),
+  z.object({ kind: z.literal('table'), sigma: positive, positions: weight, reach: weight }),
   z.object({
     kind: z.literal('mlp'),
     layers: count.min(2).max(32),

@@ -28,7 +28,7 @@ const { frames, cache, means } = world([9, 11, 99, 101], [[1, 1, 2, 2]], [[0, 1,
 
 describe('start of a table', () => {
   it('is the centre of the segment about the mean of all, in units of the median segment’s radius', async () => {
-    const start = await startOfTable(cache, frames, means, 3, { sigma: 1e-9, positions: 0.5 }, 1);
+    const start = await startOfTable(cache, frames, means, 3, { sigma: 1e-9, positions: 0.5, reach: 0 }, 1);
     // Every segment has the radius 1; the mean of the pixels is 55.
     for (const [i, x] of [-22.5, -22.5, 22.5, 22.5].entries()) {
       expect(start[3 * i]).toBeCloseTo(x, 4);
@@ -50,7 +50,7 @@ describe('start of a table', () => {
       ],
       seen,
     );
-    const start = await startOfTable(stray.cache, stray.frames, stray.means, 3, { sigma: 1e-9, positions: 1 }, 1);
+    const start = await startOfTable(stray.cache, stray.frames, stray.means, 3, { sigma: 1e-9, positions: 1, reach: 0 }, 1);
     expect(start[9]).toBeCloseTo(start[0]!, 4);
     expect(start[3]).toBeCloseTo(start[0]!, 4);
     expect(Math.abs(start[12]! - start[0]!)).toBeGreaterThan(10);
@@ -58,18 +58,18 @@ describe('start of a table', () => {
 
   it('keeps the distances of places apart in more dimensions, and noise alone where places are not asked for', async () => {
     const three = world([9, 11, 99, 101, 189, 191], [[1, 1, 2, 2, 3, 3]], [[0, 1, 2, 3, 4, 5]]);
-    const many = await startOfTable(three.cache, three.frames, three.means, 8, { sigma: 1e-9, positions: 0.5 }, 1);
+    const many = await startOfTable(three.cache, three.frames, three.means, 8, { sigma: 1e-9, positions: 0.5, reach: 0 }, 1);
     const distance = (i: number, j: number) =>
       Math.hypot(...Array.from({ length: 8 }, (_, d) => many[8 * i + d]! - many[8 * j + d]!));
     expect(distance(0, 4) / distance(0, 2)).toBeCloseTo(2, 2);
-    const noise = await startOfTable(cache, frames, means, 3, { sigma: 0.1, positions: 0 }, 1);
+    const noise = await startOfTable(cache, frames, means, 3, { sigma: 0.1, positions: 0, reach: 0 }, 1);
     expect(Math.max(...noise.map(Math.abs))).toBeLessThan(1);
-    expect(noise).toEqual(await startOfTable(cache, frames, means, 3, { sigma: 0.1, positions: 0 }, 1));
+    expect(noise).toEqual(await startOfTable(cache, frames, means, 3, { sigma: 0.1, positions: 0, reach: 0 }, 1));
   });
 
   it('is noise alone where segments have no extent', async () => {
     const points = Float32Array.from(means, () => 3);
-    const start = await startOfTable(cache, frames, points, 3, { sigma: 0.1, positions: 0.5 }, 1);
+    const start = await startOfTable(cache, frames, points, 3, { sigma: 0.1, positions: 0.5, reach: 0 }, 1);
     expect(start.every((value) => Number.isFinite(value) && Math.abs(value) < 1)).toBe(true);
   });
 });

@@ -18,17 +18,19 @@ interface SegmentPlaces {
 }
 
 /**
- * [N, D] noise of standard deviation `sigma` plus `positions` times a linear function of place, whose unit is the radius of the
- * median segment. Three dimensions or fewer are the axes themselves; more are random directions. The place of a Gaussian is that
- * of the segments it is seen in, not its own: where few views see an object its Gaussians are spread along the rays, further
- * than losses of distances reach. Neighbouring objects then start apart and all of an object starts together.
+ * [N, D] noise of standard deviation `sigma` plus `positions` times a function of place, in units of the radius of the median
+ * segment: linear (three dimensions or fewer are the axes themselves, more are random directions), or with `reach` random waves,
+ * unit vectors on average, whose product falls as exp(-distance² / (2 reach²)) (Rahimi, Recht 2007). Waves leave all objects of any
+ * scene at about the same distance, so that a pixel that is partly of others stays nearest to what it mostly is.
+ * The place of a Gaussian is that of the segments it is seen in, not its own: where few views see an object its Gaussians are
+ * spread along the rays. Neighbouring objects then start apart and all of an object starts together.
  */
 export async function startOfTable(
   cache: WeightCache,
   frames: readonly LiftFrame[],
   means: Float32Array,
   dimensions: number,
-  { sigma, positions }: { readonly sigma: number; readonly positions: number },
+  { sigma, positions, reach }: { readonly sigma: number; readonly positions: number; readonly reach: number },
   seed: number,
 ): Promise<Float32Array> {
   const random = fieldRandom(seed, 'initial', 0);
@@ -36,16 +38,22 @@ export async function startOfTable(
   if (positions === 0) return start;
   const { places, centre, segmentRadius, spread } = await segmentPlaces(cache, frames, means);
   if (!(segmentRadius > 0)) return start;
-  const directions =
-    dimensions <= 3
-      ? Float32Array.from({ length: 3 * dimensions }, (_, i) => (i % 3 === Math.floor(i / 3) ? 1 : 0))
-      : normals(3 * dimensions, Math.sqrt(1 / 3), random);
+  const axes = reach === 0 && dimensions <= 3;
+  const directions = axes
+    ? Float32Array.from({ length: 3 * dimensions }, (_, i) => (i % 3 === Math.floor(i / 3) ? 1 : 0))
+    : normals(3 * dimensions, reach === 0 ? Math.sqrt(1 / 3) : 1 / reach, random);
+  const phases = Float64Array.from({ length: dimensions }, () => 2 * Math.PI * random());
+  const height = positions * Math.sqrt(2 / dimensions);
   const limit = FARTHEST * spread;
   for (let i = 0; i < cache.gaussians; i++) {
-    for (let axis = 0; axis < 3; axis++) {
-      const offset = Math.max(-limit, Math.min(limit, places[3 * i + axis]! - centre[axis]!));
-      const value = (positions * offset) / segmentRadius;
-      for (let d = 0; d < dimensions; d++) start[i * dimensions + d]! += value * directions[3 * d + axis]!;
+    const place = [0, 1, 2].map((axis) => {
+      const offset = places[3 * i + axis]! - centre[axis]!;
+      return Math.max(-limit, Math.min(limit, offset)) / segmentRadius;
+    });
+    for (let d = 0; d < dimensions; d++) {
+      let value = 0;
+      for (let axis = 0; axis < 3; axis++) value += place[axis]! * directions[3 * d + axis]!;
+      start[i * dimensions + d]! += reach === 0 ? positions * value : height * Math.cos(value + phases[d]!);
     }
   }
   return start;

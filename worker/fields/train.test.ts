@@ -120,7 +120,7 @@ test.each(['logits', 'probabilities'] as const)(
     const { features, readout } = await train(
       {
         ...{
-          field: { kind: 'table', sigma: 0.01, positions: 0 },
+          field: { kind: 'table', sigma: 0.01, positions: 0, reach: 0 },
           dimensions: 3,
           steps: 200,
           batchPixels: 300,

@@ -132,7 +132,7 @@ const SEMANTIC_PIXELS = 4096;
 /** Methods 2.1: cross entropy, and from 70 % of the schedule on segment consistency with the argmax of the segment's mean. */
 const SEMANTIC: Omit<FieldParameters, 'steps'> = {
   ...{ dimensions: 2, batchPixels: 2048, rate: 5e-2, finalRate: 5e-3, slowDecay: 0.9 },
-  field: { kind: 'table', sigma: 0.01, positions: 0 },
+  field: { kind: 'table', sigma: 0.01, positions: 0, reach: 0 },
   loss: {
     ...{ kind: 'semantic', rendering: 'logits', consistency: 1 },
     ...{ consistencyTarget: 'argmax', consistencyFrom: 0.7 },

@@ -14,7 +14,7 @@ function embedding(
     parts: [...INSTANCE_PARTS, text.part, 'clusters of the embedding are the objects'],
     parameters: {
       ...SHARED_SCHEDULE,
-      ...{ field: { kind: 'table', sigma: 0.2, positions: 0.5 }, dimensions: 3, loss, rate: 1e-2, finalRate: 1e-2 },
+      ...{ field: { kind: 'table', sigma: 0.2, positions: 0.5, reach: 0 }, dimensions: 3, loss, rate: 1e-2, finalRate: 1e-2 },
       ...changes,
     },
     sources: { ...SHARED_SOURCES, ...EMBEDDING_SOURCES, dimensions: 'as contrastive-lift', ...sources },
@@ -95,7 +95,7 @@ export const linearAssignment: FieldRecipe = {
   ],
   parameters: {
     ...SHARED_SCHEDULE,
-    ...{ field: { kind: 'table', sigma: 0.02, positions: 0.25 }, dimensions: 500, loss: { kind: 'linear-assignment' } },
+    ...{ field: { kind: 'table', sigma: 0.02, positions: 0.25, reach: 0 }, dimensions: 500, loss: { kind: 'linear-assignment' } },
     ...{ rate: 5e-2, finalRate: 5e-2 },
   },
   sources: {

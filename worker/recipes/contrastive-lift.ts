@@ -4,7 +4,7 @@ import { EMBEDDING_SOURCES, type FieldRecipe, INSTANCE_PARTS, SHARED_SCHEDULE, S
 
 const parameters = {
   ...SHARED_SCHEDULE,
-  field: { kind: 'table', sigma: 0.2, positions: 0.5 },
+  field: { kind: 'table', sigma: 0.2, positions: 0.5, reach: 0 },
   dimensions: 3,
   loss: { kind: 'slow-fast', gamma: 1, similarity: 'squared', concentration: 1 },
   ...{ rate: 1e-2, finalRate: 1e-2 },

@@ -14,7 +14,7 @@ export const gaussianClustering: FieldRecipe = {
   ],
   parameters: {
     ...SHARED_SCHEDULE,
-    field: { kind: 'table', sigma: 0.2, positions: 0 },
+    field: { kind: 'table', sigma: 0.2, positions: 0, reach: 0 },
     dimensions: 16,
     loss: { kind: 'gaussian-clustering', regulariserEvery: 2, regulariserGaussians: 800 },
     ...{ rate: 1e-2, finalRate: 1e-2 },

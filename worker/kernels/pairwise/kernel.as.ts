@@ -163,12 +163,18 @@ export function slowFast(
         y0 = fma(wPositive, d0, y0);
         y1 = fma(wPositive, d1, y1);
         y2 = fma(wPositive, dz, y2);
-      } else {
+      } else if (v128.any_true(same)) {
         for (let d: usize = 0; d < <usize>dimensions; d++) {
           const cell = scratch + d * PER_DIMENSION;
           const difference = f32x4.sub(v128.load(cell), v128.load(block + (d << 4)));
           v128.store(cell, fma(w, difference, v128.load(cell, 16)), 16);
           v128.store(cell, fma(wPositive, difference, v128.load(cell, 32)), 32);
+        }
+      } else {
+        for (let d: usize = 0; d < <usize>dimensions; d++) {
+          const cell = scratch + d * PER_DIMENSION;
+          const difference = f32x4.sub(v128.load(cell), v128.load(block + (d << 4)));
+          v128.store(cell, fma(w, difference, v128.load(cell, 16)), 16);
         }
       }
     }
