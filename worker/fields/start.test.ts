@@ -50,7 +50,14 @@ describe('start of a table', () => {
       ],
       seen,
     );
-    const start = await startOfTable(stray.cache, stray.frames, stray.means, 3, { sigma: 1e-9, positions: 1, reach: 0 }, 1);
+    const start = await startOfTable(
+      stray.cache,
+      stray.frames,
+      stray.means,
+      3,
+      { sigma: 1e-9, positions: 1, reach: 0 },
+      1,
+    );
     expect(start[9]).toBeCloseTo(start[0]!, 4);
     expect(start[3]).toBeCloseTo(start[0]!, 4);
     expect(Math.abs(start[12]! - start[0]!)).toBeGreaterThan(10);
@@ -58,13 +65,39 @@ describe('start of a table', () => {
 
   it('keeps the distances of places apart in more dimensions, and noise alone where places are not asked for', async () => {
     const three = world([9, 11, 99, 101, 189, 191], [[1, 1, 2, 2, 3, 3]], [[0, 1, 2, 3, 4, 5]]);
-    const many = await startOfTable(three.cache, three.frames, three.means, 8, { sigma: 1e-9, positions: 0.5, reach: 0 }, 1);
+    const many = await startOfTable(
+      three.cache,
+      three.frames,
+      three.means,
+      8,
+      { sigma: 1e-9, positions: 0.5, reach: 0 },
+      1,
+    );
     const distance = (i: number, j: number) =>
       Math.hypot(...Array.from({ length: 8 }, (_, d) => many[8 * i + d]! - many[8 * j + d]!));
     expect(distance(0, 4) / distance(0, 2)).toBeCloseTo(2, 2);
     const noise = await startOfTable(cache, frames, means, 3, { sigma: 0.1, positions: 0, reach: 0 }, 1);
     expect(Math.max(...noise.map(Math.abs))).toBeLessThan(1);
     expect(noise).toEqual(await startOfTable(cache, frames, means, 3, { sigma: 0.1, positions: 0, reach: 0 }, 1));
+  });
+
+  it('as waves leaves far places equally far apart, and near ones near', async () => {
+    const line = world([9, 11, 9.8, 11.8, 99, 101, 189, 191], [[1, 1, 2, 2, 3, 3, 4, 4]], [[0, 1, 2, 3, 4, 5, 6, 7]]);
+    const shape = { sigma: 1e-9, positions: 2, reach: 4 };
+    const start = await startOfTable(line.cache, line.frames, line.means, 256, shape, 1);
+    const squared = (i: number, j: number) =>
+      Array.from({ length: 256 }, (_, d) => (start[256 * i + d]! - start[256 * j + d]!) ** 2).reduce((a, b) => a + b);
+    // 2 · 2² · (1 − exp(−distance² / (2 · 4²))), in units of the radius 1, but for the chance of 256 waves.
+    expect(squared(0, 1)).toBeCloseTo(0, 6);
+    expect(squared(0, 2)).toBeGreaterThan(0.5 * 8 * (1 - Math.exp(-0.64 / 32)));
+    expect(squared(0, 2)).toBeLessThan(1.5 * 8 * (1 - Math.exp(-0.64 / 32)));
+    for (const [i, j] of [
+      [0, 4],
+      [0, 6],
+      [4, 6],
+    ] as const) {
+      expect(Math.abs(squared(i, j) - 8)).toBeLessThan(2);
+    }
   });
 
   it('is noise alone where segments have no extent', async () => {

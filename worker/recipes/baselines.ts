@@ -1,6 +1,13 @@
 /** The rivals that Contrastive Lift is compared with, with the same field, schedule and data. */
 import type { FieldLoss, FieldParameters } from '../fields/index.ts';
-import { EMBEDDING_SOURCES, type FieldRecipe, INSTANCE_PARTS, SHARED_SCHEDULE, SHARED_SOURCES } from './recipe.ts';
+import {
+  EMBEDDING,
+  EMBEDDING_SOURCES,
+  type FieldRecipe,
+  INSTANCE_PARTS,
+  SHARED_SCHEDULE,
+  SHARED_SOURCES,
+} from './recipe.ts';
 
 function embedding(
   loss: FieldLoss,
@@ -14,10 +21,10 @@ function embedding(
     parts: [...INSTANCE_PARTS, text.part, 'clusters of the embedding are the objects'],
     parameters: {
       ...SHARED_SCHEDULE,
-      ...{ field: { kind: 'table', sigma: 0.2, positions: 0.5, reach: 0 }, dimensions: 3, loss, rate: 1e-2, finalRate: 1e-2 },
+      ...{ ...EMBEDDING, loss, rate: 1e-2, finalRate: 1e-2 },
       ...changes,
     },
-    sources: { ...SHARED_SOURCES, ...EMBEDDING_SOURCES, dimensions: 'as contrastive-lift', ...sources },
+    sources: { ...SHARED_SOURCES, ...EMBEDDING_SOURCES, ...sources },
   };
 }
 
@@ -95,7 +102,11 @@ export const linearAssignment: FieldRecipe = {
   ],
   parameters: {
     ...SHARED_SCHEDULE,
-    ...{ field: { kind: 'table', sigma: 0.02, positions: 0.25, reach: 0 }, dimensions: 500, loss: { kind: 'linear-assignment' } },
+    ...{
+      field: { kind: 'table', sigma: 0.02, positions: 0.25, reach: 0 },
+      dimensions: 500,
+      loss: { kind: 'linear-assignment' },
+    },
     ...{ rate: 5e-2, finalRate: 5e-2 },
   },
   sources: {

@@ -1,11 +1,17 @@
 /** Contrastive Lift (Bhalgat et al. 2023): slow-fast clustering objective with concentration, on frozen Gaussians. */
 import type { FieldParameters } from '../fields/index.ts';
-import { EMBEDDING_SOURCES, type FieldRecipe, INSTANCE_PARTS, SHARED_SCHEDULE, SHARED_SOURCES } from './recipe.ts';
+import {
+  EMBEDDING,
+  EMBEDDING_SOURCES,
+  type FieldRecipe,
+  INSTANCE_PARTS,
+  SHARED_SCHEDULE,
+  SHARED_SOURCES,
+} from './recipe.ts';
 
 const parameters = {
   ...SHARED_SCHEDULE,
-  field: { kind: 'table', sigma: 0.2, positions: 0.5, reach: 0 },
-  dimensions: 3,
+  ...EMBEDDING,
   loss: { kind: 'slow-fast', gamma: 1, similarity: 'squared', concentration: 1 },
   ...{ rate: 1e-2, finalRate: 1e-2 },
 } as const satisfies FieldParameters;
@@ -13,7 +19,6 @@ const parameters = {
 const sources = {
   ...SHARED_SOURCES,
   ...EMBEDDING_SOURCES,
-  dimensions: 'paper: 3 for rooms (24 elsewhere)',
   'loss.gamma': 'code: 1',
   'loss.similarity':
     'paper: exp(-gamma d²); "released" takes exp(-d), and the confidence-weighted concentration (code)',
@@ -57,10 +62,12 @@ export const contrastiveLiftWithNetwork: FieldRecipe = {
   parameters: {
     ...parameters,
     field: { kind: 'mlp', layers: 5, width: 256, frequencies: 0 },
+    dimensions: 3,
     ...{ rate: 5e-4, finalRate: 5e-4 },
   },
   sources: {
     ...sources,
+    dimensions: 'paper: 3 for rooms',
     field: 'code: 5 linear layers, width 256, on the position in [-1, 1] without frequencies',
     rate: 'paper: 5e-4 for networks',
   },
