@@ -105,7 +105,7 @@ describe('every recipe tells the balls apart although no id is consistent', () =
     const trained = await train(
       small(parameters, { loss: { kind: 'slow-fast', gamma: 1, similarity: 'released', concentration: 1 } }),
     );
-    const { spread, apart } = await separation(trained.features, 3, false);
+    const { spread, apart } = await separation(trained.features, trained.dimensions, false);
     expect(apart).toBeGreaterThan(2 * spread);
   });
 });
