@@ -35,39 +35,46 @@ const cases: Record<string, [(...inputs: tf.Tensor[]) => tf.Tensor, number[][]]>
       [3, 7],
     ],
   ],
-  'a 3x3 convolution with stride 2': [
+  'a 3x3 convolution of few and many pixels': [
+    (x, w) => tf.conv2d(x as tf.Tensor4D, w as tf.Tensor4D, 1, 'same'),
+    [
+      [5, 7, 5, 8],
+      [3, 3, 8, 16],
+    ],
+  ],
+  'a 2x2 convolution that tiles its input': [
     (x, w) => tf.conv2d(x as tf.Tensor4D, w as tf.Tensor4D, 2, 'same'),
     [
-      [2, 6, 8, 3],
-      [3, 3, 3, 5],
-    ],
-  ],
-  'a 3x3 convolution of an odd side': [
-    (x, w) => tf.conv2d(x as tf.Tensor4D, w as tf.Tensor4D, 1, 'same'),
-    [
-      [2, 5, 5, 4],
-      [3, 3, 4, 2],
-    ],
-  ],
-  'a convolution of more than fits the cache at once': [
-    (x, w) => tf.conv2d(x as tf.Tensor4D, w as tf.Tensor4D, 1, 'same'),
-    [
-      [2, 32, 32, 32],
-      [3, 3, 32, 1],
+      [3, 6, 8, 4],
+      [2, 2, 4, 24],
     ],
   ],
   'a 1x3 convolution': [
     (x, w) => tf.conv2d(x as tf.Tensor4D, w as tf.Tensor4D, 1, 'same'),
     [
-      [3, 1, 6, 4],
-      [1, 3, 4, 4],
+      [3, 1, 6, 8],
+      [1, 3, 8, 8],
+    ],
+  ],
+  'a 3x3 convolution with stride 2, of images, which want no gradient': [
+    (w) => {
+      const images = tf.randomNormal([2, 10, 8, 3], 0, 1, 'float32', 3) as tf.Tensor4D;
+      return tf.conv2d(images, w as tf.Tensor4D, 2, 'same');
+    },
+    [[3, 3, 3, 8]],
+  ],
+  'sums': [
+    (a, b) => tf.add(a!, b!),
+    [
+      [3, 5],
+      [3, 5],
     ],
   ],
 };
 
 describe('kernels for training agree with TensorFlow.js, values and gradients', () => {
   const expected = new Map<string, Float32Array[]>();
-  const rmsShapes = [[6, 4, 5], [5], [5]];
+  const rmsShapes = [[6, 4, 12], [12], [12]];
   let rms: Float32Array[];
   beforeAll(async () => {
     await tf.setBackend('cpu');
@@ -95,5 +102,13 @@ describe('kernels for training agree with TensorFlow.js, values and gradients', 
       evaluate((x, g, b) => rmsRelu(x!, g!, b!), rmsShapes),
       rms,
     );
+  });
+
+  test('sizes that the loops are not made for are refused', () => {
+    const convolve = (x: number[], filter: number[], stride: number) => () =>
+      evaluate((a, b) => tf.conv2d(a as tf.Tensor4D, b as tf.Tensor4D, stride, 'same'), [x, filter]);
+    expect(convolve([1, 4, 4, 8], [3, 3, 8, 12], 1)).toThrow(/12 channels/);
+    expect(convolve([1, 4, 4, 8], [3, 3, 8, 8], 2)).toThrow(/tile/);
+    expect(() => evaluate((x, g, b) => rmsRelu(x!, g!, b!), [[2, 6], [6], [6]])).toThrow(/6 channels/);
   });
 });

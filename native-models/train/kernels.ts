@@ -1,11 +1,12 @@
 /**
  * TensorFlow.js kernels for training on a CPU. The stock JavaScript backend multiplies matrices at about 1 GFLOP/s and has no fused
- * normalisation; here its matrix products and convolutions are replaced, through TensorFlow.js's own registry, by onnxruntime's
- * matrix product (50-80 GFLOP/s on one core), and one kernel is added: root-mean-square normalisation with gain, bias and ReLU.
+ * normalisation; here, through TensorFlow.js's own registry, its convolutions are replaced by loops in WebAssembly (`loops.ts`), its
+ * matrix products by onnxruntime's, and one kernel is added: root-mean-square normalisation with gain, bias and ReLU.
  */
 import { createRequire } from 'node:module';
 import * as tf from '@tensorflow/tfjs';
 import { encodeModel } from '../onnx-writer.ts';
+import { convolve, inputSlopes, openTrainingLoops, padded, vectors, type Windows, windowTable } from './loops.ts';
 
 interface SyncSession {
   loadModel(buffer: ArrayBufferLike, offset: number, length: number, options: object): void;
@@ -72,92 +73,6 @@ interface Sizes {
   readonly transB: boolean;
 }
 
-/** Square or 1 x n windows over [N, H, W, C], zeros outside. */
-interface Windows {
-  readonly batchSize: number;
-  readonly inHeight: number;
-  readonly inWidth: number;
-  readonly inChannels: number;
-  readonly outHeight: number;
-  readonly outWidth: number;
-  readonly filterHeight: number;
-  readonly filterWidth: number;
-  readonly strideHeight: number;
-  readonly strideWidth: number;
-  readonly top: number;
-  readonly left: number;
-}
-
-const columnCount = (w: Windows): number =>
-  w.batchSize * w.outHeight * w.outWidth * w.filterHeight * w.filterWidth * w.inChannels;
-
-/** Scratch for columns, by size: they are large, and the same sizes return in every step. */
-const scratch = new Map<number, Float32Array>();
-function scratchOf(length: number): Float32Array {
-  let found = scratch.get(length);
-  if (!found) {
-    found = new Float32Array(length);
-    scratch.set(length, found);
-  }
-  return found;
-}
-
-/** For each window and tap, in order: copies the input into the columns, or adds the columns to the input. */
-function moveColumns(columns: Float32Array, input: Float32Array, w: Windows, back: boolean): void {
-  const { inHeight, inWidth, inChannels: channels, filterHeight, filterWidth } = w;
-  let column = 0;
-  for (let n = 0; n < w.batchSize; n++) {
-    for (let y = 0; y < w.outHeight; y++) {
-      for (let x = 0; x < w.outWidth; x++) {
-        const ix = x * w.strideWidth - w.left;
-        // Taps of one row lie side by side in the input as well as in the columns.
-        const from = Math.max(0, -ix);
-        const to = Math.min(filterWidth, inWidth - ix);
-        for (let dy = 0; dy < filterHeight; dy++) {
-          const iy = y * w.strideHeight + dy - w.top;
-          const inside = iy >= 0 && iy < inHeight && to > from;
-          const [first, last] = inside ? [column + from * channels, column + to * channels] : [column, column];
-          const end = column + filterWidth * channels;
-          const shift = ((n * inHeight + iy) * inWidth + ix) * channels - column;
-          if (back) for (let k = first; k < last; k++) input[k + shift] = input[k + shift]! + columns[k]!;
-          else {
-            for (let k = column; k < first; k++) columns[k] = 0;
-            for (let k = first; k < last; k++) columns[k] = input[k + shift]!;
-            for (let k = last; k < end; k++) columns[k] = 0;
-          }
-          column = end;
-        }
-      }
-    }
-  }
-}
-
-function columnsOf(input: Float32Array, w: Windows): Float32Array {
-  const columns = scratchOf(columnCount(w));
-  moveColumns(columns, input, w, false);
-  return columns;
-}
-
-/** Columns of this many numbers stay in the cache between being written and being multiplied. */
-const CHUNK_NUMBERS = 1 << 18;
-
-/** Some images at a time: calls `run` with their windows, their input and their output of `channels`. */
-function forChunks(
-  w: Windows,
-  input: Float32Array,
-  output: Float32Array,
-  channels: number,
-  run: (chunk: Windows, input: Float32Array, output: Float32Array) => void,
-): void {
-  const images = Math.max(1, Math.floor((CHUNK_NUMBERS * w.batchSize) / columnCount(w)));
-  const [inSize, outSize] = [w.inHeight * w.inWidth * w.inChannels, w.outHeight * w.outWidth * channels];
-  for (let first = 0; first < w.batchSize; first += images) {
-    const last = Math.min(first + images, w.batchSize);
-    const chunk = { ...w, batchSize: last - first };
-    run(chunk, input.subarray(first * inSize, last * inSize), output.subarray(first * outSize, last * outSize));
-  }
-}
-
 type Padding = 'valid' | 'same' | number | tf.backend_util.ExplicitPadding;
 interface ConvolutionAttributes {
   readonly strides: [number, number] | number;
@@ -207,6 +122,7 @@ export async function selectFastKernels(): Promise<void> {
   await tf.ready();
   if (tf.getKernel(RMS_RELU, 'cpu')) return;
   const product = openProducts();
+  const { arena, loops } = await openTrainingLoops();
   const backend = tf.backend() as unknown as JavascriptBackend;
   const values = (tensor: KernelInfo): Float32Array => backend.data.get(tensor.dataId).values;
   const made = (shape: readonly number[], data: Float32Array): tf.TensorInfo =>
@@ -224,24 +140,21 @@ export async function selectFastKernels(): Promise<void> {
     });
   };
 
-  for (const name of ['Add', 'Multiply'] as const) {
-    const stock = tf.getKernel(name, 'cpu').kernelFunc;
-    tf.unregisterKernel(name, 'cpu');
-    tf.registerKernel({
-      kernelName: name,
-      backendName: 'cpu',
-      kernelFunc: (call) => {
-        const { a, b } = call.inputs as { a: tf.TensorInfo; b: tf.TensorInfo };
-        const same = a.dtype === 'float32' && b.dtype === 'float32' && a.shape.join() === b.shape.join();
-        if (!same) return stock(call);
-        const [left, right] = [values(a), values(b)];
-        const out = new Float32Array(left.length);
-        if (name === 'Add') for (let i = 0; i < out.length; i++) out[i] = left[i]! + right[i]!;
-        else for (let i = 0; i < out.length; i++) out[i] = left[i]! * right[i]!;
-        return made(a.shape, out);
-      },
-    });
-  }
+  const stockAdd = tf.getKernel('Add', 'cpu').kernelFunc;
+  tf.unregisterKernel('Add', 'cpu');
+  tf.registerKernel({
+    kernelName: 'Add',
+    backendName: 'cpu',
+    kernelFunc: (call) => {
+      const { a, b } = call.inputs as { a: tf.TensorInfo; b: tf.TensorInfo };
+      const same = a.dtype === 'float32' && b.dtype === 'float32' && a.shape.join() === b.shape.join();
+      if (!same) return stockAdd(call);
+      const [left, right] = [values(a), values(b)];
+      const out = arena.take(left.length);
+      loops.sum(arena.pointer(left), arena.pointer(right), out.byteOffset, left.length);
+      return made(a.shape, out);
+    },
+  });
 
   replace('BatchMatMul', ({ a, b }, { transposeA, transposeB }) => {
     const [transA, transB] = [transposeA === true, transposeB === true];
@@ -256,80 +169,57 @@ export async function selectFastKernels(): Promise<void> {
 
   replace('Conv2D', ({ x, filter }, attributes) => {
     const w = windowsOf(x!.shape, filter!.shape, attributes as unknown as ConvolutionAttributes);
-    const [k, n] = [w.filterHeight * w.filterWidth * w.inChannels, filter!.shape[3]!];
-    const out = new Float32Array(w.batchSize * w.outHeight * w.outWidth * n);
-    const [from, weights] = [values(x!), values(filter!)];
-    forChunks(w, from, out, n, (chunk, input, output) => {
-      const m = output.length / n;
-      output.set(product(columnsOf(input, chunk), weights, { m, k, n, transA: false, transB: false }));
+    const out = arena.take(w.batchSize * w.outHeight * w.outWidth * w.outChannels);
+    arena.scratch(() => {
+      const input = padded(arena, loops, values(x!), w);
+      convolve(arena, loops, input.pointer, input.windows, arena.pointer(values(filter!)), out.byteOffset);
     });
-    return made([w.batchSize, w.outHeight, w.outWidth, n], out);
+    return made([w.batchSize, w.outHeight, w.outWidth, w.outChannels], out);
   });
 
   replace('Conv2DBackpropFilter', ({ x, dy }, attributes) => {
     const filterShape = attributes.filterShape as number[];
     const w = windowsOf(x!.shape, filterShape, attributes as unknown as ConvolutionAttributes);
-    const [m, n] = [w.filterHeight * w.filterWidth * w.inChannels, filterShape[3]!];
-    const sum = new Float32Array(m * n);
-    forChunks(w, values(x!), values(dy!), n, (chunk, input, slope) => {
-      const part = product(columnsOf(input, chunk), slope, { m, k: slope.length / n, n, transA: true, transB: false });
-      for (let i = 0; i < sum.length; i++) sum[i] = sum[i]! + part[i]!;
+    const out = arena.take(filterShape.reduce((a, b) => a * b)).fill(0);
+    arena.scratch(() => {
+      const { pointer, windows } = padded(arena, loops, values(x!), w);
+      const { filterHeight, filterWidth, inChannels, inWidth, outChannels } = windows;
+      const { first, count } = windowTable(arena, windows);
+      const [run, stride] = [filterWidth * inChannels, inWidth * inChannels];
+      const slope = arena.pointer(values(dy!));
+      loops.filterSlopes(pointer, first, filterHeight, run, stride, slope, count, outChannels, out.byteOffset);
     });
-    return made(filterShape, sum);
+    return made(filterShape, out);
   });
 
   replace('Conv2DBackpropInput', ({ dy, filter }, attributes) => {
     const inputShape = attributes.inputShape as number[];
     const w = windowsOf(inputShape, filter!.shape, attributes as unknown as ConvolutionAttributes);
-    const [n, k] = [w.filterHeight * w.filterWidth * w.inChannels, filter!.shape[3]!];
-    const data = new Float32Array(inputShape.reduce((a, b) => a * b));
-    const weights = values(filter!);
-    forChunks(w, data, values(dy!), k, (chunk, input, slope) => {
-      const columns = product(slope, weights, { m: slope.length / k, k, n, transA: false, transB: true });
-      moveColumns(columns, input, chunk, true);
+    const out = arena.take(inputShape.reduce((a, b) => a * b));
+    arena.scratch(() => {
+      inputSlopes(arena, loops, values(dy!), arena.pointer(values(filter!)), w, out.byteOffset);
     });
-    return made(inputShape, data);
+    return made(inputShape, out);
   });
 
   replace(RMS_RELU, ({ x, gain, bias }) => {
-    const [input, g, b] = [values(x!), values(gain!), values(bias!)];
-    const channels = g.length;
-    const out = new Float32Array(input.length);
-    for (let at = 0; at < input.length; at += channels) {
-      let sum = 0;
-      for (let c = 0; c < channels; c++) sum += input[at + c]! * input[at + c]!;
-      const scale = 1 / Math.sqrt(sum / channels + EPSILON);
-      for (let c = 0; c < channels; c++) {
-        const value = input[at + c]! * scale * g[c]! + b[c]!;
-        out[at + c] = value > 0 ? value : 0;
-      }
-    }
+    const input = values(x!);
+    const channels = vectors(gain!.shape[0]!);
+    const out = arena.take(input.length);
+    const [g, b] = [arena.pointer(values(gain!)), arena.pointer(values(bias!))];
+    loops.rmsRelu(arena.pointer(input), g, b, out.byteOffset, input.length / channels, channels, EPSILON);
     return made(x!.shape, out);
   });
 
   replace(RMS_RELU_GRADIENT, ({ x, gain, bias, dy }) => {
-    const [input, g, b, slope] = [values(x!), values(gain!), values(bias!), values(dy!)];
-    const channels = g.length;
-    const dx = new Float32Array(input.length);
-    const dGain = new Float32Array(channels);
-    const dBias = new Float32Array(channels);
-    for (let at = 0; at < input.length; at += channels) {
-      let sum = 0;
-      for (let c = 0; c < channels; c++) sum += input[at + c]! * input[at + c]!;
-      const scale = 1 / Math.sqrt(sum / channels + EPSILON);
-      let inner = 0;
-      for (let c = 0; c < channels; c++) {
-        const unit = input[at + c]! * scale;
-        const d = unit * g[c]! + b[c]! > 0 ? slope[at + c]! : 0;
-        dGain[c] = dGain[c]! + d * unit;
-        dBias[c] = dBias[c]! + d;
-        dx[at + c] = d * g[c]!;
-        inner += d * g[c]! * unit;
-      }
-      // y = x / rms(x): dx = (d - unit · mean(d · unit)) / rms.
-      inner /= channels;
-      for (let c = 0; c < channels; c++) dx[at + c] = (dx[at + c]! - input[at + c]! * scale * inner) * scale;
-    }
+    const input = values(x!);
+    const channels = vectors(gain!.shape[0]!);
+    const dx = arena.take(input.length);
+    const [dGain, dBias] = [arena.take(channels).fill(0), arena.take(channels).fill(0)];
+    const [from, slope] = [arena.pointer(input), arena.pointer(values(dy!))];
+    const [g, b] = [arena.pointer(values(gain!)), arena.pointer(values(bias!))];
+    const [to, toGain, toBias] = [dx.byteOffset, dGain.byteOffset, dBias.byteOffset];
+    loops.rmsReluSlopes(from, g, b, slope, to, toGain, toBias, input.length / channels, channels, EPSILON);
     return [made(x!.shape, dx), made(gain!.shape, dGain), made(bias!.shape, dBias)];
   });
 

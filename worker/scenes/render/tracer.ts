@@ -1,7 +1,8 @@
 import { invertPose, matrixFromQuaternion } from '../linear.ts';
-import { paintTexture, srgbFromLinear } from '../model/index.ts';
+import { srgbFromLinear } from '../model/index.ts';
 import { createRayCaster, type Hit, type RayCaster } from './bvh.ts';
 import type { FrameImages, FrameView, RenderScene } from './scene.ts';
+import { addLight, createLit, createSurfaces, keepSample, type Surfaces } from './surfaces.ts';
 
 /** Sub-pixel offsets of a rotated grid; the k-th sample of every pixel also takes every fourth light point from k. */
 const SAMPLES: readonly (readonly [number, number])[] = [
@@ -33,6 +34,8 @@ export interface Tracer {
   render(view: FrameView): FrameImages;
   /** Labels and depth only (no colour): for coverage checks. */
   renderLabels(view: FrameView): FrameImages;
+  /** Everything that makes a picture but the paint, so that one view can be painted many times: `paintSurfaces`. */
+  trace(view: FrameView): Surfaces;
 }
 
 const isIdentity = (m: readonly number[], t: readonly number[]): boolean =>
@@ -41,7 +44,7 @@ const isIdentity = (m: readonly number[], t: readonly number[]): boolean =>
 export function createTracer(scene: RenderScene): Tracer {
   const casters = scene.meshes.map(createRayCaster);
   const hit: Hit = { distance: 0, triangle: 0, u: 0, v: 0 };
-  const albedo = new Float64Array(3);
+  const lit = createLit(Math.ceil(scene.lights.length / SAMPLES.length));
   const sum = new Float64Array(3);
   let placed: Placed[] = [];
   let placedFor: FrameView | null = null;
@@ -124,14 +127,14 @@ export function createTracer(scene: RenderScene): Tracer {
     for (let k = 0; k < 3; k++) vector[k] = r[3 * k]! * x + r[3 * k + 1]! * y + r[3 * k + 2]! * z;
   };
 
-  /** Adds the light leaving the last hit towards the eye to `sum`. */
-  const shade = (ox: number, oy: number, oz: number, dx: number, dy: number, dz: number, sample: number): void => {
+  /** Gathers what falls on the last hit in `lit`. */
+  const light = (ox: number, oy: number, oz: number, dx: number, dy: number, dz: number, sample: number): void => {
     const mesh = scene.meshes[hitPlaced!.mesh]!;
     const t = hit.triangle;
     const [ia, ib, ic] = [3 * mesh.index[3 * t]!, 3 * mesh.index[3 * t + 1]!, 3 * mesh.index[3 * t + 2]!];
     const { u, v } = hit;
     const w = 1 - u - v;
-    const part = scene.parts[rowOfHit()]!;
+    lit.row = rowOfHit();
     const length = Math.hypot(dx, dy, dz);
     const [rx, ry, rz] = [dx / length, dy / length, dz / length];
     const tri = mesh.triangles;
@@ -163,50 +166,41 @@ export function createTracer(scene: RenderScene): Tracer {
     }
 
     const q = mesh.coords;
-    const [qx, qy, qz] = [
-      w * q[ia]! + u * q[ib]! + v * q[ic]!,
-      w * q[ia + 1]! + u * q[ib + 1]! + v * q[ic + 1]!,
-      w * q[ia + 2]! + u * q[ib + 2]! + v * q[ic + 2]!,
-    ];
+    const { coords } = lit;
+    for (let k = 0; k < 3; k++) coords[k] = w * q[ia + k]! + u * q[ib + k]! + v * q[ic + k]!;
     // The facet's normal in paint coordinates, which patterns that differ between the sides of a box ask for.
     const [ax, ay, az] = [q[ib]! - q[ia]!, q[ib + 1]! - q[ia + 1]!, q[ib + 2]! - q[ia + 2]!];
     const [bx, by, bz] = [q[ic]! - q[ia]!, q[ic + 1]! - q[ia + 1]!, q[ic + 2]! - q[ia + 2]!];
-    paintTexture(part.texture, qx, qy, qz, ay * bz - az * by, az * bx - ax * bz, ax * by - ay * bx, albedo);
+    coords[3] = ay * bz - az * by;
+    coords[4] = az * bx - ax * bz;
+    coords[5] = ax * by - ay * bx;
 
     const [px, py, pz] = [ox + dx * hit.distance, oy + dy * hit.distance, oz + dz * hit.distance];
     const offset = 1e-4 + 2e-5 * hit.distance * length;
     const [sx, sy, sz] = [px + facet[0] * offset, py + facet[1] * offset, pz + facet[2] * offset];
-    const gloss = part.texture.gloss;
-    const metallic = part.texture.metallic;
-    const shininess = 12 + 60 * gloss;
-    let diffuse = scene.ambient * (0.75 + 0.25 * normal[2]);
-    let highlight = 0;
+    lit.diffuse = scene.ambient * (0.75 + 0.25 * normal[2]);
+    lit.count = 0;
     for (let i = sample; i < scene.lights.length; i += SAMPLES.length) {
-      const light = scene.lights[i]!;
+      const source = scene.lights[i]!;
       const [lx, ly, lz] = [
-        light.position[0] + lampX - sx,
-        light.position[1] + lampY - sy,
-        light.position[2] + lampZ - sz,
+        source.position[0] + lampX - sx,
+        source.position[1] + lampY - sy,
+        source.position[2] + lampZ - sz,
       ];
       const facing = lx * facet[0] + ly * facet[1] + lz * facet[2];
       if (facing <= 0) continue;
       const distance = Math.hypot(lx, ly, lz);
       const cosine = (lx * normal[0] + ly * normal[1] + lz * normal[2]) / distance;
       if (cosine <= 0 || blocked(sx, sy, sz, lx, ly, lz)) continue;
-      const weight = light.weight * SAMPLES.length;
-      diffuse += weight * cosine;
-      if (gloss > 0) {
-        const [hx, hy, hz] = [lx / distance - rx, ly / distance - ry, lz / distance - rz];
-        const half = (hx * normal[0] + hy * normal[1] + hz * normal[2]) / (Math.hypot(hx, hy, hz) || 1);
-        highlight += weight * gloss * (metallic ? 0.9 : 0.35) * Math.max(0, half) ** shininess;
-      }
-    }
-    for (let k = 0; k < 3; k++) {
-      sum[k] = sum[k]! + albedo[k]! * diffuse * (metallic ? 0.85 : 1) + highlight * (metallic ? albedo[k]! : 1);
+      const weight = source.weight * SAMPLES.length;
+      lit.diffuse += weight * cosine;
+      const [hx, hy, hz] = [lx / distance - rx, ly / distance - ry, lz / distance - rz];
+      lit.weights[lit.count] = weight;
+      lit.halves[lit.count++] = (hx * normal[0] + hy * normal[1] + hz * normal[2]) / (Math.hypot(hx, hy, hz) || 1);
     }
   };
 
-  const run = (view: FrameView, colour: boolean): FrameImages => {
+  const run = (view: FrameView, colour: boolean, surfaces?: Surfaces): FrameImages => {
     place(view);
     const { width, height, fx, fy, cx, cy } = view.intrinsics;
     const r = matrixFromQuaternion(view.worldFromCamera.rotation);
@@ -237,13 +231,17 @@ export function createTracer(scene: RenderScene): Tracer {
             images.instance[pixel] = row.instance;
             images.classId[pixel] = row.classId;
             images.part[pixel] = row.part;
-          } else if (found) shade(ox, oy, oz, dx, dy, dz, sample);
-          else for (let k = 0; k < 3; k++) sum[k] = sum[k]! + scene.background[k]!;
+          } else if (found) {
+            light(ox, oy, oz, dx, dy, dz, sample);
+            if (surfaces) keepSample(surfaces, pixel * SAMPLES.length + sample, lit);
+            else addLight(lit, scene.parts[lit.row]!.texture, sum);
+          } else for (let k = 0; k < 3; k++) sum[k] = sum[k]! + scene.background[k]!;
         };
         cast(x + 0.5, y + 0.5, -1);
-        if (!colour) continue;
+        if (!colour && !surfaces) continue;
         sum.fill(0);
         for (let s = 0; s < SAMPLES.length; s++) cast(x + SAMPLES[s]![0], y + SAMPLES[s]![1], s);
+        if (!colour) continue;
         for (let k = 0; k < 3; k++) {
           const mean = Math.min(1, sum[k]! / SAMPLES.length);
           images.rgb[3 * pixel + k] = Math.round(255 * srgbFromLinear(mean));
@@ -272,5 +270,11 @@ export function createTracer(scene: RenderScene): Tracer {
     },
     render: (view) => run(view, true),
     renderLabels: (view) => run(view, false),
+    trace: (view) => {
+      const { width, height } = view.intrinsics;
+      const surfaces = createSurfaces(width, height, SAMPLES.length, lit.weights.length, scene.background);
+      const { instance, part, classId } = run(view, false, surfaces);
+      return { ...surfaces, instance, part, classId };
+    },
   };
 }
