@@ -79,6 +79,7 @@ export function plural(name: string): string {
 /** Word of a pattern; a plain one is only worth saying where the category has others. */
 function patternSaid(category: string | undefined, pattern: string): string | undefined {
   if (pattern !== 'plain') return patternWord(pattern as ObjectChoice['pattern']);
+  if (category === undefined) return 'plain';
   const patterns = CATEGORIES.find(({ name }) => name === category)?.patterns ?? [];
   return patterns.some((one) => one !== 'plain') ? 'plain' : undefined;
 }
@@ -150,11 +151,16 @@ function withUnknown(text: string, random: Random): string {
   return words.join(' ');
 }
 
+/** Splits as the tokenizer does: runs of letters and digits, runs of other signs. The special words stay whole. */
+export function splitWords(text: string): string[] {
+  return text.match(/\[UNK\]|[\p{L}\p{N}_]+|[^\s\p{L}\p{N}_]+/gu) ?? [];
+}
+
 /** All words that {@link say} can use, in a fixed order. */
 export function vocabulary(parts: readonly string[]): string[] {
   const words = new Set<string>();
   const add = (text: string): void => {
-    for (const word of text.split(' ')) if (word !== '' && word !== UNKNOWN) words.add(word);
+    for (const word of splitWords(text)) if (word !== UNKNOWN) words.add(word);
   };
   for (const list of [
     ...Object.values(GENERIC_WORDS),

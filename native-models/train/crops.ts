@@ -115,7 +115,8 @@ function cut(image: RgbImage, mask: Uint8Array, pixels: Uint32Array, margin: num
   return [rgb, data.filter((_, i) => i % 3 === 0)];
 }
 
-const spread = (mask: Uint8Array): Uint8Array => Uint8Array.from({ length: 3 * mask.length }, (_, i) => mask[Math.floor(i / 3)]!);
+const spread = (mask: Uint8Array): Uint8Array =>
+  Uint8Array.from({ length: 3 * mask.length }, (_, i) => mask[Math.floor(i / 3)]!);
 
 /** As if photographed with `side` pixels: averaged, then interpolated. */
 function coarse(values: Uint8Array, channels: number, side: number): Uint8Array {
@@ -162,7 +163,9 @@ function turntableCrops(seed: string): CropSet {
   const random = createRandom(`crops/turntable/${seed}`);
   const choices = random
     .shuffle(CATEGORIES)
-    .map(({ name }) => drawLook({ category: name, shapeSeed: `${random.seed}/${name}` } as ObjectChoice, random).choice);
+    .map(
+      ({ name }) => drawLook({ category: name, shapeSeed: `${random.seed}/${name}` } as ObjectChoice, random).choice,
+    );
   const size = 40;
   const scene = createTurntable({ seed: `mini-clip/${seed}`, size, choices });
   const tracer = createTracer(thinned(scene.render));
@@ -188,7 +191,9 @@ function turntableCrops(seed: string): CropSet {
     for (let k = 0; k < TURNTABLE_LOOKS; k++) {
       const { choice, textures } = drawLook(object.choice, random);
       const [floor, wall] = [random.pick(floors), random.pick(walls)];
-      const table = parts.map(({ classId, texture }) => (STUFF[classId] === 'floor' ? floor : STUFF[classId] === 'wall' ? wall : texture));
+      const table = parts.map(({ classId, texture }) =>
+        STUFF[classId] === 'floor' ? floor : STUFF[classId] === 'wall' ? wall : texture,
+      );
       own[i]!.forEach((row, part) => {
         table[row] = textures[part]!;
       });
@@ -203,13 +208,21 @@ function turntableCrops(seed: string): CropSet {
       if (partPixels[part]!.length < LEAST_PART) continue;
       const image: RgbImage = { width: SIDE, height: SIDE, data: rgb };
       const { name } = object.parts[part]!;
-      out.add(partSeen({ choice, textures }, object.model, name, shares[part]!), ...cut(image, partMasks[part]!, partPixels[part]!, random.range(...MARGINS)));
+      out.add(
+        partSeen({ choice, textures }, object.model, name, shares[part]!),
+        ...cut(image, partMasks[part]!, partPixels[part]!, random.range(...MARGINS)),
+      );
     }
   });
   return out.set();
 }
 
-function partSeen({ choice, textures }: Look, model: Scene['objects'][number]['model'], part: string, share: number): Seen {
+function partSeen(
+  { choice, textures }: Look,
+  model: Scene['objects'][number]['model'],
+  part: string,
+  share: number,
+): Seen {
   const partColour = colourOf(textures[model.parts.findIndex(({ name }) => name === part)]!);
   return { kind: 'part', objects: [choice], part, share, ...(partColour && { partColour }) };
 }
@@ -260,7 +273,8 @@ async function roomCrops(seed: string): Promise<CropSet> {
         const pixels = Uint32Array.from([...byInstance.get(a)!, ...byInstance.get(b)!]).sort();
         add({ kind: 'group', objects: [worn[a - 1]!.choice, worn[b - 1]!.choice] }, pixels);
       }
-      for (const { stuff, pixels } of patches(surfaces.classId, size, random)) add({ kind: 'stuff', objects: [], stuff }, pixels);
+      for (const { stuff, pixels } of patches(surfaces.classId, size, random))
+        add({ kind: 'stuff', objects: [], stuff }, pixels);
     }
   }
   return out.set();

@@ -6,6 +6,7 @@ import { type Constant, encodeModel, type Graph, type OnnxNode } from '../onnx-w
 import {
   CONTEXT_TOKENS,
   DIMENSIONS,
+  downSide,
   IMAGE_SIDE,
   SPECIAL_TOKENS,
   STAGES,
@@ -88,18 +89,18 @@ function visionGraph(weights: Weights): Graph {
   let [x, channels] = ['pixel_values', 3];
   STAGES.forEach((out, i) => {
     const name = `vision/${i}`;
-    const conv = (input: string, half: string, from: number, stride: number): string =>
-      g.node('Conv', [input, g.filter(`${name}/${half}`, 3, 3, from, out)], {
-        kernel_shape: [3, 3],
+    const conv = (input: string, half: string, from: number, side: number, stride: number): string =>
+      g.node('Conv', [input, g.filter(`${name}/${half}`, side, side, from, out)], {
+        kernel_shape: [side, side],
         strides: [stride, stride],
-        // As TensorFlow pads: of an even side, stride 2 wants one row more, at the end.
-        pads: stride === 2 ? [0, 0, 1, 1] : [1, 1, 1, 1],
+        // As TensorFlow pads: of an even side, 3x3 windows with stride 2 want one row more, at the end.
+        pads: side === 2 ? [0, 0, 0, 0] : stride === 2 ? [0, 0, 1, 1] : [1, 1, 1, 1],
       });
-    x = conv(i > 0 ? g.rmsRelu(x, `${name}/down/norm`, channels, 4) : x, 'down', channels, 2);
+    x = conv(i > 0 ? g.rmsRelu(x, `${name}/down/norm`, channels, 4) : x, 'down', channels, downSide(i), 2);
     channels = out;
     if (i === 0) return;
-    const a = conv(g.rmsRelu(x, `${name}/a/norm`, out, 4), 'a', out, 1);
-    x = g.node('Add', [x, conv(g.rmsRelu(a, `${name}/b/norm`, out, 4), 'b', out, 1)]);
+    const a = conv(g.rmsRelu(x, `${name}/a/norm`, out, 4), 'a', out, 3, 1);
+    x = g.node('Add', [x, conv(g.rmsRelu(a, `${name}/b/norm`, out, 4), 'b', out, 3, 1)]);
   });
   const last = g.node('Transpose', [g.rmsRelu(x, 'vision/norm', channels, 4)], { perm: [0, 2, 3, 1] });
   const flat = g.node('Reshape', [last, g.integers('flat', [0, -1])]);
@@ -132,9 +133,8 @@ function textGraph(weights: Weights): Graph {
   const axis = g.integers('axis_2', [2]);
   const sum = g.node('ReduceSum', [x, axis], { keepdims: 0 });
   const mean = g.node('Div', [sum, g.node('ReduceSum', [mask, axis], { keepdims: 0 })]);
-  const out = g.rmsRelu(mean, 'text/norm', TEXT_CHANNELS, 2);
   const projection = g.floats('text/projection', [TEXT_CHANNELS, DIMENSIONS], g.weights('text/projection'));
-  g.unitRows(g.node('MatMul', [out, projection]), 'text_embeds');
+  g.unitRows(g.node('MatMul', [mean, projection]), 'text_embeds');
   return {
     name: 'mini-clip-text',
     inputs: [{ name: 'input_ids', type: 'int64', shape: ['batch', 'tokens'] }],

@@ -22,19 +22,45 @@ export function products(
   const panelBytes = <usize>(runs * runLength) << 5;
   const runBytes = <usize>runLength << 2;
   const end = pixels - 1;
+  // As many runs at once as leave their weights in the first cache.
+  const group = max(1, 768 / runLength);
   for (let first = 0; first < pixels; first += 96) {
     const last = min(first + 96, pixels);
-    let panel = w;
     for (let c = 0; c < couts; c += 8) {
+      const o = out + (<usize>c << 2);
+      let panel = w + <usize>(c >> 3) * panelBytes;
+      for (let run = 0; run < runs; run += group) {
+      const runEnd = min(run + group, runs);
+      const skip = <usize>(run * runStride) << 2;
       for (let p = first; p < last; p += 6) {
         // Past the end the last pixel is done again: it gets the same value.
         const p1 = min(p + 1, end), p2 = min(p + 2, end), p3 = min(p + 3, end), p4 = min(p + 4, end), p5 = min(p + 5, end);
-        let x0 = at(x, inBase, p), x1 = at(x, inBase, p1), x2 = at(x, inBase, p2);
-        let x3 = at(x, inBase, p3), x4 = at(x, inBase, p4), x5 = at(x, inBase, p5);
+        let x0 = at(x, inBase, p) + skip, x1 = at(x, inBase, p1) + skip, x2 = at(x, inBase, p2) + skip;
+        let x3 = at(x, inBase, p3) + skip, x4 = at(x, inBase, p4) + skip, x5 = at(x, inBase, p5) + skip;
         let a0 = f32x4.splat(0), b0 = a0, a1 = a0, b1 = a0, a2 = a0, b2 = a0;
         let a3 = a0, b3 = a0, a4 = a0, b4 = a0, a5 = a0, b5 = a0;
+        if (run > 0) {
+          let to = at(o, outBase, p);
+          a0 = v128.load(to);
+          b0 = v128.load(to, 16);
+          to = at(o, outBase, p1);
+          a1 = v128.load(to);
+          b1 = v128.load(to, 16);
+          to = at(o, outBase, p2);
+          a2 = v128.load(to);
+          b2 = v128.load(to, 16);
+          to = at(o, outBase, p3);
+          a3 = v128.load(to);
+          b3 = v128.load(to, 16);
+          to = at(o, outBase, p4);
+          a4 = v128.load(to);
+          b4 = v128.load(to, 16);
+          to = at(o, outBase, p5);
+          a5 = v128.load(to);
+          b5 = v128.load(to, 16);
+        }
         let q = panel;
-        for (let r = 0; r < runs; r++) {
+        for (let r = run; r < runEnd; r++) {
           for (let t: usize = 0; t < runBytes; t += 4) {
             const u = v128.load(q), v = v128.load(q, 16);
             q += 32;
@@ -65,7 +91,6 @@ export function products(
           x4 += step;
           x5 += step;
         }
-        const o = out + (<usize>c << 2);
         let to = at(o, outBase, p);
         v128.store(to, a0);
         v128.store(to, b0, 16);
@@ -85,7 +110,8 @@ export function products(
         v128.store(to, a5);
         v128.store(to, b5, 16);
       }
-      panel += panelBytes;
+      panel += (<usize>(runEnd - run) * runBytes) << 3;
+      }
     }
   }
 }

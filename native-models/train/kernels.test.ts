@@ -63,7 +63,7 @@ const cases: Record<string, [(...inputs: tf.Tensor[]) => tf.Tensor, number[][]]>
     },
     [[3, 3, 3, 8]],
   ],
-  'sums': [
+  sums: [
     (a, b) => tf.add(a!, b!),
     [
       [3, 5],

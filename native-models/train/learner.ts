@@ -1,14 +1,14 @@
-/** One thread's share of training: its own pictures, its own batches, gradients at the parameters it is given. */
+/** One thread's share of training: its own crops, its own batches, gradients at the parameters it is given. */
 import * as tf from '@tensorflow/tfjs';
-import { createRandom, type Random } from '../../worker/scenes/index.ts';
-import { isHeldOut } from './captions.ts';
+import { createRandom } from '../../worker/scenes/index.ts';
+import { type CropSet, crops, SIDE } from './crops.ts';
 import { selectFastKernels } from './kernels.ts';
+import { openTrainingLoops } from './loops.ts';
 import { batchLoss, GATE } from './loss.ts';
-import { embedImages, embedTexts, IMAGE_SIDE, parameterShapes, tokensOf } from './network.ts';
-import { pictures } from './pictures.ts';
-import { drawBatch, type Sample, SamplePool, samplesOf } from './samples.ts';
+import { embedImages, embedTexts, parameterShapes, tokensOf } from './network.ts';
+import { drawBatch, SamplePool } from './samples.ts';
 
-export const SEED = 'mini-clip/1';
+export const SEED = 'mini-clip/2';
 /** Crops of one thread's batch. */
 export const BATCH = 64;
 
@@ -22,52 +22,48 @@ export interface LearnerOptions {
 }
 
 export interface Learner {
-  readonly segments: number;
+  readonly crops: number;
   readonly partNames: readonly string[];
-  /** Loss of the cycle's next batch; its gradient is written to `gradient`, flat like `parameters`. */
-  learn(parameters: Float32Array, gradient: Float32Array, words: readonly string[], cycle: number): number;
+  /** Loss of a step's batch; its gradient is written to `gradient`, flat like `parameters`. */
+  learn(parameters: Float32Array, gradient: Float32Array, words: readonly string[], step: number): number;
 }
 
 export async function openLearner(options: LearnerOptions): Promise<Learner> {
   const { cache, turntables, rooms, thread, threads } = options;
-  const samples: Sample[] = [];
+  const sets: CropSet[] = [];
   const partNames = new Set<string>();
   for (const [kind, count] of [
     ['turntable', turntables],
     ['room', rooms],
   ] as const) {
     for (let i = thread; i < count; i += threads) {
-      const set = await pictures(cache, kind, `train-${i}`);
-      for (const { parts } of set.objects) for (const { name } of parts) partNames.add(name);
-      samples.push(...samplesOf(set, (choice) => !isHeldOut(choice), createRandom(`${SEED}/patches/${kind}/${i}`)));
+      const set = await crops(cache, kind, `train-${i}`);
+      for (const { part } of set.seen) if (part !== undefined) partNames.add(part);
+      sets.push(set);
     }
   }
-  const pool = new SamplePool(samples);
+  const pool = new SamplePool(sets);
   await selectFastKernels();
-  // Each cycle of training has batches of its own, so that it can also be run alone.
-  const streams = new Map<number, Random>();
-  const streamOf = (cycle: number): Random => {
-    const stream = streams.get(cycle) ?? createRandom(`${SEED}/batches/${thread}${cycle === 0 ? '' : `/${cycle}`}`);
-    streams.set(cycle, stream);
-    return stream;
-  };
+  const { arena } = await openTrainingLoops();
   return {
-    segments: pool.size,
+    crops: pool.size,
     partNames: [...partNames].sort(),
-    learn: (parameters, gradient, words, cycle) => {
+    learn: (parameters, gradient, words, step) => {
       const ids = new Map(words.map((word, id) => [word, id]));
       const shapes = parameterShapes(words.length);
-      const batch = drawBatch(pool, BATCH, IMAGE_SIDE, GATE, streamOf(cycle));
+      // Each step has a stream of its own, so that training can go on from any of them.
+      const batch = drawBatch(pool, BATCH, GATE, createRandom(`${SEED}/batches/${thread}/${step}`));
       const truth = { ...batch, rows: BATCH, columns: batch.texts.length };
-      return tf.tidy(() => {
+      const run = (): number => {
         let at = 0;
         const tensors = [...shapes.values()].map((shape) => {
           const length = shape.reduce((a, b) => a * b);
-          const values = parameters.slice(at, at + length);
+          const values = arena.take(length);
+          values.set(parameters.subarray(at, at + length));
           at += length;
           return tf.tensor(values, shape);
         });
-        const images = tf.tensor4d(batch.images, [BATCH, IMAGE_SIDE, IMAGE_SIDE, 3]);
+        const images = tf.tensor4d(batch.images, [BATCH, SIDE, SIDE, 3]);
         const tokens = tokensOf(batch.texts, ids);
         const loss = (...args: tf.Tensor[]): tf.Scalar => {
           const named = new Map([...shapes.keys()].map((name, i) => [name, args[i]!]));
@@ -82,7 +78,8 @@ export async function openLearner(options: LearnerOptions): Promise<Learner> {
           to += values.length;
         }
         return value.dataSync()[0]!;
-      });
+      };
+      return arena.scratch(() => tf.tidy(run));
     },
   };
 }

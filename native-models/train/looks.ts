@@ -23,8 +23,8 @@ const PATTERNS: readonly Pattern[] = [
 /** Materials that differ in more than their name. */
 const MATERIALS: readonly Material[] = ['metal', 'glass', 'plastic', 'wood', 'ceramic'];
 
-const valueOf = (colour: ObjectChoice['colour']): number => paint(colour, 'plastic').colours[0]!;
-const COLOUR_BY_VALUE = new Map(COLOUR_NAMES.map((name) => [valueOf(name), name]));
+const rgbOf = (colour: ObjectChoice['colour']): number => paint(colour, 'plastic').colours[0]!;
+const COLOUR_BY_VALUE = new Map(COLOUR_NAMES.map((name) => [rgbOf(name), name]));
 
 /** Name of a plain texture's colour. */
 export function colourOf(texture: Texture): string | undefined {
@@ -57,7 +57,7 @@ export function drawLook({ category: name, shapeSeed }: ObjectChoice, random: Ra
     const textures = buildObject(choice, createRandom).parts.map(({ texture }) => texture);
     const { colours, patterns } = category;
     // Some categories paint themselves: then a foreign colour or pattern cannot be seen.
-    if (!colours.includes(colour) && !textures.some((one) => one.colours[0] === valueOf(colour))) continue;
+    if (!colours.includes(colour) && !textures.some((one) => one.colours[0] === rgbOf(colour))) continue;
     if (!patterns.includes(choice.pattern) && !textures.some((one) => one.pattern === choice.pattern)) continue;
     return { choice, textures };
   }

@@ -5,15 +5,7 @@ type Numbers = readonly number[];
 /** The exports of `kernels.as.ts`, where their arguments are described. */
 export type Loops = Readonly<
   Record<
-    | 'products'
-    | 'filterSlopes'
-    | 'pack'
-    | 'transpose'
-    | 'pad'
-    | 'rmsRelu'
-    | 'rmsReluSlopes'
-    | 'sum'
-    | 'adam',
+    'products' | 'filterSlopes' | 'pack' | 'transpose' | 'pad' | 'rmsRelu' | 'rmsReluSlopes' | 'sum' | 'adam',
     (...numbers: Numbers) => void
   >
 >;

@@ -4,7 +4,7 @@ import * as tf from '@tensorflow/tfjs';
 /** Steepness of the contrastive terms. */
 const STEEPNESS = 16;
 /** Cosine from which a text counts as true of a crop; the generic words lie at it. */
-export const GATE = 0.4;
+export const GATE = 0.2;
 /** True texts shall lie this far above the gate, false ones below it. */
 const MARGIN = 0.08;
 const GATE_STEEPNESS = 20;

@@ -1,16 +1,24 @@
 /** The dual encoder in TensorFlow.js: two small residual networks that end in one space of 64 dimensions. */
 import * as tf from '@tensorflow/tfjs';
 import type { Random } from '../../worker/scenes/index.ts';
+import { splitWords } from './captions.ts';
 import { rmsRelu } from './kernels.ts';
 
 export const IMAGE_SIDE = 48;
 export const DIMENSIONS = 64;
 export const CONTEXT_TOKENS = 16;
-/** Channels of the vision network's stages; each halves the side, and from the second on has a residual block. */
-export const STAGES = [16, 40, 80, 144] as const;
+/**
+ * Channels of the vision network's stages; each halves the side: the first by 3x3 windows, the others by 2x2 tiles, after which they
+ * have a residual block.
+ */
+export const STAGES = [24, 32, 80, 128] as const;
 export const TEXT_CHANNELS = 96;
-export const TEXT_BLOCKS = 2;
+/** One is enough to tell "handle of the mug" from "mug with a handle"; what words mean adds up, so that unseen combinations do too. */
+export const TEXT_BLOCKS = 1;
 export const SPECIAL_TOKENS = ['[PAD]', '[UNK]', '<|startoftext|>', '<|endoftext|>'] as const;
+
+/** Side of the windows with which a stage starts. */
+export const downSide = (stage: number): number => (stage === 0 ? 3 : 2);
 
 /** Shapes of all parameters, by name, in a fixed order. Convolutions are [height, width, in, out]. */
 export function parameterShapes(words: number): Map<string, number[]> {
@@ -22,7 +30,7 @@ export function parameterShapes(words: number): Map<string, number[]> {
   let channels = 3;
   STAGES.forEach((out, i) => {
     if (i > 0) norm(`vision/${i}/down/norm`, channels);
-    shapes.set(`vision/${i}/down`, [3, 3, channels, out]);
+    shapes.set(`vision/${i}/down`, [downSide(i), downSide(i), channels, out]);
     channels = out;
     if (i === 0) return;
     for (const half of ['a', 'b']) {
@@ -38,7 +46,6 @@ export function parameterShapes(words: number): Map<string, number[]> {
     norm(`text/${i}/norm`, TEXT_CHANNELS);
     shapes.set(`text/${i}`, [1, 3, TEXT_CHANNELS, TEXT_CHANNELS]);
   }
-  norm('text/norm', TEXT_CHANNELS);
   shapes.set('text/projection', [TEXT_CHANNELS, DIMENSIONS]);
   return shapes;
 }
@@ -77,39 +84,88 @@ export function embedImages(p: Parameters, images: tf.Tensor4D): tf.Tensor2D {
   return unitRows(tf.matMul(flat, p.get('vision/projection') as tf.Tensor2D));
 }
 
-/** Texts as matrices: looking up rows and averaging are products, whose gradients are products again, and those are fast here. */
+/** Texts as word ids. */
 export interface Tokens {
   readonly count: number;
   readonly length: number;
-  /** [C·L, words]: 1 at the token, a row of zeros where a text has ended. */
-  readonly lookUp: tf.Tensor2D;
-  /** [C, 1, L, channels]: 1 where there is a token. */
-  readonly mask: tf.Tensor;
-  /** [C, C·L]: averages a text's tokens. */
-  readonly average: tf.Tensor2D;
+  /** [C·L], −1 where a text has ended. */
+  readonly ids: Int32Array;
+}
+
+/** An operation on rows of tokens with its gradient; the stock ones (gather, masks, means) are slow on TensorFlow.js's JavaScript backend. */
+function rowOperation(
+  x: tf.Tensor,
+  shape: number[],
+  forward: (x: Float32Array, out: Float32Array) => void,
+  backward: (dy: Float32Array, dx: Float32Array) => void,
+): tf.Tensor {
+  const operation = tf.customGrad((...args) => {
+    const input = args[0] as tf.Tensor;
+    const out = new Float32Array(shape.reduce((a, b) => a * b));
+    forward(input.dataSync() as Float32Array, out);
+    return {
+      value: tf.tensor(out, shape),
+      gradFunc: (dy) => {
+        const dx = new Float32Array(input.size);
+        backward((dy as tf.Tensor).dataSync() as Float32Array, dx);
+        return tf.tensor(dx, input.shape);
+      },
+    };
+  });
+  return operation(x);
 }
 
 /** @returns [C, E] unit rows */
-export function embedTexts(p: Parameters, { count, length, lookUp, mask, average }: Tokens): tf.Tensor2D {
-  const shape = [count, 1, length, TEXT_CHANNELS];
-  let x: tf.Tensor = tf.reshape(tf.matMul(lookUp, p.get('text/words') as tf.Tensor2D), shape);
+export function embedTexts(p: Parameters, { count, length, ids }: Tokens): tf.Tensor2D {
+  const channels = TEXT_CHANNELS;
+  const shape = [count, 1, length, channels];
+  const rows = (run: (id: number, from: number) => void): void => {
+    ids.forEach((id, i) => {
+      if (id >= 0) run(id, i * channels);
+    });
+  };
+  const add = (to: Float32Array, at: number, from: Float32Array, start: number, factor = 1): void => {
+    for (let c = 0; c < channels; c++) to[at + c] = to[at + c]! + factor * from[start + c]!;
+  };
+  const words = (table: tf.Tensor): tf.Tensor =>
+    rowOperation(
+      table,
+      shape,
+      (x, out) => rows((id, at) => add(out, at, x, id * channels)),
+      (dy, dx) => rows((id, at) => add(dx, id * channels, dy, at)),
+    );
+  const masked = (values: tf.Tensor): tf.Tensor => {
+    const keep = (from: Float32Array, to: Float32Array): void => rows((_, at) => add(to, at, from, at));
+    return rowOperation(values, shape, keep, keep);
+  };
+  const counts = new Int32Array(count);
+  ids.forEach((id, i) => {
+    if (id >= 0) counts[Math.floor(i / length)]!++;
+  });
+  const mean = (values: tf.Tensor): tf.Tensor => {
+    const each = (run: (at: number, text: number, share: number) => void): void =>
+      rows((_, at) => {
+        const text = Math.floor(at / channels / length);
+        run(at, text * channels, 1 / counts[text]!);
+      });
+    return rowOperation(
+      values,
+      [count, channels],
+      (x, out) => each((at, text, share) => add(out, text, x, at, share)),
+      (dy, dx) => each((at, text, share) => add(dx, at, dy, text, share)),
+    );
+  };
+  let x = words(p.get('text/words')!);
   for (let i = 0; i < TEXT_BLOCKS; i++) {
     const hidden = rmsRelu(x, p.get(`text/${i}/norm/gain`)!, p.get(`text/${i}/norm/bias`)!);
-    const turned = tf.conv2d(tf.mul(hidden, mask) as tf.Tensor4D, p.get(`text/${i}`) as tf.Tensor4D, 1, 'same');
-    x = tf.mul(tf.add(x, turned), mask);
+    const turned = tf.conv2d(masked(hidden) as tf.Tensor4D, p.get(`text/${i}`) as tf.Tensor4D, 1, 'same');
+    x = tf.add(x, turned);
   }
-  const mean = tf.matMul(average, tf.reshape(x, [count * length, TEXT_CHANNELS]));
-  const out = rmsRelu(mean, p.get('text/norm/gain')!, p.get('text/norm/bias')!);
-  return unitRows(tf.matMul(out as tf.Tensor2D, p.get('text/projection') as tf.Tensor2D));
+  return unitRows(tf.matMul(mean(x) as tf.Tensor2D, p.get('text/projection') as tf.Tensor2D));
 }
 
 function unitRows(x: tf.Tensor2D): tf.Tensor2D {
   return tf.div(x, tf.sqrt(tf.add(tf.sum(tf.square(x), 1, true), 1e-8)));
-}
-
-/** Splits as the tokenizer does: runs of letters and digits, runs of other signs. The special words stay whole. */
-function splitWords(text: string): string[] {
-  return text.match(/\[UNK\]|[\p{L}\p{N}_]+|[^\s\p{L}\p{N}_]+/gu) ?? [];
 }
 
 /** Start and end token around each text, all as long as the longest, at most {@link CONTEXT_TOKENS}. */
@@ -120,22 +176,9 @@ export function tokensOf(texts: readonly string[], vocabulary: ReadonlyMap<strin
   });
   const count = rows.length;
   const length = Math.max(...rows.map((row) => row.length));
-  const lookUp = new Float32Array(count * length * vocabulary.size);
-  const mask = new Float32Array(count * length * TEXT_CHANNELS);
-  const average = new Float32Array(count * count * length);
+  const ids = new Int32Array(count * length).fill(-1);
   rows.forEach((row, i) => {
-    row.forEach((id, k) => {
-      const at = i * length + k;
-      lookUp[at * vocabulary.size + id] = 1;
-      mask.fill(1, at * TEXT_CHANNELS, (at + 1) * TEXT_CHANNELS);
-      average[i * count * length + at] = 1 / row.length;
-    });
+    ids.set(row, i * length);
   });
-  return {
-    count,
-    length,
-    lookUp: tf.tensor2d(lookUp, [count * length, vocabulary.size]),
-    mask: tf.tensor(mask, [count, 1, length, TEXT_CHANNELS]),
-    average: tf.tensor2d(average, [count, count * length]),
-  };
+  return { count, length, ids };
 }

@@ -9,15 +9,17 @@ export interface Shared {
   readonly parameters: Float32Array;
   readonly gradient: Float32Array;
   readonly loss: Float32Array; // [1]
-  /** [the step that is asked for, counted from 1 over all cycles; threads that have answered it; its cycle] */
+  /** [the step that is asked for, threads that have answered it] */
   readonly control: Int32Array;
 }
 
 const { options, words, parameters, gradient, loss, control } = workerData as Shared;
 const learner = await openLearner(options);
-for (let step = 1; ; step++) {
-  Atomics.wait(control, 0, step - 1);
-  loss[0] = learner.learn(parameters, gradient, words, Atomics.load(control, 2));
+let done = Atomics.load(control, 0);
+for (;;) {
+  Atomics.wait(control, 0, done);
+  done = Atomics.load(control, 0);
+  loss[0] = learner.learn(parameters, gradient, words, done);
   Atomics.add(control, 1, 1);
   Atomics.notify(control, 1);
 }

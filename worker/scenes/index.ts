@@ -4,7 +4,15 @@ export { type CreateSceneOptions, createScene } from './create.ts';
 export { generateScene } from './jobs.ts';
 export { createKitchen, type KitchenOptions } from './kitchen.ts';
 export { benchmarkViewCount, createMessyRoom, type MessyRoomsOptions, publishedViewCount } from './messy-rooms.ts';
-export { COLOUR_NAMES, contrastsOf, type Material, type Pattern, paint, patternWord, type Texture } from './model/index.ts';
+export {
+  COLOUR_NAMES,
+  contrastsOf,
+  type Material,
+  type Pattern,
+  paint,
+  patternWord,
+  type Texture,
+} from './model/index.ts';
 export { buildObject, CATEGORIES, type ObjectChoice, wordsFor } from './objects/index.ts';
 export { createRandom, type Random } from './random.ts';
 export { createTracer, type FrameView, paintSurfaces, type Surfaces } from './render/index.ts';

@@ -9,6 +9,7 @@ import {
   createRayCaster,
   createTracer,
   type MeshArrays,
+  paintSurfaces,
   type RenderScene,
   renderFrames,
 } from './index.ts';
@@ -92,6 +93,25 @@ describe('tracer', () => {
     worldFromCamera: lookAt([0, 0, 2], [0, 0, 0]),
     placements: [{ mesh: 0, worldFromMesh: IDENTITY_POSE }],
   };
+
+  test('a traced view, painted with the textures of the scene, is the rendered one; with others it is another', () => {
+    const scene = floorScene();
+    const tracer = createTracer(scene);
+    const { rgb, instance, part } = tracer.render(view);
+    const surfaces = tracer.trace(view);
+    expect(surfaces.instance).toEqual(instance);
+    expect(surfaces.part).toEqual(part);
+    const textures = scene.parts.map(({ texture }) => texture);
+    const painted = paintSurfaces(surfaces, textures);
+    // Paint coordinates are kept in float32.
+    painted.forEach((value, i) => {
+      expect(Math.abs(value - rgb[i]!)).toBeLessThanOrEqual(1);
+    });
+    const red = paintSurfaces(surfaces, [textures[0]!, paint('red', 'metal')]);
+    const [r, g, b] = red;
+    expect(r).toBeGreaterThan(2 * g!);
+    expect(r).toBeGreaterThan(2 * b!);
+  });
 
   test('depth is z along the optical axis, labels come from the part table', () => {
     const images = createTracer(floorScene()).render(view);
