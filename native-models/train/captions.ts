@@ -93,8 +93,8 @@ export function describe({ category, colour, pattern, material }: ObjectChoice):
   return said === 'plain' ? join(said, colour, made, spoken(category)) : join(colour, said, made, spoken(category));
 }
 
-/** One of the ways to say it. */
-export function say(meaning: Meaning, random: Random): string {
+/** One of the ways to say it; a bare one has no words around it. */
+export function say(meaning: Meaning, random: Random, bare = false): string {
   if (meaning.unknown) return Array.from({ length: 1 + random.integer(3) }, () => UNKNOWN).join(' ');
   if (meaning.generic) {
     const word = random.pick<string>(GENERIC_WORDS[meaning.generic]);
@@ -121,6 +121,7 @@ export function say(meaning: Meaning, random: Random): string {
       text = join(text, spoken(meaning.other.category));
     }
   }
+  if (bare) return text;
   text = join(random.pick(OPENINGS), text, random.pick(ENDINGS));
   return random.chance(0.06) ? withUnknown(text, random) : text;
 }

@@ -23,7 +23,6 @@ export interface LearnerOptions {
 
 export interface Learner {
   readonly crops: number;
-  readonly partNames: readonly string[];
   /** Loss of a step's batch; its gradient is written to `gradient`, flat like `parameters`. */
   learn(parameters: Float32Array, gradient: Float32Array, words: readonly string[], step: number): number;
 }
@@ -31,15 +30,12 @@ export interface Learner {
 export async function openLearner(options: LearnerOptions): Promise<Learner> {
   const { cache, turntables, rooms, thread, threads } = options;
   const sets: CropSet[] = [];
-  const partNames = new Set<string>();
   for (const [kind, count] of [
     ['turntable', turntables],
     ['room', rooms],
   ] as const) {
     for (let i = thread; i < count; i += threads) {
-      const set = await crops(cache, kind, `train-${i}`);
-      for (const { part } of set.seen) if (part !== undefined) partNames.add(part);
-      sets.push(set);
+      sets.push(await crops(cache, kind, `train-${i}`));
     }
   }
   const pool = new SamplePool(sets);
@@ -47,7 +43,6 @@ export async function openLearner(options: LearnerOptions): Promise<Learner> {
   const { arena } = await openTrainingLoops();
   return {
     crops: pool.size,
-    partNames: [...partNames].sort(),
     learn: (parameters, gradient, words, step) => {
       const ids = new Map(words.map((word, id) => [word, id]));
       const shapes = parameterShapes(words.length);
@@ -64,10 +59,15 @@ export async function openLearner(options: LearnerOptions): Promise<Learner> {
           return tf.tensor(values, shape);
         });
         const images = tf.tensor4d(batch.images, [BATCH, SIDE, SIDE, 3]);
-        const tokens = tokensOf(batch.texts, ids);
+        const { texts, short } = batch;
+        const tokens = [texts.slice(0, short), texts.slice(short)].map((some) => tokensOf(some, ids));
         const loss = (...args: tf.Tensor[]): tf.Scalar => {
           const named = new Map([...shapes.keys()].map((name, i) => [name, args[i]!]));
-          const cosines = tf.matMul(embedImages(named, images), embedTexts(named, tokens), false, true);
+          const embedded = tf.concat2d(
+            tokens.map((some) => embedTexts(named, some)),
+            0,
+          );
+          const cosines = tf.matMul(embedImages(named, images), embedded, false, true);
           return batchLoss(cosines as tf.Tensor2D, truth);
         };
         const { value, grads } = tf.valueAndGrads(loss)(tensors);

@@ -63,3 +63,19 @@ export function drawLook({ category: name, shapeSeed }: ObjectChoice, random: Ra
   }
   throw new RangeError(`all looks of ${name} are kept for the evaluation`);
 }
+
+/** Names of all parts that objects have. */
+export function partNames(): string[] {
+  const names = new Set<string>();
+  for (const { name, colours, materials, patterns } of CATEGORIES) {
+    // Some parts come and go with the shape.
+    for (let shape = 0; shape < 4; shape++) {
+      const choice: ObjectChoice = {
+        ...{ category: name, colour: colours[0]!, accent: 'white', material: materials[0]!, pattern: patterns[0]! },
+        shapeSeed: `parts/${shape}`,
+      };
+      for (const part of buildObject(choice, createRandom).parts) names.add(part.name);
+    }
+  }
+  return [...names].sort();
+}

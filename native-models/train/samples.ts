@@ -59,6 +59,8 @@ export interface Batch {
   /** [B, side, side, 3], −1 to 1. */
   readonly images: Float32Array;
   readonly texts: readonly string[];
+  /** So many of the texts come first and are short. */
+  readonly short: number;
   /** [B, C] as `verdict` says; 0 for the generic words. */
   readonly verdicts: Int8Array;
   /** [B, C], NaN but for generic words: the cosine they shall have. */
@@ -106,7 +108,7 @@ export function drawBatch(pool: SamplePool, count: number, gate: number, random:
     ...GENERICS.map((generic): Meaning => ({ generic })),
     ...Array.from({ length: UNKNOWN_TEXTS }, (): Meaning => ({ unknown: true })),
   ];
-  const texts = list.map((meaning) => say(meaning, random));
+  const texts = list.map((meaning, j) => say(meaning, random, j < ATTRIBUTES.length));
   const verdicts = new Int8Array(count * list.length);
   const targets = new Float32Array(count * list.length).fill(Number.NaN);
   contents.forEach((content, i) => {
@@ -115,7 +117,7 @@ export function drawBatch(pool: SamplePool, count: number, gate: number, random:
       if (meaning.generic) targets[i * list.length + j] = genericTarget(content, meaning.generic, gate);
     });
   });
-  return { images, texts, verdicts, targets };
+  return { images, texts, short: ATTRIBUTES.length, verdicts, targets };
 }
 
 /** What is blanked and what lies outside the picture: the fill of `segmentCrop`. */

@@ -15,7 +15,7 @@ export interface Shared {
 
 const { options, words, parameters, gradient, loss, control } = workerData as Shared;
 const learner = await openLearner(options);
-let done = Atomics.load(control, 0);
+let done = 0;
 for (;;) {
   Atomics.wait(control, 0, done);
   done = Atomics.load(control, 0);
