@@ -92,7 +92,7 @@ export function drawBatch(pool: SamplePool, count: number, gate: number, random:
   for (const meaning of ATTRIBUTES) want(meaning);
   pool.draw(count, random).forEach((sample, i) => {
     const dice = random.float();
-    const context = dice < 0.3 ? 0 : dice < 0.85 ? random.range(0.2, 0.4) : 1;
+    const context = dice < 0.2 ? 0 : dice < 0.9 ? random.range(0.2, 0.4) : 1;
     const content: Content = { ...sample.seen, context: context > 0 };
     contents.push(content);
     augment(sample, context, random, images.subarray(i * SIDE * SIDE * 3, (i + 1) * SIDE * SIDE * 3));

@@ -22,7 +22,7 @@ import { openLoops } from './loops.ts';
 import { initialParameters, SPECIAL_TOKENS } from './network.ts';
 import type { Shared } from './thread.ts';
 
-const PEAK_RATE = 1.5e-3;
+const PEAK_RATE = 2e-3;
 const WARM_UP_STEPS = 200;
 /** Share of the steps over which the rate falls. */
 const FALL = 0.25;
@@ -33,10 +33,10 @@ const SAVE_EVERY = 500;
 
 const { values: options } = parseArgs({
   options: {
-    steps: { type: 'string', default: '12000' },
-    threads: { type: 'string', default: '1' },
-    turntables: { type: 'string', default: '120' },
-    rooms: { type: 'string', default: '60' },
+    steps: { type: 'string', default: '7000' },
+    threads: { type: 'string', default: '2' },
+    turntables: { type: 'string', default: '48' },
+    rooms: { type: 'string', default: '34' },
     out: { type: 'string', default: new URL('../mini-clip', import.meta.url).pathname },
     cache: { type: 'string', default: new URL('../../build/mini-clip', import.meta.url).pathname },
   },
