@@ -1,9 +1,9 @@
 /**
  * Trains `native-models/mini-clip` from nothing: renders crops (kept in build/mini-clip), trains, writes the model.
  *
- *     npm run train:mini-clip -- [--steps N] [--threads N] [--turntables N] [--rooms N] [--out FOLDER] [--cache FOLDER]
+ *     npm run train:mini-clip -- [--steps N] [--fall SHARE] [--threads N] [--turntables N] [--rooms N] [--out FOLDER] [--cache FOLDER]
  *
- * The rate stays at its peak and falls over the last quarter of the steps. Everything that the next step needs lies in the cache every
+ * The rate stays at its peak and falls over the last share of the steps. Everything that the next step needs lies in the cache every
  * 500 steps, as `step-N.state`; a run goes on from the last of these before its rate starts to fall, and comes to what it would have
  * come to from the start, whatever `--steps` was before. Everything comes from the printed seed: the same command gives the same model
  * on the same kind of processor with the same number of threads.
@@ -24,8 +24,6 @@ import type { Shared } from './thread.ts';
 
 const PEAK_RATE = 2e-3;
 const WARM_UP_STEPS = 200;
-/** Share of the steps over which the rate falls. */
-const FALL = 0.25;
 const WEIGHT_DECAY = 0.03;
 /** Weights that are saved are an exponential mean over about this many steps. */
 const AVERAGED_STEPS = 150;
@@ -33,7 +31,8 @@ const SAVE_EVERY = 500;
 
 const { values: options } = parseArgs({
   options: {
-    steps: { type: 'string', default: '7000' },
+    steps: { type: 'string', default: '4500' },
+    fall: { type: 'string', default: '0' },
     threads: { type: 'string', default: '2' },
     turntables: { type: 'string', default: '48' },
     rooms: { type: 'string', default: '34' },
@@ -45,7 +44,7 @@ const { cache, out } = options;
 const [steps, threads, turntables, rooms] = [options.steps, options.threads, options.turntables, options.rooms].map(
   Number,
 ) as [number, number, number, number];
-const fallFrom = Math.floor(steps * (1 - FALL));
+const fallFrom = Math.floor(steps * (1 - Number(options.fall)));
 
 function rateAt(step: number): number {
   if (step <= WARM_UP_STEPS) return (PEAK_RATE * step) / WARM_UP_STEPS;
@@ -152,7 +151,9 @@ async function loadState(): Promise<number> {
   const bytes = await readFile(path);
   if (bytes.length !== 4 * length * state.length) throw new Error(`${path} is of another network or vocabulary`);
   state.forEach((values, i) => {
-    new Uint8Array(values.buffer, values.byteOffset, 4 * length).set(bytes.subarray(4 * length * i));
+    new Uint8Array(values.buffer, values.byteOffset, 4 * length).set(
+      bytes.subarray(4 * length * i, 4 * length * (i + 1)),
+    );
   });
   return last;
 }
