@@ -79,8 +79,8 @@ describe('the shipped mini-clip', () => {
     const [redMug, blueMug, handleText, lidText, clock] = await texts('red mug', 'blue mug', 'handle', 'lid', 'clock');
     expect(cosine(redMug!, red!)).toBeGreaterThan(cosine(redMug!, blue!) + 0.1);
     expect(cosine(blueMug!, blue!)).toBeGreaterThan(cosine(blueMug!, red!) + 0.1);
-    expect(cosine(handleText!, handle!)).toBeGreaterThan(cosine(handleText!, lid!));
-    expect(cosine(lidText!, lid!)).toBeGreaterThan(cosine(lidText!, handle!));
+    expect(cosine(handleText!, handle!)).toBeGreaterThan(cosine(handleText!, lid!) + 0.05);
+    expect(cosine(lidText!, lid!)).toBeGreaterThan(cosine(lidText!, handle!) + 0.05);
     const generic = await texts(...NEGATIVES);
     for (const [crop, right, wrong] of [
       [red!, redMug!, blueMug!],

@@ -31,8 +31,8 @@ const SAVE_EVERY = 500;
 
 const { values: options } = parseArgs({
   options: {
-    steps: { type: 'string', default: '4500' },
-    fall: { type: 'string', default: '0' },
+    steps: { type: 'string', default: '6000' },
+    fall: { type: 'string', default: '0.25' },
     threads: { type: 'string', default: '2' },
     turntables: { type: 'string', default: '48' },
     rooms: { type: 'string', default: '34' },
