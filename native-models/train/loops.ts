@@ -17,7 +17,7 @@ const OPTIONS = [
 ];
 
 /** Memory that is taken in order and given back all at once. */
-export class Arena {
+class Arena {
   readonly memory: WebAssembly.Memory;
   #top = 64;
 
