@@ -12,7 +12,9 @@ type Given = {
 };
 const asked: { seed: number; given: Given }[] = [];
 
-function mode(iou: number, maximum: number) {
+let nothingFound = false;
+function mode(given: number, highest: number) {
+  const [iou, maximum] = nothingFound ? [0, 0.5] : [given, highest];
   const own = { maximum, iou: [iou, iou / 2] };
   return { views: 2, answered: maximum > 0.5 ? 1 : 0, inBox: 1, inMask: 1, iou: own.iou, byView: [own, own] };
 }
@@ -100,6 +102,22 @@ describe('bench language', () => {
       value: expect.stringMatching(/^0.0 \(66.7 %/),
     });
     expect(result.targets.length).toBe(11);
+  });
+
+  it('meets nothing with fields that find nothing', async () => {
+    nothingFound = true;
+    const { one } = await targetsOf({});
+    nothingFound = false;
+    for (const name of [
+      'mIoU, composite',
+      'mIoU, LangSplat',
+      'mIoU of compound',
+      'false answers',
+      'the same with',
+      'the same against',
+    ]) {
+      expect(one(name)?.met).toBe(false);
+    }
   });
 
   it('chooses on calibration rooms alone, and gives ablations the rate of what they ablate', async () => {
