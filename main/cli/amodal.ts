@@ -1,4 +1,5 @@
 import { type Command, InvalidArgumentError } from 'commander';
+import { AMODAL_FIT_DEFAULTS } from '../../contract/index.ts';
 import { addComputeOptions, type ComputeFlags, type Invocation, present, showEvent } from './common.ts';
 import { formatBytes, formatDuration } from './output.ts';
 import { naturalNumber, seedNumber } from './values.ts';
@@ -28,7 +29,11 @@ export function addAmodal(verb: (usage: string, description: string) => Command,
       '--depth <source>',
       'simulated, splats, or an installed depth model (default: simulated for a generated scene, else the newest splats)',
     )
-    .option('--iterations <n>', 'steps that each model is fitted for (default: 200)', objectId)
+    .option(
+      '--iterations <n>',
+      `steps that each model is fitted for (default: ${AMODAL_FIT_DEFAULTS.iterations})`,
+      objectId,
+    )
     .option('--seed <n>', 'of the fit', seedNumber);
   addComputeOptions(amodal);
   amodal.action(async (dir: string, { objects, frames, depth, iterations, seed, backend, threads }: AmodalFlags) => {

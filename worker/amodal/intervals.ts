@@ -1,5 +1,5 @@
 /** Object-only splats of each static interval of an object, and the amodal masks that they give. */
-import type { PinholeView } from '../../contract/index.ts';
+import { AMODAL_FIT_DEFAULTS, type PinholeView } from '../../contract/index.ts';
 import type { Backend } from '../compute/index.ts';
 import { cameraOf, type Photo, type Vector } from '../objects/index.ts';
 import { type SplatArrays, SplatModel, SplatRenderer, viewOf } from '../splats/index.ts';
@@ -25,13 +25,11 @@ export interface SegmentSighting {
 
 /** Alpha from here on is the object. */
 const MASK_ALPHA = 0.5;
-/** Views that a model is fitted to. */
-const DEFAULT_VIEWS = 24;
 /** A sighting so many radii off the interval's place has a wrong depth or is another thing. */
 const FAR_RADII = 2.5;
 
 export interface IntervalFitOptions extends ObjectFitOptions {
-  /** Default 24, spread evenly over the sightings. */
+  /** Views that a model is fitted to, spread evenly over the sightings. */
   readonly views?: number;
 }
 
@@ -65,7 +63,7 @@ export async function fitInterval(
   const object = { place: at, radius };
   const views: ObjectView[] = [];
   const fittedTo: number[] = [];
-  for (const { position, segment } of spread(near, options.views ?? DEFAULT_VIEWS)) {
+  for (const { position, segment } of spread(near, options.views ?? AMODAL_FIT_DEFAULTS.views)) {
     const frame = frameOf(position);
     const disc = discOf(frame.view, object);
     if (disc === undefined) continue;

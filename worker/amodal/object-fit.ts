@@ -2,6 +2,7 @@
  * Object-only splats (methods 4): Gaussians fitted over black to the object's own pixels, pixels of what is in front ignored, with an
  * opacity term: alpha is 1 on the object and 0 beside it. What they render is the whole object, seen or not.
  */
+import { AMODAL_FIT_DEFAULTS } from '../../contract/index.ts';
 import { type Backend, GrowingBuffers } from '../compute/index.ts';
 import {
   BlendState,
@@ -20,11 +21,10 @@ import { randomFor, type SplatArrays, SplatModel, shuffled, viewOf } from '../sp
 import { IGNORED, OBJECT, type ObjectView, pointsOfView } from './object-views.ts';
 
 export interface ObjectFitOptions {
-  /** Default 200. */
+  /** What is left out is as in AMODAL_FIT_DEFAULTS. */
   readonly iterations?: number;
-  /** Default 1500. */
   readonly maxGaussians?: number;
-  /** Weight of |alpha − mask| against the mean colour difference. Default 1. */
+  /** Weight of |alpha − mask| against the mean colour difference. */
   readonly opacityWeight?: number;
   readonly seed?: number;
   readonly signal?: AbortSignal;
@@ -50,7 +50,7 @@ export async function fitObject(
   object: FittedObject,
   options: ObjectFitOptions = {},
 ): Promise<SplatArrays | undefined> {
-  const { iterations = 200, maxGaussians = 1500, opacityWeight = 1, seed = 0, signal } = options;
+  const { iterations, maxGaussians, opacityWeight, seed, signal } = { ...AMODAL_FIT_DEFAULTS, seed: 0, ...options };
   const random = randomFor(seed, 'initial points', 0);
   const start = initialGaussians(views, object, maxGaussians, random);
   if (start === undefined) return undefined;

@@ -1,7 +1,12 @@
 /** `bench amodal`: whole silhouettes of objects that others partly or wholly hide, from object-only splats per static interval. */
 import { join } from 'node:path';
 import { z } from 'zod';
-import { type BenchmarkResult, type BenchmarkTarget, LiftscopeError } from '../../contract/index.ts';
+import {
+  AMODAL_FIT_DEFAULTS,
+  type BenchmarkResult,
+  type BenchmarkTarget,
+  LiftscopeError,
+} from '../../contract/index.ts';
 import { type AmodalFrame, AmodalMasks, fitInterval, type SegmentSighting } from '../amodal/index.ts';
 import type { Backend } from '../compute/index.ts';
 import { loadImage } from '../images/index.ts';
@@ -13,10 +18,10 @@ import { type Kitchen, kitchenArguments, observedKitchen, requireUntuned, TUNING
 
 const argumentsSchema = z.strictObject({
   ...kitchenArguments,
-  iterations: z.int().min(1).max(10_000).default(200),
-  views: z.int().min(1).max(1000).default(24),
-  opacityWeight: z.number().min(0).default(1),
-  maxGaussians: z.int().min(1).max(100_000).default(1500),
+  iterations: z.int().min(1).max(10_000).default(AMODAL_FIT_DEFAULTS.iterations),
+  views: z.int().min(1).max(1000).default(AMODAL_FIT_DEFAULTS.views),
+  opacityWeight: z.number().min(0).default(AMODAL_FIT_DEFAULTS.opacityWeight),
+  maxGaussians: z.int().min(1).max(100_000).default(AMODAL_FIT_DEFAULTS.maxGaussians),
   /** Look at the kitchens that parameters come from. */
   tune: z.boolean().default(false),
 });
