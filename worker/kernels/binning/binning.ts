@@ -2,9 +2,12 @@ import { type Backend, type DeviceBuffer, GrowingBuffers, type Kernel, type Wasm
 import { TILE } from '../shared/index.ts';
 import { binTilesOnWebgpu } from './kernel.wgsl.ts';
 
-/** Bytes per instance record {Gaussian, slot}, and per thread's partial counts. */
+/** Bytes per instance record {Gaussian, slot}, per chunk's partial counts and per thread's counter of chunks; as in kernel.as.ts. */
 const INSTANCE_BYTES = 8;
 const PARTIAL_BYTES = 64;
+const COUNTER_BYTES = 64;
+/** Gaussians of a chunk. */
+const CHUNK = 512;
 /** Largest digit of the radix sort: two histograms of 2^11 counters stay inside the first-level cache. */
 const MAX_DIGIT_BITS = 11;
 
@@ -93,10 +96,12 @@ export const binTiles: Kernel<BinArgs> = {
     const tiles = lists.tileCount;
     const slotStart = lists.ensure('slotStart', (count + 1) * 4);
     const rects = lists.ensure('rects', count * 8);
-    const partials = lists.ensure('partials', threads * PARTIAL_BYTES);
-    const records = backend.address(projected);
-    const view = [records, count, width, height] as const;
+    const chunks = Math.ceil(count / CHUNK);
+    const partials = lists.ensure('partials', chunks * PARTIAL_BYTES);
+    const counters = lists.ensure('counters', threads * COUNTER_BYTES);
+    const view = [backend.address(counters), backend.address(projected), count, width, height] as const;
     const work = [slotStart, rects, partials].map((buffer) => backend.address(buffer));
+    backend.integers(counters).fill(0);
     backend.dispatch('binning.measure', ...view, ...work);
 
     let instances = 0;
@@ -104,8 +109,10 @@ export const binTiles: Kernel<BinArgs> = {
     let minKey = 0xffffffff;
     let maxKey = 0;
     const partial = backend.integers(partials);
-    for (let thread = 0; thread < threads; thread++) {
-      const at = (thread * PARTIAL_BYTES) / 4;
+    for (let chunk = 0; chunk < chunks; chunk++) {
+      const at = (chunk * PARTIAL_BYTES) / 4;
+      partial[at + 4] = instances;
+      partial[at + 5] = visible;
       instances += partial[at]!;
       visible += partial[at + 1]!;
       minKey = Math.min(minKey, partial[at + 2]! >>> 0);
@@ -119,7 +126,8 @@ export const binTiles: Kernel<BinArgs> = {
     let ids = lists.ensure('ids', count * 4);
     const slotTile = lists.ensure('slotTile', instances * 4);
     const expandTo = [slotTile, keys, ids].map((buffer) => backend.address(buffer));
-    backend.dispatch('binning.expand', ...view, ...work, ...expandTo, minKey);
+    backend.integers(counters).fill(0);
+    backend.dispatch('binning.expand', ...view, ...work, ...expandTo, minKey, instances);
 
     // Depths of one view share most of their exponent bits: sorting the difference to the nearest needs fewer passes.
     const keyBits = visible === 0 ? 0 : 32 - Math.clz32(maxKey - minKey);
@@ -135,13 +143,13 @@ export const binTiles: Kernel<BinArgs> = {
     }
 
     const counts = backend.address(lists.ensure('tileCounts', threads * tiles * 4));
+    const offsets = backend.address(lists.ensure('tileOffsets', threads * tiles * 4));
     const tileStart = backend.address(lists.ensure('tileStart', (tiles + 1) * 4));
     const list = lists.ensure('instances', instances * INSTANCE_BYTES);
     const ordered = [ids, slotStart, slotTile].map((buffer) => backend.address(buffer)) as [number, number, number];
     const order = [ordered[0], visible, ordered[1], ordered[2], tiles, counts] as const;
     backend.dispatch('binning.tileHistogram', ...order);
-    backend.dispatch('binning.tilePrefix', tiles, counts, tileStart);
-    backend.dispatch('binning.tileScatter', ...order, backend.address(list));
+    backend.dispatch('binning.tileScatter', ...order, offsets, tileStart, backend.address(list));
   },
   webgpu(backend, args) {
     args.lists.again = () => backend.run(binTiles, args);

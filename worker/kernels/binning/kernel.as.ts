@@ -1,10 +1,14 @@
 // Tile binning and depth sort. One stable radix sort of the visible Gaussians by camera depth, then one counting
 // pass into tiles in that order: every tile's list comes out sorted, and nothing is sorted per tile.
-// All ranges are contiguous in index or depth order per thread, so the lists do not depend on the number of threads.
+// Gaussians are measured and listed in chunks, sorted and scattered in contiguous ranges of depth order per thread: where something
+// is written follows from what comes before it alone, so the lists do not depend on the number of threads.
 
 import { PROJECTED_BYTES, TILE } from "../shared/layout.as";
-import { rangeStart } from "../shared/shares.as";
+import { rangeStart, takeItem } from "../shared/shares.as";
 
+/** Gaussians of a chunk: what is in view lies together, and threads share it out by taking chunks. */
+const CHUNK: i32 = 512;
+/** Per chunk {instances, visible, minKey, maxKey}, then where its instances and its visible ones begin. */
 const PARTIAL_BYTES: usize = 64;
 
 // Horizontal tile range [first, last] that an ellipse covers inside the band of rows dy in [d0, d1] around its centre.
@@ -62,14 +66,27 @@ function rowTiles(p: usize, ty: i32, width: i32): u32 {
   return bandTiles(p, d0, d1, width);
 }
 
-// Writes how many tiles each Gaussian touches to slotCount[g], the tiles of its box to rects[g], and per thread
+// Writes how many tiles each Gaussian touches to slotCount[g], the tiles of its box to rects[g], and per chunk
 // {instances, visible, minKey, maxKey}. A box one tile wide or high is touched everywhere; only others need the ellipse.
 export function measure(
   thread: i32, threads: i32,
-  projected: usize, count: i32, width: i32, height: i32, slotCount: usize, rects: usize, partials: usize,
+  counters: usize, projected: usize, count: i32, width: i32, height: i32, slotCount: usize, rects: usize, partials: usize,
 ): void {
-  const begin = rangeStart(thread, threads, count);
-  const end = rangeStart(thread + 1, threads, count);
+  const chunks = (count + CHUNK - 1) / CHUNK;
+  for (;;) {
+    const chunk = takeItem(counters, thread, threads, chunks);
+    if (chunk < 0) return;
+    measureChunk(chunk, projected, count, width, height, slotCount, rects, partials + <usize>chunk * PARTIAL_BYTES);
+  }
+}
+
+// @ts-ignore: decorator
+@inline
+function measureChunk(
+  chunk: i32, projected: usize, count: i32, width: i32, height: i32, slotCount: usize, rects: usize, partial: usize,
+): void {
+  const begin = chunk * CHUNK;
+  const end = min(begin + CHUNK, count);
   let instances: u32 = 0;
   let visible: u32 = 0;
   let minKey: u32 = 0xffffffff;
@@ -100,7 +117,6 @@ export function measure(
     store<u32>(slotCount + (<usize>g << 2), tiles);
     instances += tiles;
   }
-  const partial = partials + <usize>thread * PARTIAL_BYTES;
   store<u32>(partial, instances);
   store<u32>(partial, visible, 4);
   store<u32>(partial, minKey, 8);
@@ -110,17 +126,29 @@ export function measure(
 // slotStart: counts in, exclusive prefix sums out ([N+1]); slotTile[slot] = tile; (key, id) of the visible ones.
 export function expand(
   thread: i32, threads: i32,
-  projected: usize, count: i32, width: i32, height: i32, slotStart: usize, rects: usize, partials: usize,
+  counters: usize, projected: usize, count: i32, width: i32, height: i32, slotStart: usize, rects: usize, partials: usize,
+  slotTile: usize, keys: usize, ids: usize, minKey: u32, instances: u32,
+): void {
+  if (thread == 0) store<u32>(slotStart + (<usize>count << 2), instances);
+  const chunks = (count + CHUNK - 1) / CHUNK;
+  for (;;) {
+    const chunk = takeItem(counters, thread, threads, chunks);
+    if (chunk < 0) return;
+    const partial = partials + <usize>chunk * PARTIAL_BYTES;
+    expandChunk(chunk, projected, count, width, slotStart, rects, partial, slotTile, keys, ids, minKey);
+  }
+}
+
+// @ts-ignore: decorator
+@inline
+function expandChunk(
+  chunk: i32, projected: usize, count: i32, width: i32, slotStart: usize, rects: usize, partial: usize,
   slotTile: usize, keys: usize, ids: usize, minKey: u32,
 ): void {
-  const begin = rangeStart(thread, threads, count);
-  const end = rangeStart(thread + 1, threads, count);
-  let slot: u32 = 0;
-  let order: usize = 0;
-  for (let t = 0; t < thread; t++) {
-    slot += load<u32>(partials + <usize>t * PARTIAL_BYTES);
-    order += load<u32>(partials + <usize>t * PARTIAL_BYTES, 4);
-  }
+  const begin = chunk * CHUNK;
+  const end = min(begin + CHUNK, count);
+  let slot = load<u32>(partial, 16);
+  let order = <usize>load<u32>(partial, 20);
   const tilesX = (width + TILE - 1) / TILE;
   for (let g = begin; g < end; g++) {
     const address = slotStart + (<usize>g << 2);
@@ -143,7 +171,6 @@ export function expand(
       }
     }
   }
-  if (thread == threads - 1) store<u32>(slotStart + (<usize>count << 2), slot);
 }
 
 export function digitHistogram(
@@ -202,27 +229,22 @@ export function tileHistogram(
   }
 }
 
-// counts[thread][tile] in, first position of that thread in that tile's list out; tileStart [tiles+1].
-export function tilePrefix(thread: i32, threads: i32, tiles: i32, counts: usize, tileStart: usize): void {
-  if (thread != 0) return;
-  let position: u32 = 0;
+// tileStart [tiles+1]; instances[position] = {Gaussian, slot}, by tile, front to back. Every thread adds up all counts[thread][tile]
+// for itself, which is less than waiting for one that does.
+export function tileScatter(
+  thread: i32, threads: i32, ids: usize, count: i32, slotStart: usize, slotTile: usize, tiles: i32, counts: usize,
+  offsets: usize, tileStart: usize, instances: usize,
+): void {
+  const own = offsets + ((<usize>thread * <usize>tiles) << 2);
+  let first: u32 = 0;
   for (let tile: usize = 0; tile < <usize>tiles; tile++) {
-    store<u32>(tileStart + (tile << 2), position);
+    if (thread == 0) store<u32>(tileStart + (tile << 2), first);
     for (let t: usize = 0; t < <usize>threads; t++) {
-      const cell = counts + ((t * <usize>tiles + tile) << 2);
-      const own = load<u32>(cell);
-      store<u32>(cell, position);
-      position += own;
+      if (t == <usize>thread) store<u32>(own + (tile << 2), first);
+      first += load<u32>(counts + ((t * <usize>tiles + tile) << 2));
     }
   }
-  store<u32>(tileStart + (<usize>tiles << 2), position);
-}
-
-// instances[position] = {Gaussian, slot}, by tile, front to back.
-export function tileScatter(
-  thread: i32, threads: i32, ids: usize, count: i32, slotStart: usize, slotTile: usize, tiles: i32, counts: usize, instances: usize,
-): void {
-  const own = counts + ((<usize>thread * <usize>tiles) << 2);
+  if (thread == 0) store<u32>(tileStart + (<usize>tiles << 2), first);
   const end = rangeStart(thread + 1, threads, count);
   for (let i = rangeStart(thread, threads, count); i < end; i++) {
     const gaussian = load<u32>(ids + (<usize>i << 2));
