@@ -13,7 +13,6 @@ export * from './projection/index.ts';
 export * from './relevancy/index.ts';
 export * from './roofline/index.ts';
 export * from './shared/index.ts';
-export { type MortonFrame, mortonOrder } from './sort/index.ts';
 export * from './sparse-product/index.ts';
 export * from './spherical-harmonics/index.ts';
 export * from './splat-update/index.ts';

@@ -1,6 +1,6 @@
 /** One optimisation step: render a photo's view, compare, send the gradient back, update. */
 import type { TrainingParameters } from '../../contract/index.ts';
-import { type Backend, type DeviceBuffer, GrowingBuffers, WebgpuBackend } from '../compute/index.ts';
+import { type Backend, type DeviceBuffer, GrowingBuffers } from '../compute/index.ts';
 import {
   BlendState,
   binTiles,
@@ -11,8 +11,6 @@ import {
   ImageLossWorkspace,
   imageLoss,
   laneBytes,
-  type MortonFrame,
-  mortonOrder,
   PROJECTED_BYTES,
   permuteLanes,
   permuteWorkspaceBytes,
@@ -26,7 +24,7 @@ import type { Group, SplatModel } from './model.ts';
 import { randomFor } from './random.ts';
 import { planCopies } from './relocation.ts';
 import { activeShDegree, positionRate } from './schedule.ts';
-import { mortonFrame, spatialOrder } from './spatial-order.ts';
+import { spatialOrder } from './spatial-order.ts';
 import type { Target } from './targets.ts';
 
 const ADAM = { beta1: 0.9, beta2: 0.999, epsilon: 1e-15 } as const;
@@ -53,8 +51,6 @@ export class SplatOptimiser {
   readonly #loss: ImageLossWorkspace;
   readonly #buffers: GrowingBuffers;
   readonly #sums: DeviceBuffer;
-  /** Of the first order; it only says how space is cut up. */
-  #frame: MortonFrame | undefined;
   readonly timings: PhaseTimings = {};
 
   constructor(backend: Backend, model: SplatModel, parameters: TrainingParameters, sceneExtent: number) {
@@ -197,26 +193,15 @@ export class SplatOptimiser {
   async sortSpatially(): Promise<void> {
     const { count } = this.#model;
     if (count === 0) return;
-    const orderBuffer = await this.#spatialOrder();
+    // The same order on every backend, and so the same random numbers for the same Gaussians.
+    const order = spatialOrder(await this.#components('means', 3));
+    const orderBuffer = this.#buffers.ensure('order', order.byteLength);
+    this.#backend.write(orderBuffer, order);
     const workspace = this.#buffers.ensure('order workspace', permuteWorkspaceBytes(count));
     for (const { buffer: array, usedBytes } of this.#model.state()) {
       const stride = usedBytes / laneBytes(count, 1);
       this.#backend.run(permuteLanes, { array, stride, count, order: orderBuffer, workspace });
     }
-  }
-
-  /** On a GPU, which has no threads to be dealt to, the order is made where the means are; only the first one is made here. */
-  async #spatialOrder(): Promise<DeviceBuffer> {
-    const { count, parameters } = this.#model;
-    if (this.#backend instanceof WebgpuBackend && this.#frame !== undefined) {
-      return mortonOrder(this.#backend, this.#buffers, parameters.means, count, this.#frame);
-    }
-    const means = await this.#components('means', 3);
-    if (this.#backend instanceof WebgpuBackend) this.#frame = mortonFrame(means);
-    const order = spatialOrder(means);
-    const buffer = this.#buffers.ensure('order', order.byteLength);
-    this.#backend.write(buffer, order);
-    return buffer;
   }
 
   async #opacitiesAndScales(): Promise<{ opacities: Float64Array; logScales: Float32Array }> {

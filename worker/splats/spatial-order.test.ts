@@ -1,9 +1,6 @@
 import fc from 'fast-check';
-import { expect, it, test } from 'vitest';
-import { webgpuTests } from '../compute/conformance/suite.ts';
-import { GrowingBuffers, WebgpuBackend } from '../compute/index.ts';
-import { mortonOrder, packLanes } from '../kernels/index.ts';
-import { mortonCodes, mortonFrame, spatialOrder } from './spatial-order.ts';
+import { expect, test } from 'vitest';
+import { spatialOrder } from './spatial-order.ts';
 
 test('is a permutation, whatever the positions', () => {
   const coordinate = fc.oneof(fc.float(), fc.constantFrom(0, -0, Number.NaN, Infinity, 1e30));
@@ -46,32 +43,4 @@ test('puts neighbours in space side by side, and both halves of memory see the w
     const left = side.reduce((sum, gaussian) => sum + (means[3 * gaussian]! < 0.5 ? 1 : 0), 0);
     expect(Math.abs(left / side.length - 0.5)).toBeLessThan(0.03);
   }
-});
-
-webgpuTests('mortonOrder', () => {
-  it.each([1, 17, 3000])('puts %i Gaussians along the curve', async (count) => {
-    let state = 7;
-    const means = Float32Array.from({ length: 3 * count }, (_, i) => {
-      state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
-      return i % 1000 === 999 ? [Number.NaN, -1e30, 1e30][i % 3]! : ((state >>> 8) / 2 ** 24 - 0.4) * 8;
-    });
-    const backend = await WebgpuBackend.create({ allowSoftware: true });
-    try {
-      const lanes = packLanes(means, count, 3, 0);
-      const buffer = backend.createBuffer('means', lanes.byteLength);
-      backend.write(buffer, lanes);
-      const frame = mortonFrame(means);
-      const workspace = new GrowingBuffers(backend, 'order');
-      const order = new Uint32Array(
-        await backend.read(mortonOrder(backend, workspace, buffer, count, frame), 0, 4 * count),
-      );
-      expect([...order].sort((a, b) => a - b)).toEqual(Array.from({ length: count }, (_, i) => i));
-      const codes = mortonCodes(means, frame);
-      // A coordinate on the border of two cells may be in either.
-      const back = [...order.keys()].filter((i) => i > 0 && codes[order[i]!]! < codes[order[i - 1]!]!).length;
-      expect(back).toBeLessThanOrEqual(0.01 * count);
-    } finally {
-      await backend.dispose();
-    }
-  });
 });

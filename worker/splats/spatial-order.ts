@@ -4,8 +4,6 @@
  * the update of parameters and moments), and those passes are bound by memory.
  */
 
-import type { MortonFrame } from '../kernels/index.ts';
-
 /** Gaussians that stay together: the update skips blocks of 4, and a run of blocks is what the hardware prefetches. */
 const CHUNK = 32;
 /**
@@ -27,7 +25,7 @@ const REACH = 6;
  * @returns [N] the Gaussian that comes to place i; equal codes stay in their order, so the result is a function of `means`
  */
 export function spatialOrder(means: Float32Array): Uint32Array {
-  return deal(sortedIndices(mortonCodes(means, mortonFrame(means))));
+  return deal(sortedIndices(mortonCodes(means)));
 }
 
 /** Radix sort, ten bits a pass: stable. */
@@ -52,27 +50,19 @@ function sortedIndices(codes: Uint32Array): Uint32Array {
 /** Quartiles are read off a sample: they only set how the axis is stretched. */
 const SAMPLE = 4096;
 
-/** asinh keeps resolution in the middle and still tells far background apart. @param means [N, 3] */
-export function mortonFrame(means: Float32Array): MortonFrame {
-  const count = means.length / 3;
-  const step = Math.max(1, Math.floor(count / SAMPLE));
-  const axes = [0, 1, 2].map((axis) => {
-    const sample = Float32Array.from({ length: Math.ceil(count / step) }, (_, i) => means[3 * i * step + axis]!).sort();
-    const quantile = (share: number) => sample[Math.floor((sample.length - 1) * share)] ?? 0;
-    const spread = quantile(0.75) - quantile(0.25);
-    return { centre: quantile(0.5), inverse: spread > 0 ? 1 / spread : 1 };
-  });
-  const all = (name: 'centre' | 'inverse') => axes.map((axis) => axis[name]) as [number, number, number];
-  return { centre: all('centre'), inverse: all('inverse'), reach: REACH, bits: BITS };
-}
-
-/** [N] Morton code of each mean. */
-export function mortonCodes(means: Float32Array, { centre, inverse }: MortonFrame): Uint32Array {
+function mortonCodes(means: Float32Array): Uint32Array {
   const count = means.length / 3;
   const codes = new Uint32Array(count);
+  const step = Math.max(1, Math.floor(count / SAMPLE));
   for (let axis = 0; axis < 3; axis++) {
+    const sample = Float32Array.from({ length: Math.ceil(count / step) }, (_, i) => means[3 * i * step + axis]!).sort();
+    const quantile = (share: number) => sample[Math.floor((sample.length - 1) * share)] ?? 0;
+    const centre = quantile(0.5);
+    const spread = quantile(0.75) - quantile(0.25);
+    // asinh keeps resolution in the middle and still tells far background apart.
+    const inverse = spread > 0 ? 1 / spread : 1;
     for (let i = 0; i < count; i++) {
-      const warped = asinh((means[3 * i + axis]! - centre[axis]!) * inverse[axis]!);
+      const warped = asinh((means[3 * i + axis]! - centre) * inverse);
       codes[i]! |= spread3(Math.min(Math.max(((warped + REACH) * MASK) / (2 * REACH), 0), MASK)) << axis;
     }
   }
