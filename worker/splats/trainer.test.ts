@@ -131,6 +131,18 @@ describe('events of a training', () => {
     const difference = image.data.reduce((sum, value, i) => sum + Math.abs(value - photo.data[i]!), 0);
     expect(difference / photo.data.length).toBeLessThan(10);
   });
+
+  it('tell of the first iteration and of the last, however fast the training is', async () => {
+    let now = 0;
+    vi.spyOn(performance, 'now').mockImplementation(() => (now += 1e-3));
+    const run = recorder();
+    await trainSplats(requestOf(capture, 'fast'), run);
+    vi.restoreAllMocks();
+    const progress = run.of('progress');
+    expect(progress.map(({ iteration }) => iteration)).toEqual([1, ITERATIONS]);
+    for (const event of progress) expect(trainingEventSchema.parse(event)).toEqual(event);
+    expect(progress[1]!.loss).toBeLessThan(0.5 * progress[0]!.loss);
+  });
 });
 
 describe('previews by time', () => {

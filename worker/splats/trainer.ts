@@ -210,7 +210,8 @@ class Training {
       const done = iteration + 1;
       const last = done === parameters.iterations;
       const now = performance.now();
-      if (now - lastProgress > PROGRESS_MS || last) {
+      // The first one too, however fast the training is: a curve starts where the training does.
+      if (iteration === first || now - lastProgress > PROGRESS_MS || last) {
         lastProgress = now;
         const rate = (done - first) / trainedSeconds();
         this.#context.emit({
