@@ -17,25 +17,11 @@ import {
   withEarlierMasks,
 } from '../tracks/index.ts';
 import { framesForWorker } from './frames.ts';
-import { type RunJobOptions, runJob } from './run-job.ts';
+import { type JobSupervision, runJob } from './run-job.ts';
 import { findSceneTruth } from './scene-truth.ts';
 import { chooseDepth } from './track.ts';
 
-export interface AmodalOptions
-  extends Pick<
-    RunJobOptions,
-    | 'signal'
-    | 'killSignal'
-    | 'onEvent'
-    | 'onLog'
-    | 'onSpawn'
-    | 'onMemory'
-    | 'workerPath'
-    | 'nodePath'
-    | 'ladder'
-    | 'audience'
-    | 'backgroundPriority'
-  > {
+export interface AmodalOptions extends JobSupervision {
   /** Ids; default: all that are occluded in some frame and stand still. What earlier runs found of others stays. */
   readonly objects?: readonly number[];
   /** Names of the frames to mask; default: all. */

@@ -21,7 +21,7 @@ import { modelFolderOf } from '../models/index.ts';
 import type { FieldRow, Project, SplatsRow, StoredCapture } from '../project/index.ts';
 import { latestSplats } from './evaluate.ts';
 import { framesForWorker } from './frames.ts';
-import { type RunJobOptions, runJob } from './run-job.ts';
+import { type JobSupervision, runJob } from './run-job.ts';
 import { findSceneTruth } from './scene-truth.ts';
 import { segmentProject } from './segment.ts';
 import { ViewClient } from './view-client.ts';
@@ -37,21 +37,7 @@ const NESTED_SET = 'graph nested';
 /** A step of a wide network or a photo full of segments may take this long between two looks at messages. */
 const TRAINING_SILENCE_MS = 10 * 60_000;
 
-export interface LanguageOptions
-  extends Pick<
-    RunJobOptions,
-    | 'signal'
-    | 'killSignal'
-    | 'onEvent'
-    | 'onLog'
-    | 'onSpawn'
-    | 'onMemory'
-    | 'workerPath'
-    | 'nodePath'
-    | 'ladder'
-    | 'audience'
-    | 'backgroundPriority'
-  > {
+export interface LanguageOptions extends JobSupervision {
   readonly recipe: LanguageRecipe;
   /**
    * Names of mask sets, together the layers of segments; or one of `simulated`, `simulated:none`, `simulated:harsh` for a

@@ -16,27 +16,13 @@ import { LIFTED_MASKS, storeLift } from '../instances/index.ts';
 import type { ArtifactName, Project, SplatsRow } from '../project/index.ts';
 import { latestSplats } from './evaluate.ts';
 import { framesForWorker } from './frames.ts';
-import { type RunJobOptions, runJob } from './run-job.ts';
+import { type JobSupervision, runJob } from './run-job.ts';
 import { findSceneTruth } from './scene-truth.ts';
 import { segmentProject } from './segment.ts';
 
 type Json = z.core.util.JSONType;
 
-export interface LiftOptions
-  extends Pick<
-    RunJobOptions,
-    | 'signal'
-    | 'killSignal'
-    | 'onEvent'
-    | 'onLog'
-    | 'onSpawn'
-    | 'onMemory'
-    | 'workerPath'
-    | 'nodePath'
-    | 'ladder'
-    | 'audience'
-    | 'backgroundPriority'
-  > {
+export interface LiftOptions extends JobSupervision {
   readonly recipe: LiftingRecipe;
   /**
    * Name of a mask set of the project, or `simulated`, `simulated:none`, `simulated:harsh` for a generated scene. Default: the

@@ -59,6 +59,9 @@ export interface RunJobOptions {
   readonly workerPath?: string;
 }
 
+/** What whoever starts a job may say about its process and hear of it, whatever the job. */
+export type JobSupervision = Omit<RunJobOptions, 'silenceMs' | 'onSnapshot'>;
+
 /** A worker at work. */
 export interface RunningJob<K extends JobKind> {
   /** Settles exactly once, whatever happens to the worker. Rejects with a `LiftscopeError`. */

@@ -25,26 +25,12 @@ import {
   storeTracks,
 } from '../tracks/index.ts';
 import { framesForWorker } from './frames.ts';
-import { type RunJobOptions, runJob } from './run-job.ts';
+import { type JobSupervision, runJob } from './run-job.ts';
 import { findSceneTruth } from './scene-truth.ts';
 
 type Json = z.core.util.JSONType;
 
-export interface TrackOptions
-  extends Pick<
-    RunJobOptions,
-    | 'signal'
-    | 'killSignal'
-    | 'onEvent'
-    | 'onLog'
-    | 'onSpawn'
-    | 'onMemory'
-    | 'workerPath'
-    | 'nodePath'
-    | 'ladder'
-    | 'audience'
-    | 'backgroundPriority'
-  > {
+export interface TrackOptions extends JobSupervision {
   readonly recipe?: TrackingRecipe;
   /**
    * Name of a mask set with consistent ids, or `simulated`, `simulated:none`, `simulated:harsh` for a generated scene. Default: the
