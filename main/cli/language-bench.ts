@@ -1,7 +1,7 @@
 /** `bench language`: text queries to language fields on generated rooms, by the protocol of the benchmark. */
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
-import { availableParallelism, tmpdir } from 'node:os';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { z } from 'zod';
 import {
@@ -13,6 +13,7 @@ import {
   RELEVANCY_GATE,
 } from '../../contract/index.ts';
 import { modelFolderOf } from '../models/index.ts';
+import { inLanes, lanesOf } from './lanes.ts';
 import { type CellContext, type Room, RoomCells, type RoomPlan, spreadOf } from './room-cells.ts';
 
 type Json = z.core.util.JSONType;
@@ -249,30 +250,6 @@ const PROTOCOL =
   'chosen on other rooms; mIoU: mean over queries of the mean over views; splatted: relevancy of Gaussians, rendered (ours); rendered: ' +
   'embeddings are rendered, then compared (published; LangSplat-style: codes are rendered, then decoded); closed vocabulary (ours): ' +
   'relevancy must also beat the same question with every other colour and every other category of the generator in place of its own';
-
-interface Lanes {
-  /** Rooms at the same time. */
-  readonly count: number;
-  readonly context: CellContext;
-}
-
-/** Rooms side by side leave fewer cores idle than threads that share a room; the bits are the same. */
-function lanesOf(rooms: number, context: CellContext): Lanes {
-  const cores = availableParallelism();
-  const count = Math.max(1, Math.min(rooms, Math.floor(cores / (context.threads ?? 1))));
-  return { count, context: { ...context, threads: context.threads ?? Math.max(1, Math.floor(cores / count)) } };
-}
-
-/** @returns results in the order of the items */
-async function inLanes<T, R>(count: number, items: readonly T[], work: (item: T) => Promise<R>): Promise<R[]> {
-  const results: R[] = [];
-  const waiting = [...items.entries()];
-  const lane = async (): Promise<void> => {
-    for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) results[next[0]] = await work(next[1]);
-  };
-  await Promise.all(Array.from({ length: count }, lane));
-  return results;
-}
 
 /** Cells of another version of the model are other cells. */
 async function hashOf(model: string): Promise<string> {

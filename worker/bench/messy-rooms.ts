@@ -23,6 +23,8 @@ const argumentsSchema = z.strictObject({
   noise: noisePresetSchema.default('default'),
   parameters: z.record(z.string(), z.json()).default({}),
   clustering: clusteringParametersSchema.partial().default({}),
+  /** Nothing else was running: its times are meant. Tells cells apart; not looked at. */
+  alone: z.boolean().default(false),
 });
 
 export const run: Benchmark = async (request, { signal, emit }) => {

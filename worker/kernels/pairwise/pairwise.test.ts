@@ -140,7 +140,9 @@ describe.each([1, 2, 3])('wasm, %i thread(s)', (threads) => {
   }
 
   const limits = { minCosine: 1 - 1e-9, normRel: 1e-5 };
-  const sizes = [1, 15, 16, 17, 150].flatMap((count) => [1, 2, 3, 16, 24].map((dimensions) => ({ count, dimensions })));
+  const sizes = [1, 15, 16, 17, 150].flatMap((count) =>
+    [1, 2, 3, 8, 16, 24].map((dimensions) => ({ count, dimensions })),
+  );
 
   test.each(sizes)('slow-fast, $count anchors in $dimensions dimensions', async ({ count, dimensions }) => {
     for (const similarity of ['squared', 'released'] as const) {
@@ -196,6 +198,24 @@ describe.each([1, 2, 3])('wasm, %i thread(s)', (threads) => {
         limits,
       );
     }
+  });
+
+  // Once is enough: a float64 reference of so many pairs takes its time.
+  test.runIf(threads === 2)('vanilla with more pairs than are kept between its passes', async () => {
+    const count = 4100;
+    const { args, gradient, sum } = await run(
+      ...([count, 1] as const),
+      ({ first, ...rest }, backend) => backend.run(vanillaLoss, { ...rest, pixels: first, gamma: 0.8 }),
+      SEED,
+    );
+    const expected = vanillaReference(args.own, 1, 0.8);
+    expectClose('loss', [sum / count], [expected.value], { abs: 1e-6, rel: 1e-6 });
+    expectVectorAgreement(
+      'gradient',
+      gradient,
+      expected.gradient.map((value) => 2 * value),
+      limits,
+    );
   });
 
   test('the same bits as one thread', async () => {

@@ -30,6 +30,8 @@ export interface SlowFastArgs extends PairLossArgs {
 
 /** Bytes of scratch per thread and dimension (PER_DIMENSION of kernel.as.ts). */
 const SCRATCH_BYTES_PER_DIMENSION = 48;
+/** 4096 pixels of one field with each other. */
+const MOST_PRODUCT_BYTES = 64 << 20;
 const workspaces = new WeakMap<WasmBackend, GrowingBuffers>();
 
 function workspaceOf(backend: WasmBackend): GrowingBuffers {
@@ -88,11 +90,18 @@ export const vanillaLoss: Kernel<VanillaArgs> = {
     const common = [backend.address(pixels.features), pairs.labels, count, stride, dimensions];
     const partners = [pairs.lanes, pairs.laneLabels, pairs.blocks, gamma];
     const at = backend.address(inverses);
-    backend.dispatch('pairwise.vanillaSums', ...common, ...partners, backend.address(losses), at, pairs.scratch);
+    // Exponentials are most of the work: those of every pair are kept from one pass to the next where that takes no more than this.
+    const productBytes = count * pairs.blocks * 16;
+    const kept = productBytes <= MOST_PRODUCT_BYTES ? workspaceOf(backend).ensure('products', productBytes) : undefined;
+    const products = kept === undefined ? 0 : backend.address(kept);
+    backend.dispatch(
+      'pairwise.vanillaSums',
+      ...[...common, ...partners, backend.address(losses), at, products, pairs.scratch],
+    );
     const scale = weight / Math.max(1, anchorsWithPositive(pixels.labels));
     backend.dispatch(
       'pairwise.vanillaGradients',
-      ...[...common, ...partners, scale, at, backend.address(gradients), pairs.scratch],
+      ...[...common, ...partners, scale, at, products, backend.address(gradients), pairs.scratch],
     );
   },
   webgpu(backend, args) {
