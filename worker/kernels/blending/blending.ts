@@ -7,7 +7,7 @@ const PLANE_BYTES = 1024;
 /** Scratch per thread of the colour path, in planes (kernel.as.ts). */
 const COLOUR_PLANES = 9;
 const CHUNK_BYTES = 65_536;
-/** Shared by the threads of a launch, and as much again for each of them (blocks.as.ts). */
+/** Shared by the threads of a launch, and twice as much again for each of them (blocks.as.ts). */
 const LAUNCH_BYTES = 64;
 /** Blocks per instance that a first view is given room for; the arena grows to what views need. */
 const EXPECTED_BLOCKS = 6;
@@ -235,7 +235,7 @@ function scratch(backend: WasmBackend, state: BlendState, planesPerThread: numbe
 }
 
 function startLaunch(backend: WasmBackend, state: BlendState): number {
-  const launch = state.ensure('launch', LAUNCH_BYTES * (1 + backend.threads));
+  const launch = state.ensure('launch', LAUNCH_BYTES * (1 + 2 * backend.threads));
   backend.integers(launch).fill(0);
   return backend.address(launch);
 }
@@ -253,9 +253,9 @@ function withArena(
   for (;;) {
     // Sizes of everything the pass uses are settled before any address is taken.
     pass(startLaunch(backend, state));
-    const [, chunksWanted, overflow] = backend.integers(state.ensure('launch', 0));
-    if (!record || overflow === 0) return;
-    growArena(state, Math.ceil(chunksWanted! * 1.3) + 2);
+    const missing = backend.integers(state.ensure('launch', 0))[1]!;
+    if (!record || missing === 0) return;
+    growArena(state, Math.ceil((state.arenaChunks + missing) * 1.3) + 2);
   }
 }
 

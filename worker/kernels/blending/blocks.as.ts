@@ -5,6 +5,7 @@
 
 import { fma, fnma, splat } from "../shared/math.as";
 import { ALPHA_MAX, ALPHA_MIN, PROJECTED_BYTES, STOP_TRANSMITTANCE } from "../shared/layout.as";
+import { takeItem } from "../shared/shares.as";
 
 export const LOG2E: f32 = 1.4426950408889634;
 
@@ -18,10 +19,13 @@ export const PLANE_BYTES: usize = 1024;
 export const CHUNK_BYTES: usize = 65536;
 export const INSTANCE_STREAM_BYTES: usize = 1024;
 
-/** What a launch shares, int32: next arena chunk, arena overflow, and a line later the counters of shares.as.ts for tiles. */
-export const NEXT_CHUNK: usize = 4;
-export const OVERFLOW: usize = 8;
+/**
+ * What a launch shares, int32: chunks that the arena had no room for, and a line later the counters of shares.as.ts, those of
+ * every thread for tiles and then those of every thread for chunks.
+ */
+const MISSING_CHUNKS: usize = 4;
 export const TILE_COUNTERS: usize = 64;
+const COUNTER_BYTES: usize = 64;
 
 /**
  * Exponents are held here: 2^-24 is far below what is drawn, while 2^-126 times an opacity would be a denormal, and those
@@ -161,12 +165,30 @@ export function batchEntry(batch: usize, index: u32, ready: u32): usize {
   return batch + (<usize>(BATCH - (ready - index)) << 2);
 }
 
+/**
+ * The next chunk of the arena for this thread, or -1. A thread keeps to a range of its own while there is room in it: a line that
+ * another core wrote in the last view is half a microsecond away.
+ */
+export function takeChunk(launch: usize, thread: i32, threads: i32, chunks: i32): i32 {
+  const counters = launch + TILE_COUNTERS + <usize>threads * COUNTER_BYTES;
+  const chunk = takeItem(counters, thread, threads, chunks);
+  // The caller grows the arena by what was missing and runs the pass again.
+  if (chunk < 0) atomic.add<i32>(launch + MISSING_CHUNKS, 1);
+  return chunk;
+}
+
 /** Masks of instances `first` .. `ready` - 1. */
 // @ts-ignore: decorator
 @inline
 export function fillBatch(
   batch: usize, first: u32, ready: u32, projected: usize, instances: usize, x0: f32, y0: f32, constants: usize,
 ): void {
+  // Half of the records were written by other cores, a long way off: asked for one after the other without waiting for any.
+  let touched: u32 = 0;
+  for (let i = first; i < ready; i++) {
+    touched |= load<u32>(projected + <usize>load<u32>(instances + (<usize>i << 3)) * PROJECTED_BYTES);
+  }
+  store<u32>(batch, touched);
   for (let i = first; i < ready; i++) {
     const p = projected + <usize>load<u32>(instances + (<usize>i << 3)) * PROJECTED_BYTES;
     store<u32>(batchEntry(batch, i, ready), reachedBlocks(p, x0, y0, constants));

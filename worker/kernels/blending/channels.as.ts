@@ -8,8 +8,8 @@ import { PROJECTED_BYTES, SLOT_BYTES, TILE } from "../shared/layout.as";
 import { takeWeighted } from "../shared/shares.as";
 import {
   BATCH, BLOCKS, BLOCK_BYTES, C_ALPHA_MAX, C_ALPHA_MIN, C_ONE, C_POWER_MIN, C_SIGN, C_STOP, CHUNK_BYTES, CONSTANTS_BYTES,
-  INSTANCE_STREAM_BYTES, LOG2E, NEXT_CHUNK, OVERFLOW, PLANE_BYTES, ROW, TILE_COUNTERS,
-  batchEntry, exp2Short, fillBatch, lanesInside, loadLanes, log2Opacity, pixelOffset, startTile, storeLanes, sums, writeTables,
+  INSTANCE_STREAM_BYTES, LOG2E, PLANE_BYTES, ROW, TILE_COUNTERS, batchEntry, exp2Short, fillBatch, lanesInside, loadLanes,
+  log2Opacity, pixelOffset, startTile, storeLanes, sums, takeChunk, writeTables,
 } from "./blocks.as";
 
 /** Byte offset of channel 0 in the projected record: r, g, b and depth follow each other there. */
@@ -68,11 +68,10 @@ export function forwardChannels(
         fillBatch(batch, index, ready, projected, instances, <f32>x0, <f32>y0, constants);
       }
       if (room < INSTANCE_STREAM_BYTES) {
-        const chunk = atomic.add<i32>(launch + NEXT_CHUNK, 1);
+        const chunk = takeChunk(launch, thread, threads, arenaChunks);
         room = CHUNK_BYTES;
-        spilling = chunk >= arenaChunks;
+        spilling = chunk < 0;
         stream = arena + <usize>chunk * CHUNK_BYTES;
-        if (spilling) store<i32>(launch + OVERFLOW, 1);
       }
       if (spilling) stream = spill;
       const gaussian = <usize>load<u32>(instances + (<usize>index << 3));

@@ -12,8 +12,8 @@ import { PROJECTED_BYTES, SLOT_BYTES, TILE } from "../shared/layout.as";
 import { takeWeighted } from "../shared/shares.as";
 import {
   BATCH, BLOCKS, BLOCK_BYTES, C_ALPHA_MAX, C_ALPHA_MIN, C_ONE, C_POWER_MIN, C_SIGN, C_STOP, CHUNK_BYTES, CONSTANTS_BYTES,
-  INSTANCE_STREAM_BYTES, LOG2E, NEXT_CHUNK, OVERFLOW, PLANE_BYTES, ROW, TILE_COUNTERS,
-  batchEntry, exp2Short, fillBatch, lanesInside, loadLanes, log2Opacity, pixelOffset, startTile, storeLanes, sums, writeTables,
+  INSTANCE_STREAM_BYTES, LOG2E, PLANE_BYTES, ROW, TILE_COUNTERS, batchEntry, exp2Short, fillBatch, lanesInside, loadLanes,
+  log2Opacity, pixelOffset, startTile, storeLanes, sums, takeChunk, writeTables,
 } from "./blocks.as";
 
 export { backwardChannels, forwardChannels } from "./channels.as";
@@ -71,14 +71,12 @@ export function forward(
       }
       if (recording) {
         if (room < INSTANCE_STREAM_BYTES) {
-          const chunk = atomic.add<i32>(launch + NEXT_CHUNK, 1);
+          const chunk = takeChunk(launch, thread, threads, arenaChunks);
           room = CHUNK_BYTES;
-          spilling = chunk >= arenaChunks;
+          spilling = chunk < 0;
           stream = arena + <usize>chunk * CHUNK_BYTES;
-          // The caller grows the arena by what was asked for and runs the pass again.
-          if (spilling) store<i32>(launch + OVERFLOW, 1);
         }
-        // Until then alphas go where nobody reads them, and are counted all the same.
+        // Alphas go where nobody reads them then, and are counted all the same.
         if (spilling) stream = spill;
       }
       let blocks = live & load<u32>(batchEntry(batch, index, ready));

@@ -15,6 +15,7 @@
 // iteration, which cost a third of the time.
 
 import { fma, fnma, horizontalSum } from "../shared/math.as";
+import { rangeStart } from "../shared/shares.as";
 
 const PLANES: usize = 4;
 /** Halo columns on both sides of a tile: twice the radius, rounded up to vectors. */
@@ -529,16 +530,14 @@ export function gradient(
   width: i32, height: i32, ssimScale: f32, l1Scale: f32, scratch: usize, scratchBytes: usize,
 ): void {
   const quads = (height + 3) >> 2;
-  const begin = <i32>((<i64>(3 * quads) * <i64>thread) / <i64>threads);
-  const end = <i32>((<i64>(3 * quads) * <i64>(thread + 1)) / <i64>threads);
+  const rowBegin = 4 * rangeStart(thread, threads, quads);
+  const rowEnd = min(height, 4 * rangeStart(thread + 1, threads, quads));
+  if (rowBegin >= rowEnd) return;
   const plane = <usize>width * <usize>height;
   const step = tileWidth(width);
   const own = scratch + <usize>thread * scratchBytes;
   storeConstants(own);
   for (let c = 0; c < 3; c++) {
-    const rowBegin = 4 * max(0, begin - c * quads);
-    const rowEnd = min(height, 4 * min(quads, end - c * quads));
-    if (rowBegin >= rowEnd) continue;
     const skip = <usize>c * plane;
     for (let c0 = 0; c0 < width; c0 += step) {
       tile(
