@@ -48,6 +48,11 @@ export interface Backend {
   read(buffer: DeviceBuffer, offsetBytes?: number, sizeBytes?: number): Promise<ArrayBuffer>;
   run<Args>(kernel: Kernel<Args>, args: Args): void;
   synchronise(): Promise<void>;
+  /**
+   * True: `run` may return while its kernels are still to be finished, and whoever reads or writes a buffer waits for them. A
+   * processor's threads then need not wait for what the program does between two kernels. A GPU is always ahead.
+   */
+  ahead: boolean;
   /** For loops that never read: waits while the device is too many calls of this behind the program. */
   pace(): Promise<void>;
   dispose(): Promise<void>;

@@ -94,6 +94,8 @@ export class SplatOptimiser {
     } as const;
 
     const clock = iteration % TIMED_EVERY === 0 ? new PhaseClock(this.timings, TIMED_EVERY) : undefined;
+    // A clock wants to know when a kernel has finished.
+    backend.ahead = clock === undefined;
     backend.run(project, scene);
     clock?.lap('projection');
     backend.run(binTiles, { projected, count: model.count, width, height, lists: this.#lists });
@@ -133,6 +135,7 @@ export class SplatOptimiser {
       selective: true,
     });
     clock?.lap('update');
+    backend.ahead = false;
   }
 
   /** Loss of the last step. */

@@ -189,7 +189,10 @@ class Training {
 
     for (let iteration = first; iteration < parameters.iterations; iteration++) {
       const turn = this.#context.turn?.(iteration);
-      if (turn !== undefined) await pause(() => turn);
+      if (turn !== undefined) {
+        await this.#backend.synchronise();
+        await pause(() => turn);
+      }
       if (signal.aborted) {
         this.#seconds = base + trainedSeconds();
         await this.#checkpoint(iteration);

@@ -63,6 +63,12 @@ export class JunkFilledBackend implements Backend {
   run<Args>(kernel: Kernel<Args>, args: Args): void {
     this.#inner.run(kernel, args);
   }
+  get ahead(): boolean {
+    return this.#inner.ahead;
+  }
+  set ahead(ahead: boolean) {
+    this.#inner.ahead = ahead;
+  }
   synchronise(): Promise<void> {
     return this.#inner.synchronise();
   }

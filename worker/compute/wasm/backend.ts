@@ -11,7 +11,15 @@ import {
 } from '../backend.ts';
 import { Allocator } from './allocator.ts';
 import { loadModules } from './modules.ts';
-import { CONTROL, instantiate, type KernelFunction, STOP, type ThreadStart } from './protocol.ts';
+import {
+  CONTROL,
+  COUNTER_BYTES,
+  COUNTERS,
+  instantiate,
+  type KernelFunction,
+  STOP,
+  type ThreadStart,
+} from './protocol.ts';
 
 const PAGE_BYTES = 65_536;
 const MAX_PAGES = 65_536;
@@ -31,6 +39,9 @@ export class WasmBuffer implements DeviceBuffer {
   /** Byte address in the shared memory: what kernels take as a pointer. */
   readonly address: number;
   alive = true;
+  /** Views of the whole buffer, made when first asked for: shared memory stays where it is when it grows. */
+  integers: Int32Array<ArrayBufferLike> | undefined;
+  floats: Float32Array<ArrayBufferLike> | undefined;
   constructor(label: string, sizeBytes: number, address: number) {
     this.label = label;
     this.sizeBytes = sizeBytes;
@@ -53,6 +64,10 @@ export class WasmBackend implements Backend {
   #failure: string | undefined;
   readonly #control: Int32Array<ArrayBufferLike>;
   readonly #values: Float64Array<ArrayBufferLike>;
+  readonly #counters: Int32Array<ArrayBufferLike>;
+  #ahead = false;
+  /** The kernel that other threads are running and this one has yet to take its part in. */
+  #pending: { readonly name: string; readonly index: number; readonly args: readonly number[] } | undefined;
 
   private constructor(
     memory: WebAssembly.Memory,
@@ -68,12 +83,14 @@ export class WasmBackend implements Backend {
     this.threads = workers.length + 1;
     this.description = `wasm, ${this.threads} thread${this.threads === 1 ? '' : 's'}, relaxed SIMD`;
     this.#limitBytes = limitBytes;
-    this.#allocator = new Allocator(CONTROL.endBytes, ADDRESSABLE_BYTES, (endBytes) => {
+    const countersBytes = this.threads * COUNTER_BYTES;
+    this.#allocator = new Allocator(CONTROL.endBytes + countersBytes, ADDRESSABLE_BYTES, (endBytes) => {
       const missing = endBytes - memory.buffer.byteLength;
       if (missing > 0) memory.grow(Math.ceil(missing / PAGE_BYTES));
     });
     this.#control = new Int32Array(memory.buffer, 0, CONTROL.endBytes / 4);
     this.#values = new Float64Array(memory.buffer, 0, CONTROL.endBytes / 8);
+    this.#counters = new Int32Array(memory.buffer, CONTROL.endBytes, countersBytes / 4);
     for (const worker of workers) {
       worker.on('message', (message: string) => {
         this.#failure = message;
@@ -118,12 +135,15 @@ export class WasmBackend implements Backend {
 
   destroyBuffer(buffer: DeviceBuffer): void {
     const own = this.#own(buffer);
+    this.#settle();
     own.alive = false;
     this.#usedBytes -= own.sizeBytes;
     this.#allocator.release(own.address, own.sizeBytes);
   }
 
   write(buffer: DeviceBuffer, data: ArrayBufferView, offsetBytes = 0): void {
+    // Nothing to write is nothing to wait for.
+    if (data.byteLength === 0 && offsetBytes === 0) return void this.#own(buffer);
     const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
     this.bytes(buffer, offsetBytes, bytes.length).set(bytes);
   }
@@ -138,25 +158,36 @@ export class WasmBackend implements Backend {
     kernel.wasm(this, args);
   }
 
-  async synchronise(): Promise<void> {}
+  async synchronise(): Promise<void> {
+    this.#settle();
+  }
 
-  /** Kernels end before `run` returns. */
+  /** At most one kernel is behind. */
   async pace(): Promise<void> {}
 
+  get ahead(): boolean {
+    return this.#ahead;
+  }
+  set ahead(ahead: boolean) {
+    this.#ahead = ahead;
+  }
+
   async dispose(): Promise<void> {
+    this.#settle();
     this.#start(STOP, []);
     await Promise.all(this.#workers.map((worker) => worker.terminate()));
   }
 
   // ---- for kernels only ----
 
-  /** Live bytes of a buffer; invalid after the next createBuffer, which may grow the memory. */
+  /** Live bytes of a buffer, for as long as it is. */
   bytes(
     buffer: DeviceBuffer,
     offsetBytes = 0,
     sizeBytes = buffer.sizeBytes - offsetBytes,
   ): Uint8Array<ArrayBufferLike> {
     const own = this.#own(buffer);
+    this.#settle();
     if (offsetBytes < 0 || sizeBytes < 0 || offsetBytes + sizeBytes > own.sizeBytes) {
       throw new RangeError(
         `${own.label}: bytes ${offsetBytes}..${offsetBytes + sizeBytes} lie outside its ${own.sizeBytes}`,
@@ -167,12 +198,34 @@ export class WasmBackend implements Backend {
 
   floats(buffer: DeviceBuffer): Float32Array<ArrayBufferLike> {
     const own = this.#own(buffer);
-    return new Float32Array(this.#memory.buffer, own.address, own.sizeBytes >> 2);
+    this.#settle();
+    own.floats ??= new Float32Array(this.#memory.buffer, own.address, own.sizeBytes >> 2);
+    return own.floats;
   }
 
   integers(buffer: DeviceBuffer): Int32Array<ArrayBufferLike> {
     const own = this.#own(buffer);
-    return new Int32Array(this.#memory.buffer, own.address, own.sizeBytes >> 2);
+    this.#settle();
+    own.integers ??= new Int32Array(this.#memory.buffer, own.address, own.sizeBytes >> 2);
+    return own.integers;
+  }
+
+  /** As `write`, into floats that no kernel reads which may still be running. */
+  writeAside(buffer: DeviceBuffer, data: Float32Array): void {
+    const own = this.#own(buffer);
+    own.floats ??= new Float32Array(this.#memory.buffer, own.address, own.sizeBytes >> 2);
+    own.floats.set(data);
+  }
+
+  /** Byte address of the counters of thread 0; those of the next are a line later. See {@link COUNTER_BYTES}. */
+  readonly counters = CONTROL.endBytes;
+
+  /** What the threads of the last kernel counted in int32 `index` of their lines, added up. */
+  counted(index: number): number {
+    this.#settle();
+    let sum = 0;
+    for (let t = 0; t < this.threads; t++) sum += this.#counters[(t * COUNTER_BYTES) / 4 + index]!;
+    return sum;
   }
 
   /** Byte address of a live buffer. */
@@ -181,18 +234,34 @@ export class WasmBackend implements Backend {
   }
 
   /**
-   * Runs `name` ("module.export") on every thread as `(thread, threads, ...args)` and returns when all have finished.
-   * The kernel divides the work itself; two dispatches never overlap.
+   * Runs `name` ("module.export") on every thread as `(thread, threads, ...args)` and returns when all have finished; with
+   * {@link ahead} when the others have started. The kernel divides the work itself; two dispatches never overlap.
    */
   dispatch(name: string, ...args: number[]): void {
     const index = this.#names.get(name);
     if (index === undefined) throw new KernelError(name, 'no such export; run npm run build:kernels');
     if (args.length > CONTROL.maxArguments) throw new KernelError(name, `more than ${CONTROL.maxArguments} arguments`);
-    const others = this.threads - 1;
-    if (others > 0) {
+    this.#settle();
+    for (let line = 0; line < this.#counters.length; line += COUNTER_BYTES / 4) {
+      for (let k = 0; k < COUNTERS; k++) this.#counters[line + k] = 0;
+    }
+    this.#pending = { name, index, args };
+    if (this.threads > 1) {
       Atomics.store(this.#control, CONTROL.finished, 0);
       this.#start(index, args);
+      // What the caller prepares for the next kernel it prepares while the others are at work on this one, and whoever is late
+      // finds less to do. Alone there is nothing to be gained by it.
+      if (this.#ahead) return;
     }
+    this.#settle();
+  }
+
+  /** Takes part in the kernel that the others were started on, and waits for them. @throws KernelError */
+  #settle(): void {
+    if (this.#pending === undefined) return;
+    const { name, index, args } = this.#pending;
+    this.#pending = undefined;
+    const others = this.threads - 1;
     let failure: string | undefined;
     try {
       this.#functions[index]!(0, this.threads, ...args);

@@ -16,9 +16,16 @@ export const CONTROL = {
   /** Float64 index and capacity of the arguments. */
   arguments: 40,
   maxArguments: 48,
-  /** First byte that buffers may use. */
+  /** End of what is said here in bytes; behind it a line of counters per thread (see COUNTER_BYTES), then buffers. */
   endBytes: 1024,
 } as const;
+
+/**
+ * One cache line per thread for what kernels count while they share out work (kernels/shared/shares.as.ts). Its first
+ * {@link COUNTERS} int32 are 0 whenever a kernel starts.
+ */
+export const COUNTER_BYTES = 64;
+export const COUNTERS = 3;
 
 /** Function index that ends a thread. */
 export const STOP = -1;

@@ -234,6 +234,9 @@ export class WebgpuBackend implements Backend {
     kernel.webgpu(this, args);
   }
 
+  /** The device runs behind the program whatever is asked for. */
+  ahead = true;
+
   async synchronise(): Promise<void> {
     this.#flush();
     await this.#device.queue.onSubmittedWorkDone().catch(() => undefined);

@@ -1,14 +1,13 @@
-import { type Backend, type DeviceBuffer, GrowingBuffers, type Kernel, type WasmBackend } from '../../compute/index.ts';
+import { type Backend, type DeviceBuffer, GrowingBuffers, type Kernel } from '../../compute/index.ts';
 import { TILE } from '../shared/index.ts';
 import { binTilesOnWebgpu } from './kernel.wgsl.ts';
 
-/** Bytes per instance record {Gaussian, slot}, per chunk's partial counts and per thread's counter of chunks; as in kernel.as.ts. */
+/** Bytes per instance record {Gaussian, slot} and per chunk's partial counts; as in kernel.as.ts. */
 const INSTANCE_BYTES = 8;
 const PARTIAL_BYTES = 64;
-const COUNTER_BYTES = 64;
 /** Gaussians of a chunk. */
 const CHUNK = 512;
-/** Largest digit of the radix sort: two histograms of 2^11 counters stay inside the first-level cache. */
+/** Largest digit of the radix sort; as in kernel.as.ts. */
 const MAX_DIGIT_BITS = 11;
 
 /**
@@ -98,10 +97,8 @@ export const binTiles: Kernel<BinArgs> = {
     const rects = lists.ensure('rects', count * 8);
     const chunks = Math.ceil(count / CHUNK);
     const partials = lists.ensure('partials', chunks * PARTIAL_BYTES);
-    const counters = lists.ensure('counters', threads * COUNTER_BYTES);
-    const view = [backend.address(counters), backend.address(projected), count, width, height] as const;
+    const view = [backend.counters, backend.address(projected), count, width, height] as const;
     const work = [slotStart, rects, partials].map((buffer) => backend.address(buffer));
-    backend.integers(counters).fill(0);
     backend.dispatch('binning.measure', ...view, ...work);
 
     let instances = 0;
@@ -122,32 +119,32 @@ export const binTiles: Kernel<BinArgs> = {
     lists.instanceCapacity = instances;
     lists.visibleCount = visible;
 
-    let keys = lists.ensure('keys', count * 4);
-    let ids = lists.ensure('ids', count * 4);
-    const slotTile = lists.ensure('slotTile', instances * 4);
-    const expandTo = [slotTile, keys, ids].map((buffer) => backend.address(buffer));
-    backend.integers(counters).fill(0);
-    backend.dispatch('binning.expand', ...view, ...work, ...expandTo, minKey, instances);
+    const keys = backend.address(lists.ensure('keys', count * 4));
+    const ids = backend.address(lists.ensure('ids', count * 4));
+    const slotTile = backend.address(lists.ensure('slotTile', instances * 4));
+    backend.dispatch('binning.expand', ...view, ...work, slotTile, keys, ids, minKey, instances);
 
     // Depths of one view share most of their exponent bits: sorting the difference to the nearest needs fewer passes.
     const keyBits = visible === 0 ? 0 : 32 - Math.clz32(maxKey - minKey);
     const passes = Math.ceil(keyBits / MAX_DIGIT_BITS);
-    let otherKeys = lists.ensure('keys2', count * 4);
-    let otherIds = lists.ensure('ids2', count * 4);
-    for (let pass = 0, shift = 0; pass < passes; pass++) {
-      const bits = Math.ceil((keyBits - shift) / (passes - pass));
-      sortPass(backend, lists, { keys, ids, keysOut: otherKeys, idsOut: otherIds, visible, shift, bits });
-      [keys, otherKeys] = [otherKeys, keys];
-      [ids, otherIds] = [otherIds, ids];
-      shift += bits;
+    const sorted = passes === 0 ? ids : backend.address(lists.ensure('sorted ids', count * 4));
+    if (passes > 0) {
+      const room = ['sorted keys', 'other keys', 'other ids'].map((name) =>
+        backend.address(lists.ensure(name, count * 4)),
+      );
+      const histograms = backend.address(lists.ensure('histograms', (threads * 4) << MAX_DIGIT_BITS));
+      backend.dispatch(
+        'binning.sort',
+        ...[keys, ids, visible, keyBits, passes],
+        ...[room[0]!, sorted, room[1]!, room[2]!, histograms],
+      );
     }
 
     const counts = backend.address(lists.ensure('tileCounts', threads * tiles * 4));
     const offsets = backend.address(lists.ensure('tileOffsets', threads * tiles * 4));
     const tileStart = backend.address(lists.ensure('tileStart', (tiles + 1) * 4));
     const list = lists.ensure('instances', instances * INSTANCE_BYTES);
-    const ordered = [ids, slotStart, slotTile].map((buffer) => backend.address(buffer)) as [number, number, number];
-    const order = [ordered[0], visible, ordered[1], ordered[2], tiles, counts] as const;
+    const order = [sorted, visible, backend.address(slotStart), slotTile, tiles, counts] as const;
     backend.dispatch('binning.tileHistogram', ...order);
     backend.dispatch('binning.tileScatter', ...order, offsets, tileStart, backend.address(list));
   },
@@ -156,36 +153,3 @@ export const binTiles: Kernel<BinArgs> = {
     binTilesOnWebgpu(backend, args);
   },
 };
-
-interface SortPass {
-  readonly keys: DeviceBuffer;
-  readonly ids: DeviceBuffer;
-  readonly keysOut: DeviceBuffer;
-  readonly idsOut: DeviceBuffer;
-  readonly visible: number;
-  readonly shift: number;
-  readonly bits: number;
-}
-
-/** One stable counting pass of the least-significant-digit radix sort. */
-function sortPass(backend: WasmBackend, lists: TileLists, pass: SortPass): void {
-  const size = (backend.threads * 4) << MAX_DIGIT_BITS;
-  const histograms = backend.address(lists.ensure('histograms', size));
-  const offsets = backend.address(lists.ensure('offsets', size));
-  const [keys, ids, keysOut, idsOut] = [pass.keys, pass.ids, pass.keysOut, pass.idsOut].map((b) =>
-    backend.address(b),
-  ) as [number, number, number, number];
-  backend.dispatch('binning.digitHistogram', keys, pass.visible, pass.shift, pass.bits, histograms);
-  backend.dispatch(
-    'binning.digitScatter',
-    keys,
-    ids,
-    keysOut,
-    idsOut,
-    pass.visible,
-    pass.shift,
-    pass.bits,
-    histograms,
-    offsets,
-  );
-}

@@ -1,7 +1,7 @@
 // Tile binning and depth sort. One stable radix sort of the visible Gaussians by camera depth, then one counting
 // pass into tiles in that order: every tile's list comes out sorted, and nothing is sorted per tile.
-// Gaussians are measured and listed in chunks, sorted and scattered in contiguous ranges of depth order per thread: where something
-// is written follows from what comes before it alone, so the lists do not depend on the number of threads.
+// Gaussians are measured and listed in chunks, sorted in ranges of depth and scattered in contiguous ranges of depth order per thread:
+// where something is written follows from what comes before it alone, so the lists do not depend on the number of threads.
 
 import { PROJECTED_BYTES, TILE } from "../shared/layout.as";
 import { rangeStart, takeItem } from "../shared/shares.as";
@@ -173,43 +173,104 @@ function expandChunk(
   }
 }
 
-export function digitHistogram(
-  thread: i32, threads: i32, keys: usize, count: i32, shift: i32, bits: i32, histograms: usize,
+/** Largest digit of the radix sort: its counters, 2^11, stay inside the first-level cache. */
+const MAX_DIGIT_BITS: i32 = 11;
+
+// Sorts (key, id) by key, stable, into keysA and idsA in `passes` passes; keysB and idsB are room. Every thread finds the keys of a
+// range of its own and sorts those by itself: threads that write between each other's keys wait for each other's cache lines.
+export function sort(
+  thread: i32, threads: i32, keys: usize, ids: usize, count: i32, keyBits: i32, passes: i32,
+  keysA: usize, idsA: usize, keysB: usize, idsB: usize, histograms: usize,
 ): void {
+  const histogram = histograms + ((<usize>thread << MAX_DIGIT_BITS) << 2);
+  // The last pass ends in A.
+  let toA = (passes & 1) != 0;
+  let own = count;
+  let fromKeys = keys;
+  let fromIds = ids;
+  let begin: usize = 0;
+  if (threads > 1) {
+    const bits = min(keyBits, MAX_DIGIT_BITS);
+    const shift = keyBits - bits;
+    countDigits(keys, count, shift, bits, histogram);
+    const first = shareStart(histogram, bits, count, thread, threads);
+    const last = shareStart(histogram, bits, count, thread + 1, threads);
+    own = <i32>(<u32>last - <u32>first);
+    begin = <usize><u32>first << 2;
+    fromKeys = (toA ? keysB : keysA) + begin;
+    fromIds = (toA ? idsB : idsA) + begin;
+    gather(keys, ids, shift, <u32>(first >> 32), <u32>(last >> 32), fromKeys, fromIds, own);
+  }
+  for (let pass = 0, shift = 0; pass < passes; pass++, toA = !toA) {
+    const bits = (keyBits - shift + passes - pass - 1) / (passes - pass);
+    const toKeys = (toA ? keysA : keysB) + begin;
+    const toIds = (toA ? idsA : idsB) + begin;
+    countDigits(fromKeys, own, shift, bits, histogram);
+    scatter(fromKeys, fromIds, own, shift, bits, histogram, toKeys, toIds);
+    fromKeys = toKeys;
+    fromIds = toIds;
+    shift += bits;
+  }
+}
+function countDigits(keys: usize, count: i32, shift: i32, bits: i32, histogram: usize): void {
   const digits = <usize>1 << bits;
   const mask = <u32>(digits - 1);
-  const own = histograms + ((<usize>thread * digits) << 2);
-  memory.fill(own, 0, digits << 2);
-  const end = rangeStart(thread + 1, threads, count);
-  for (let i = rangeStart(thread, threads, count); i < end; i++) {
-    const digit = <usize>((load<u32>(keys + (<usize>i << 2)) >> shift) & mask);
-    const cell = own + (digit << 2);
+  memory.fill(histogram, 0, digits << 2);
+  const end = keys + (<usize>count << 2);
+  for (let p = keys; p < end; p += 4) {
+    const cell = histogram + (<usize>((load<u32>(p) >> shift) & mask) << 2);
     store<u32>(cell, load<u32>(cell) + 1);
   }
 }
 
-export function digitScatter(
-  thread: i32, threads: i32, keys: usize, ids: usize, keysOut: usize, idsOut: usize,
-  count: i32, shift: i32, bits: i32, histograms: usize, offsets: usize,
+// The first digit before which at least the share of the threads before lies, and, in the low half, how many keys that is.
+function shareStart(histogram: usize, bits: i32, count: i32, thread: i32, threads: i32): u64 {
+  const wanted = <u32>rangeStart(thread, threads, count);
+  const digits = <u32>1 << bits;
+  let before: u32 = 0;
+  let digit: u32 = 0;
+  for (; digit < digits && before < wanted; digit++) before += load<u32>(histogram + (<usize>digit << 2));
+  return (<u64>digit << 32) | <u64>before;
+}
+
+// The `own` keys whose highest digit is in [first, last), in their order. Each is written before it is known whether it stays:
+// which ones do is what a branch predictor cannot guess.
+function gather(
+  keys: usize, ids: usize, shift: i32, first: u32, last: u32, keysOut: usize, idsOut: usize, own: i32,
+): void {
+  const end = keysOut + (<usize>own << 2);
+  const digits = last - first;
+  while (keysOut < end) {
+    const key = load<u32>(keys);
+    store<u32>(keysOut, key);
+    store<u32>(idsOut, load<u32>(ids));
+    const stays = <usize>((key >> shift) - first < digits) << 2;
+    keysOut += stays;
+    idsOut += stays;
+    keys += 4;
+    ids += 4;
+  }
+}
+
+// One stable counting pass; the histogram becomes the places.
+function scatter(
+  keys: usize, ids: usize, count: i32, shift: i32, bits: i32, histogram: usize, keysOut: usize, idsOut: usize,
 ): void {
   const digits = <usize>1 << bits;
   const mask = <u32>(digits - 1);
-  const own = offsets + ((<usize>thread * digits) << 2);
-  let base: u32 = 0;
-  for (let digit: usize = 0; digit < digits; digit++) {
-    for (let t = 0; t < threads; t++) {
-      if (t == thread) store<u32>(own + (digit << 2), base);
-      base += load<u32>(histograms + ((<usize>t * digits + digit) << 2));
-    }
+  let before: u32 = 0;
+  for (let cell = histogram; cell < histogram + (digits << 2); cell += 4) {
+    const size = load<u32>(cell);
+    store<u32>(cell, before);
+    before += size;
   }
-  const end = rangeStart(thread + 1, threads, count);
-  for (let i = rangeStart(thread, threads, count); i < end; i++) {
-    const key = load<u32>(keys + (<usize>i << 2));
-    const cell = own + (<usize>((key >> shift) & mask) << 2);
+  for (let at: usize = 0; at < <usize>count << 2; at += 4) {
+    const key = load<u32>(keys + at);
+    const cell = histogram + (<usize>((key >> shift) & mask) << 2);
     const target = <usize>load<u32>(cell);
     store<u32>(cell, <u32>target + 1);
     store<u32>(keysOut + (target << 2), key);
-    store<u32>(idsOut + (target << 2), load<u32>(ids + (<usize>i << 2)));
+    store<u32>(idsOut + (target << 2), load<u32>(ids + at));
   }
 }
 

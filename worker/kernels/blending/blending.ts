@@ -7,8 +7,8 @@ const PLANE_BYTES = 1024;
 /** Scratch per thread of the colour path, in planes (kernel.as.ts). */
 const COLOUR_PLANES = 9;
 const CHUNK_BYTES = 65_536;
-/** Shared by the threads of a launch, and twice as much again for each of them (blocks.as.ts). */
-const LAUNCH_BYTES = 64;
+/** Which of a thread's counters holds the chunks that the arena had no room for (blocks.as.ts). */
+const CHUNKS_MISSING = 2;
 /** Blocks per instance that a first view is given room for; the arena grows to what views need. */
 const EXPECTED_BLOCKS = 6;
 
@@ -46,11 +46,11 @@ export interface BlendArgs extends View {
 export const blendForward: Kernel<BlendArgs> = {
   name: 'blendForward',
   wasm(backend, args) {
-    withArena(backend, args, args.record, (launch) => {
+    withArena(backend, args, args.record, () => {
       backend.dispatch(
         'blending.forward',
         ...[backend.address(args.projected), ...listAddresses(backend, args, args.record)],
-        ...[backend.address(args.state.ensure('arena', 0)), args.state.arenaChunks, launch],
+        ...[backend.address(args.state.ensure('arena', 0)), args.state.arenaChunks, backend.counters],
         ...[backend.address(scratch(backend, args.state, COLOUR_PLANES)), ...frame(args), ...args.background],
         ...[backend.address(args.rgb), backend.address(finalTransmittance(args)), args.record ? 1 : 0],
       );
@@ -76,7 +76,7 @@ export const blendBackward: Kernel<BlendBackwardArgs> = {
     backend.dispatch(
       'blending.backward',
       ...[backend.address(args.projected), ...listAddresses(backend, args, true)],
-      ...[startLaunch(backend, args.state), backend.address(scratch(backend, args.state, COLOUR_PLANES))],
+      ...[backend.counters, backend.address(scratch(backend, args.state, COLOUR_PLANES))],
       ...[...frame(args), ...args.background],
       ...[backend.address(args.upstream), backend.address(finalTransmittance(args)), backend.address(args.slots)],
     );
@@ -101,7 +101,7 @@ export interface BlendChannelsArgs extends View {
 export const blendChannels: Kernel<BlendChannelsArgs> = {
   name: 'blendChannels',
   wasm(backend, args) {
-    withArena(backend, args, true, (launch) => {
+    withArena(backend, args, true, () => {
       backend.dispatch(
         'blending.forwardChannels',
         ...[backend.address(args.projected), backend.address(args.features), args.featureDim],
@@ -111,7 +111,7 @@ export const blendChannels: Kernel<BlendChannelsArgs> = {
           args.state.arenaChunks,
         ],
         ...[
-          launch,
+          backend.counters,
           backend.address(scratch(backend, args.state, 10 + args.featureDim)),
           ...frame(args),
           ...args.background,
@@ -148,7 +148,7 @@ export const blendChannelsBackward: Kernel<BlendChannelsBackwardArgs> = {
     backend.dispatch(
       'blending.backwardChannels',
       ...[backend.address(args.projected), backend.address(args.features), args.featureDim],
-      ...[...listAddresses(backend, args, true), startLaunch(backend, args.state)],
+      ...[...listAddresses(backend, args, true), backend.counters],
       ...[backend.address(scratch(backend, args.state, 10 + args.featureDim)), ...frame(args), ...args.background],
       ...[args.upstream, args.upstreamAlpha, finalTransmittance(args), args.slots, args.featureSlots].map((buffer) =>
         backend.address(buffer),
@@ -205,9 +205,8 @@ export async function completeView({ lists, state }: Pick<View, 'lists' | 'state
 /** Addresses of the last recording pass that weight extraction walks. */
 export function recordedAddresses(backend: WasmBackend, view: Pick<View, 'lists' | 'state'>) {
   const [instances, tileStart, blended] = listAddresses(backend, view, true);
-  const launch = () => startLaunch(backend, view.state);
   return {
-    ...{ instances, tileStart, blended, launch },
+    ...{ instances, tileStart, blended },
     scratch: backend.address(scratch(backend, view.state, COLOUR_PLANES)),
     scratchBytes: COLOUR_PLANES * PLANE_BYTES,
   };
@@ -234,27 +233,17 @@ function scratch(backend: WasmBackend, state: BlendState, planesPerThread: numbe
   return state.ensure('scratch', backend.threads * planesPerThread * PLANE_BYTES);
 }
 
-function startLaunch(backend: WasmBackend, state: BlendState): number {
-  const launch = state.ensure('launch', LAUNCH_BYTES * (1 + 2 * backend.threads));
-  backend.integers(launch).fill(0);
-  return backend.address(launch);
-}
-
 /** Runs a recording pass; when the arena of alphas was too small, grows it and runs the pass again. */
-function withArena(
-  backend: WasmBackend,
-  { state, lists }: View,
-  record: boolean,
-  pass: (launch: number) => void,
-): void {
+function withArena(backend: WasmBackend, { state, lists }: View, record: boolean, pass: () => void): void {
   if (record && state.arenaChunks === 0) {
     growArena(state, Math.ceil((lists.instanceCount * EXPECTED_BLOCKS * 32) / CHUNK_BYTES) + 2 * backend.threads);
   }
   for (;;) {
     // Sizes of everything the pass uses are settled before any address is taken.
-    pass(startLaunch(backend, state));
-    const missing = backend.integers(state.ensure('launch', 0))[1]!;
-    if (!record || missing === 0) return;
+    pass();
+    if (!record) return;
+    const missing = backend.counted(CHUNKS_MISSING);
+    if (missing === 0) return;
     growArena(state, Math.ceil((state.arenaChunks + missing) * 1.3) + 2);
   }
 }

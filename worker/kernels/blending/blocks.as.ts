@@ -19,13 +19,9 @@ export const PLANE_BYTES: usize = 1024;
 export const CHUNK_BYTES: usize = 65536;
 export const INSTANCE_STREAM_BYTES: usize = 1024;
 
-/**
- * What a launch shares, int32: chunks that the arena had no room for, and a line later the counters of shares.as.ts, those of
- * every thread for tiles and then those of every thread for chunks.
- */
-const MISSING_CHUNKS: usize = 4;
-export const TILE_COUNTERS: usize = 64;
-const COUNTER_BYTES: usize = 64;
+/** In a thread's line of counters: tiles taken, chunks of the arena taken, and chunks that the arena had no room for. */
+const CHUNKS_TAKEN: usize = 4;
+const CHUNKS_MISSING: usize = 8;
 
 /**
  * Exponents are held here: 2^-24 is far below what is drawn, while 2^-126 times an opacity would be a denormal, and those
@@ -169,11 +165,10 @@ export function batchEntry(batch: usize, index: u32, ready: u32): usize {
  * The next chunk of the arena for this thread, or -1. A thread keeps to a range of its own while there is room in it: a line that
  * another core wrote in the last view is half a microsecond away.
  */
-export function takeChunk(launch: usize, thread: i32, threads: i32, chunks: i32): i32 {
-  const counters = launch + TILE_COUNTERS + <usize>threads * COUNTER_BYTES;
-  const chunk = takeItem(counters, thread, threads, chunks);
+export function takeChunk(counters: usize, thread: i32, threads: i32, chunks: i32): i32 {
+  const chunk = takeItem(counters + CHUNKS_TAKEN, thread, threads, chunks);
   // The caller grows the arena by what was missing and runs the pass again.
-  if (chunk < 0) atomic.add<i32>(launch + MISSING_CHUNKS, 1);
+  if (chunk < 0) atomic.add<i32>(counters + CHUNKS_MISSING, 1);
   return chunk;
 }
 

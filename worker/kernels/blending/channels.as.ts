@@ -8,7 +8,7 @@ import { PROJECTED_BYTES, SLOT_BYTES, TILE } from "../shared/layout.as";
 import { takeWeighted } from "../shared/shares.as";
 import {
   BATCH, BLOCKS, BLOCK_BYTES, C_ALPHA_MAX, C_ALPHA_MIN, C_ONE, C_POWER_MIN, C_SIGN, C_STOP, CHUNK_BYTES, CONSTANTS_BYTES,
-  INSTANCE_STREAM_BYTES, LOG2E, PLANE_BYTES, ROW, TILE_COUNTERS, batchEntry, exp2Short, fillBatch, lanesInside, loadLanes,
+  INSTANCE_STREAM_BYTES, LOG2E, PLANE_BYTES, ROW, batchEntry, exp2Short, fillBatch, lanesInside, loadLanes,
   log2Opacity, pixelOffset, startTile, storeLanes, sums, takeChunk, writeTables,
 } from "./blocks.as";
 
@@ -31,7 +31,7 @@ export function forwardChannels(
   thread: i32, threads: i32,
   projected: usize, features: usize, dimension: i32,
   instances: usize, tileStart: usize, blended: usize,
-  arena: usize, arenaChunks: i32, launch: usize, scratch: usize,
+  arena: usize, arenaChunks: i32, counters: usize, scratch: usize,
   width: i32, height: i32, tilesX: i32, tiles: i32,
   backgroundR: f32, backgroundG: f32, backgroundB: f32,
   output: usize, alphaOut: usize, contributors: usize, finalTransmittance: usize,
@@ -52,7 +52,7 @@ export function forwardChannels(
   let spilling = false;
 
   for (;;) {
-    const tile = takeWeighted(launch + TILE_COUNTERS, thread, threads, tileStart, tiles);
+    const tile = takeWeighted(counters, thread, threads, tileStart, tiles);
     if (tile < 0) break;
     const x0 = (tile % tilesX) * TILE;
     const y0 = (tile / tilesX) * TILE;
@@ -68,7 +68,7 @@ export function forwardChannels(
         fillBatch(batch, index, ready, projected, instances, <f32>x0, <f32>y0, constants);
       }
       if (room < INSTANCE_STREAM_BYTES) {
-        const chunk = takeChunk(launch, thread, threads, arenaChunks);
+        const chunk = takeChunk(counters, thread, threads, arenaChunks);
         room = CHUNK_BYTES;
         spilling = chunk < 0;
         stream = arena + <usize>chunk * CHUNK_BYTES;
@@ -156,7 +156,7 @@ export function backwardChannels(
   thread: i32, threads: i32,
   projected: usize, features: usize, dimension: i32,
   instances: usize, tileStart: usize, blended: usize,
-  launch: usize, scratch: usize,
+  counters: usize, scratch: usize,
   width: i32, height: i32, tilesX: i32, tiles: i32,
   backgroundR: f32, backgroundG: f32, backgroundB: f32,
   upstream: usize, upstreamAlpha: usize, finalTransmittance: usize, slots: usize, featureSlots: usize,
@@ -172,7 +172,7 @@ export function backwardChannels(
   const channelBytes = (<usize>width * <usize>height) << 2;
 
   for (;;) {
-    const tile = takeWeighted(launch + TILE_COUNTERS, thread, threads, tileStart, tiles, true);
+    const tile = takeWeighted(counters, thread, threads, tileStart, tiles, true);
     if (tile < 0) break;
     const x0 = (tile % tilesX) * TILE;
     const y0 = (tile / tilesX) * TILE;

@@ -12,7 +12,7 @@ import { PROJECTED_BYTES, SLOT_BYTES, TILE } from "../shared/layout.as";
 import { takeWeighted } from "../shared/shares.as";
 import {
   BATCH, BLOCKS, BLOCK_BYTES, C_ALPHA_MAX, C_ALPHA_MIN, C_ONE, C_POWER_MIN, C_SIGN, C_STOP, CHUNK_BYTES, CONSTANTS_BYTES,
-  INSTANCE_STREAM_BYTES, LOG2E, PLANE_BYTES, ROW, TILE_COUNTERS, batchEntry, exp2Short, fillBatch, lanesInside, loadLanes,
+  INSTANCE_STREAM_BYTES, LOG2E, PLANE_BYTES, ROW, batchEntry, exp2Short, fillBatch, lanesInside, loadLanes,
   log2Opacity, pixelOffset, startTile, storeLanes, sums, takeChunk, writeTables,
 } from "./blocks.as";
 
@@ -30,7 +30,7 @@ const SCRATCH_PLANES: usize = 9;
 export function forward(
   thread: i32, threads: i32,
   projected: usize, instances: usize, tileStart: usize, blended: usize,
-  arena: usize, arenaChunks: i32, launch: usize, scratch: usize,
+  arena: usize, arenaChunks: i32, counters: usize, scratch: usize,
   width: i32, height: i32, tilesX: i32, tiles: i32,
   backgroundR: f32, backgroundG: f32, backgroundB: f32,
   rgb: usize, finalTransmittance: usize, record: i32,
@@ -52,7 +52,7 @@ export function forward(
   const recording = record != 0;
 
   for (;;) {
-    const tile = takeWeighted(launch + TILE_COUNTERS, thread, threads, tileStart, tiles);
+    const tile = takeWeighted(counters, thread, threads, tileStart, tiles);
     if (tile < 0) break;
     const x0 = (tile % tilesX) * TILE;
     const y0 = (tile / tilesX) * TILE;
@@ -71,7 +71,7 @@ export function forward(
       }
       if (recording) {
         if (room < INSTANCE_STREAM_BYTES) {
-          const chunk = takeChunk(launch, thread, threads, arenaChunks);
+          const chunk = takeChunk(counters, thread, threads, arenaChunks);
           room = CHUNK_BYTES;
           spilling = chunk < 0;
           stream = arena + <usize>chunk * CHUNK_BYTES;
@@ -177,7 +177,7 @@ export function forward(
 export function backward(
   thread: i32, threads: i32,
   projected: usize, instances: usize, tileStart: usize, blended: usize,
-  launch: usize, scratch: usize,
+  counters: usize, scratch: usize,
   width: i32, height: i32, tilesX: i32, tiles: i32,
   backgroundR: f32, backgroundG: f32, backgroundB: f32,
   upstream: usize, finalTransmittance: usize, slots: usize,
@@ -194,7 +194,7 @@ export function backward(
   const channelBytes = (<usize>width * <usize>height) << 2;
 
   for (;;) {
-    const tile = takeWeighted(launch + TILE_COUNTERS, thread, threads, tileStart, tiles, true);
+    const tile = takeWeighted(counters, thread, threads, tileStart, tiles, true);
     if (tile < 0) break;
     const x0 = (tile % tilesX) * TILE;
     const y0 = (tile / tilesX) * TILE;

@@ -34,10 +34,10 @@ interface SumArgs extends RecordedView {
 const sumByLabel: Kernel<SumArgs> = {
   name: 'labelWeights',
   wasm(backend, args) {
-    const { tileStart, blended, launch, scratch, scratchBytes } = recordedAddresses(backend, args);
+    const { tileStart, blended, scratch, scratchBytes } = recordedAddresses(backend, args);
     backend.dispatch(
       'blending.labelWeights',
-      ...[tileStart, blended, launch(), scratch, scratchBytes],
+      ...[tileStart, blended, backend.counters, scratch, scratchBytes],
       ...[args.width, args.height, args.lists.tilesX, args.lists.tileCount],
       ...[args.labelOfPixel, args.labelCounts, args.offsets, args.out].map((buffer) => backend.address(buffer)),
     );

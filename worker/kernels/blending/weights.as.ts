@@ -4,17 +4,17 @@
 import { splat } from "../shared/math.as";
 import { TILE } from "../shared/layout.as";
 import { takeWeighted } from "../shared/shares.as";
-import { BLOCK_BYTES, PLANE_BYTES, TILE_COUNTERS, lanesInside, pixelOffset } from "./blocks.as";
+import { BLOCK_BYTES, PLANE_BYTES, lanesInside, pixelOffset } from "./blocks.as";
 
 /** rowOfPixel [H, W] int32 (-1: not chosen); adds to counts[row] the Gaussians blended into its pixel. */
 export function countWeights(
   thread: i32, threads: i32,
-  tileStart: usize, blended: usize, launch: usize,
+  tileStart: usize, blended: usize, counters: usize,
   width: i32, height: i32, tilesX: i32, tiles: i32,
   rowOfPixel: usize, counts: usize,
 ): void {
   for (;;) {
-    const tile = takeWeighted(launch + TILE_COUNTERS, thread, threads, tileStart, tiles);
+    const tile = takeWeighted(counters, thread, threads, tileStart, tiles);
     if (tile < 0) break;
     const x0 = (tile % tilesX) * TILE;
     const y0 = (tile / tilesX) * TILE;
@@ -39,13 +39,13 @@ export function countWeights(
 /** next [R] uint32: first free entry of each row, advanced; columns, weights: the entries, front to back. */
 export function fillWeights(
   thread: i32, threads: i32,
-  instances: usize, tileStart: usize, blended: usize, launch: usize, scratch: usize, scratchBytes: usize,
+  instances: usize, tileStart: usize, blended: usize, counters: usize, scratch: usize, scratchBytes: usize,
   width: i32, height: i32, tilesX: i32, tiles: i32,
   rowOfPixel: usize, next: usize, columns: usize, weights: usize,
 ): void {
   const planeT = scratch + <usize>thread * scratchBytes;
   for (;;) {
-    const tile = takeWeighted(launch + TILE_COUNTERS, thread, threads, tileStart, tiles);
+    const tile = takeWeighted(counters, thread, threads, tileStart, tiles);
     if (tile < 0) break;
     const x0 = (tile % tilesX) * TILE;
     const y0 = (tile / tilesX) * TILE;
@@ -82,13 +82,13 @@ export function fillWeights(
  */
 export function labelWeights(
   thread: i32, threads: i32,
-  tileStart: usize, blended: usize, launch: usize, scratch: usize, scratchBytes: usize,
+  tileStart: usize, blended: usize, counters: usize, scratch: usize, scratchBytes: usize,
   width: i32, height: i32, tilesX: i32, tiles: i32,
   labelOfPixel: usize, labelCounts: usize, offsets: usize, out: usize,
 ): void {
   const planeT = scratch + <usize>thread * scratchBytes;
   for (;;) {
-    const tile = takeWeighted(launch + TILE_COUNTERS, thread, threads, tileStart, tiles);
+    const tile = takeWeighted(counters, thread, threads, tileStart, tiles);
     if (tile < 0) break;
     const x0 = (tile % tilesX) * TILE;
     const y0 = (tile / tilesX) * TILE;

@@ -30,11 +30,11 @@ interface ExtractArgs {
 const countWeights: Kernel<ExtractArgs & { readonly counts: DeviceBuffer }> = {
   name: 'countWeights',
   wasm(backend, args) {
-    const { tileStart, blended, launch } = recordedAddresses(backend, args);
+    const { tileStart, blended } = recordedAddresses(backend, args);
     const frame = [args.width, args.height, args.lists.tilesX, args.lists.tileCount];
     backend.bytes(args.counts).fill(0);
     const target = [backend.address(args.rowOfPixel), backend.address(args.counts)];
-    backend.dispatch('blending.countWeights', tileStart, blended, launch(), ...frame, ...target);
+    backend.dispatch('blending.countWeights', tileStart, blended, backend.counters, ...frame, ...target);
   },
   webgpu(backend, args) {
     backend.clear(args.counts);
@@ -47,7 +47,7 @@ const fillWeights: Kernel<
 > = {
   name: 'fillWeights',
   wasm(backend, args) {
-    const { instances, tileStart, blended, launch, scratch, scratchBytes } = recordedAddresses(backend, args);
+    const { instances, tileStart, blended, scratch, scratchBytes } = recordedAddresses(backend, args);
     const frame = [args.width, args.height, args.lists.tilesX, args.lists.tileCount];
     const target = [args.rowOfPixel, args.next, args.columns, args.weights].map((buffer) => backend.address(buffer));
     backend.dispatch(
@@ -55,7 +55,7 @@ const fillWeights: Kernel<
       instances,
       tileStart,
       blended,
-      launch(),
+      backend.counters,
       scratch,
       scratchBytes,
       ...frame,

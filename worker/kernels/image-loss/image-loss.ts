@@ -60,16 +60,9 @@ export const imageLoss: Kernel<ImageLossArgs> = {
       (1 - lambda) / values,
       backend.address(scratch),
       SCRATCH_BYTES_PER_THREAD,
+      backend.counters,
+      backend.address(args.sums),
     );
-    // Rows are summed here, in one order, so that the loss does not depend on how they were shared out.
-    const sums = backend.floats(rowSums);
-    let absolute = 0;
-    let similarity = 0;
-    for (let row = 0; row < 3 * height; row++) {
-      absolute += sums[2 * row]!;
-      similarity += sums[2 * row + 1]!;
-    }
-    backend.write(args.sums, Float64Array.of(absolute / values, similarity / values));
   },
   webgpu(backend, args) {
     if (requireImages(backend, args) === 0) backend.write(args.sums, Float64Array.of(0, 1));

@@ -522,12 +522,36 @@ function tile(
 }
 
 /**
- * out [3, H, W] = dLoss/dRendered and sums [3 H][2] (per row: sum of |x - y|, sum of SSIM).
+ * out [3, H, W] = dLoss/dRendered, sums [3 H][2] (per row: sum of |x - y|, sum of SSIM) and total, float64 {mean of |x - y|,
+ * mean SSIM}.
  * `ssimScale` is -4 lambda / (3 H W), `l1Scale` (1 - lambda) / (3 H W); `means` [3, H, W] or 0.
  */
 export function gradient(
   thread: i32, threads: i32, rendered: usize, target: usize, means: usize, out: usize, sums: usize,
-  width: i32, height: i32, ssimScale: f32, l1Scale: f32, scratch: usize, scratchBytes: usize,
+  width: i32, height: i32, ssimScale: f32, l1Scale: f32, scratch: usize, scratchBytes: usize, counters: usize, total: usize,
+): void {
+  gradientRows(
+    thread, threads, rendered, target, means, out, sums, width, height, ssimScale, l1Scale, scratch + <usize>thread * scratchBytes,
+  );
+  // Whoever is last adds up the rows, in one order: the loss does not depend on how they were shared out.
+  if (atomic.add<i32>(counters, 1) == threads - 1) addRows(sums, 3 * height, 3.0 * <f64>width * <f64>height, total);
+}
+
+function addRows(sums: usize, rows: i32, values: f64, total: usize): void {
+  let absolute: f64 = 0.0;
+  let similarity: f64 = 0.0;
+  const end = sums + (<usize>rows << 3);
+  for (let p = sums; p < end; p += 8) {
+    absolute += <f64>load<f32>(p);
+    similarity += <f64>load<f32>(p, 4);
+  }
+  store<f64>(total, absolute / values);
+  store<f64>(total, similarity / values, 8);
+}
+
+function gradientRows(
+  thread: i32, threads: i32, rendered: usize, target: usize, means: usize, out: usize, sums: usize,
+  width: i32, height: i32, ssimScale: f32, l1Scale: f32, own: usize,
 ): void {
   const quads = (height + 3) >> 2;
   const rowBegin = 4 * rangeStart(thread, threads, quads);
@@ -535,7 +559,6 @@ export function gradient(
   if (rowBegin >= rowEnd) return;
   const plane = <usize>width * <usize>height;
   const step = tileWidth(width);
-  const own = scratch + <usize>thread * scratchBytes;
   storeConstants(own);
   for (let c = 0; c < 3; c++) {
     const skip = <usize>c * plane;

@@ -9,7 +9,7 @@ import {
 } from "../shared/layout.as";
 import {
   S_BASIS, S_CAMERA, S_FRONT, S_GRADIENT, S_GRADIENT_QUATERNION, S_GRADIENT_SCALE, S_RECORD, S_SH_DOT, S_SHAPE,
-  S_UPSTREAM, SCRATCH_BYTES, SHARE_BLOCKS, VIEW_CX, VIEW_CY, VIEW_FX, VIEW_FY, VIEW_HEIGHT, VIEW_COUNTERS, VIEW_WIDTH,
+  S_UPSTREAM, SCRATCH_BYTES, SHARE_BLOCKS, VIEW_CX, VIEW_CY, VIEW_FX, VIEW_FY, VIEW_HEIGHT, VIEW_WIDTH,
 } from "../shared/view.as";
 import { takeItem } from "../shared/shares.as";
 import { maskColourGradient, shBasisLanes, shChannel, shDirectionGradient } from "../spherical-harmonics/basis.as";
@@ -29,14 +29,14 @@ function mul(a: v128, b: v128): v128 {
 export function forward(
   thread: i32, threads: i32,
   means: usize, quaternions: usize, logScales: usize, logitOpacities: usize, sh: usize,
-  shStride: i32, degree: i32, count: i32, view: usize, scratches: usize, projected: usize,
+  shStride: i32, degree: i32, count: i32, view: usize, counters: usize, scratches: usize, projected: usize,
 ): void {
   const scratch = scratches + <usize>thread * SCRATCH_BYTES;
   const blocks = (count + 3) >> 2;
   const coefficients = (degree + 1) * (degree + 1);
   const shares = (blocks + SHARE_BLOCKS - 1) / SHARE_BLOCKS;
   for (;;) {
-    const share = takeItem(view + VIEW_COUNTERS, thread, threads, shares);
+    const share = takeItem(counters, thread, threads, shares);
     if (share < 0) break;
     let block = share * SHARE_BLOCKS;
     const end = min(block + SHARE_BLOCKS, blocks);
@@ -135,7 +135,7 @@ function storeRows(rows: usize, offset: usize, lanes: i32, a: v128, b: v128, c: 
 export function backward(
   thread: i32, threads: i32,
   means: usize, quaternions: usize, logScales: usize, logitOpacities: usize, sh: usize,
-  shStride: i32, degree: i32, count: i32, view: usize, scratches: usize,
+  shStride: i32, degree: i32, count: i32, view: usize, counters: usize, scratches: usize,
   projected: usize, upstream: usize,
   gradMeans: usize, gradQuaternions: usize, gradLogScales: usize, gradLogitOpacities: usize, gradSh: usize,
 ): void {
@@ -144,7 +144,7 @@ export function backward(
   const coefficients = <usize>((degree + 1) * (degree + 1));
   const shares = (blocks + SHARE_BLOCKS - 1) / SHARE_BLOCKS;
   for (;;) {
-    const share = takeItem(view + VIEW_COUNTERS, thread, threads, shares);
+    const share = takeItem(counters, thread, threads, shares);
     if (share < 0) break;
     let block = share * SHARE_BLOCKS;
     const end = min(block + SHARE_BLOCKS, blocks);

@@ -106,7 +106,10 @@ export function projectBackwardCost(count: number, activeShDegree: ShDegree): { 
 /** Addresses of the parameters in the order kernels take them. */
 export function parameterAddresses(backend: WasmBackend, buffers: GaussianBuffers): number[] {
   const { means, quaternions, logScales, logitOpacities, sh } = buffers;
-  return [means, quaternions, logScales, logitOpacities, sh].map((buffer) => backend.address(buffer));
+  return [
+    ...[backend.address(means), backend.address(quaternions), backend.address(logScales)],
+    ...[backend.address(logitOpacities), backend.address(sh)],
+  ];
 }
 
 function sharedArguments(backend: WasmBackend, args: ProjectArgs): number[] {
@@ -117,6 +120,6 @@ function sharedArguments(backend: WasmBackend, args: ProjectArgs): number[] {
   const { view, scratch } = viewWorkspace(backend, args.view);
   return [
     ...parameterAddresses(backend, args.parameters),
-    ...[shCoefficientCount(args.shDegree), args.activeShDegree, args.count, view, scratch],
+    ...[shCoefficientCount(args.shDegree), args.activeShDegree, args.count, view, backend.counters, scratch],
   ];
 }

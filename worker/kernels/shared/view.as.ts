@@ -18,8 +18,6 @@ export const VIEW_HEIGHT: usize = 84;
 export const VIEW_NEAR: usize = 88;
 /** Camera centre in the world, 3 float32. */
 export const VIEW_CENTRE: usize = 92;
-/** Counters of the threads' shares of blocks (shares.as.ts); 0 before a dispatch. */
-export const VIEW_COUNTERS: usize = 128;
 
 /** Blocks that a thread takes at once: long enough to be read as a stream, short enough that all threads end together. */
 export const SHARE_BLOCKS: i32 = 32;

@@ -3,12 +3,17 @@ import { cameraCentre, jacobianBounds, nearPlane, type PinholeView } from './vie
 
 /** Float32 of a view as kernels read it (the VIEW_ offsets of view.as.ts). */
 const VIEW_FLOATS = 32;
-/** Per thread behind the view, a cache line for the count of shares that it has taken (VIEW_COUNTERS of view.as.ts). */
-const COUNTER_BYTES = 64;
 /** Scratch of one thread for one block of four Gaussians (SCRATCH_BYTES of view.as.ts). */
 const SCRATCH_BYTES = 2048;
 
-const workspaces = new WeakMap<WasmBackend, GrowingBuffers>();
+interface Workspace {
+  readonly buffers: GrowingBuffers;
+  /** Which of the two views was written last. */
+  last: 0 | 1;
+}
+
+const workspaces = new WeakMap<WasmBackend, Workspace>();
+const VIEWS = ['view', 'other view'] as const;
 
 /** The camera in the form kernels read: 32 float32, see view.as.ts. */
 export function packView(view: PinholeView): Float32Array {
@@ -24,18 +29,18 @@ export function packView(view: PinholeView): Float32Array {
 }
 
 /**
- * Uploads `view` and returns its address and that of every thread's scratch. One small buffer per backend, valid for
- * the dispatch that follows: dispatches of a backend never overlap.
+ * Uploads `view` and returns its address and that of every thread's scratch, valid for the dispatch that follows. Two small
+ * buffers per backend take turns: the dispatch before may still be running and reads the other one.
  */
 export function viewWorkspace(backend: WasmBackend, view: PinholeView): { view: number; scratch: number } {
-  let buffers = workspaces.get(backend);
-  if (buffers === undefined) {
-    buffers = new GrowingBuffers(backend, 'splat kernels');
-    workspaces.set(backend, buffers);
+  let workspace = workspaces.get(backend);
+  if (workspace === undefined) {
+    workspace = { buffers: new GrowingBuffers(backend, 'splat kernels'), last: 1 };
+    workspaces.set(backend, workspace);
   }
-  const scratch = buffers.ensure('scratch', backend.threads * SCRATCH_BYTES);
-  const camera: DeviceBuffer = buffers.ensure('view', VIEW_FLOATS * 4 + backend.threads * COUNTER_BYTES);
-  backend.write(camera, packView(view));
-  backend.integers(camera).fill(0, VIEW_FLOATS);
+  workspace.last = workspace.last === 0 ? 1 : 0;
+  const scratch = workspace.buffers.ensure('scratch', backend.threads * SCRATCH_BYTES);
+  const camera: DeviceBuffer = workspace.buffers.ensure(VIEWS[workspace.last], VIEW_FLOATS * 4);
+  backend.writeAside(camera, packView(view));
   return { view: backend.address(camera), scratch: backend.address(scratch) };
 }

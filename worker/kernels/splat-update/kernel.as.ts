@@ -7,7 +7,7 @@ import { fma, fnma, sigmoidx4, splat, transpose0, transpose1, transpose2, transp
 import { SLOT_BYTES } from "../shared/layout.as";
 import {
   S_BASIS, S_GRADIENT, S_GRADIENT_QUATERNION, S_GRADIENT_SCALE, S_RECORD, S_ROTATION, S_SCALES, S_SH_DOT, S_UPSTREAM,
-  SCRATCH_BYTES, SHARE_BLOCKS, VIEW_COUNTERS,
+  SCRATCH_BYTES, SHARE_BLOCKS,
 } from "../shared/view.as";
 import { takeItem } from "../shared/shares.as";
 import { geometryBackward, prepareBlock } from "../projection/geometry.as";
@@ -186,7 +186,7 @@ export function update(
   means: usize, quaternions: usize, logScales: usize, logitOpacities: usize, sh: usize,
   means1: usize, quaternions1: usize, logScales1: usize, logitOpacities1: usize, sh1: usize,
   means2: usize, quaternions2: usize, logScales2: usize, logitOpacities2: usize, sh2: usize,
-  shStride: i32, degree: i32, count: i32, view: usize, scratches: usize,
+  shStride: i32, degree: i32, count: i32, view: usize, counters: usize, scratches: usize,
   projected: usize, slotStart: usize, slots: usize,
   rateMeans: f32, rateQuaternions: f32, rateLogScales: f32, rateLogitOpacities: f32, rateDc: f32, rateRest: f32,
   beta1: f32, beta2: f32, epsilon: f32,
@@ -199,7 +199,7 @@ export function update(
   const coefficients = <usize>((degree + 1) * (degree + 1));
   const shares = (blocks + SHARE_BLOCKS - 1) / SHARE_BLOCKS;
   for (;;) {
-    const share = takeItem(view + VIEW_COUNTERS, thread, threads, shares);
+    const share = takeItem(counters, thread, threads, shares);
     if (share < 0) break;
     let block = share * SHARE_BLOCKS;
     const end = min(block + SHARE_BLOCKS, blocks);

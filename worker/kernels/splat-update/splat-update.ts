@@ -40,14 +40,13 @@ export const splatUpdate: Kernel<SplatUpdateArgs> = {
     const correction = biasCorrection(args, step);
     backend.dispatch(
       'splat-update.update',
-      ...[args.parameters, args.firstMoments, args.secondMoments].flatMap((group) =>
-        parameterAddresses(backend, group),
-      ),
-      ...[shCoefficientCount(args.shDegree), args.activeShDegree, args.count, view, scratch],
-      ...[args.projected, args.slotStart, args.slots].map((buffer) => backend.address(buffer)),
-      ...[rates.means, rates.quaternions, rates.logScales, rates.logitOpacities, rates.shDc, rates.shRest].map(
-        (rate) => rate * correction.rate,
-      ),
+      ...parameterAddresses(backend, args.parameters),
+      ...parameterAddresses(backend, args.firstMoments),
+      ...parameterAddresses(backend, args.secondMoments),
+      ...[shCoefficientCount(args.shDegree), args.activeShDegree, args.count, view, backend.counters, scratch],
+      ...[backend.address(args.projected), backend.address(args.slotStart), backend.address(args.slots)],
+      ...[rates.means * correction.rate, rates.quaternions * correction.rate, rates.logScales * correction.rate],
+      ...[rates.logitOpacities * correction.rate, rates.shDc * correction.rate, rates.shRest * correction.rate],
       ...[args.beta1, args.beta2, args.epsilon * correction.root],
       ...[args.opacityRegularisation / args.count, args.scaleRegularisation / (3 * args.count), args.noiseScale],
       ...noiseKeys(args.seed, args.iteration),
