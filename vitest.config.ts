@@ -27,6 +27,8 @@ export function suite(kind: 'unit' | 'process'): ViteUserConfig {
       // Kernels block their thread in Atomics.wait; separate processes keep one suite's pool from starving another's.
       pool: 'forks',
       maxWorkers: 2,
+      // Modules are loaded once for all the files of a process: whoever changes the environment or spies puts it back.
+      isolate: processes,
       testTimeout: processes ? 120_000 : 30_000,
       reporters: report === undefined ? ['default'] : ['default', 'json'],
       ...(report === undefined ? {} : { outputFile: { json: report } }),

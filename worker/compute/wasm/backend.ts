@@ -49,6 +49,14 @@ export class WasmBuffer implements DeviceBuffer {
   }
 }
 
+/**
+ * Some thirty microseconds, as long as pauses between the kernels of a training; hardly any where the threads outnumber the
+ * cores, and one that spins keeps another from work.
+ */
+function mostSpins(threads: number): number {
+  return threads > availableParallelism() ? 100 : 30_000;
+}
+
 export class WasmBackend implements Backend {
   readonly kind = 'wasm';
   readonly threads: number;
@@ -59,6 +67,7 @@ export class WasmBackend implements Backend {
   readonly #workers: Worker[];
   readonly #allocator: Allocator;
   readonly #limitBytes: number;
+  readonly #mostSpins: number;
   #usedBytes = 0;
   #peakBytes = 0;
   #failure: string | undefined;
@@ -83,6 +92,7 @@ export class WasmBackend implements Backend {
     this.threads = workers.length + 1;
     this.description = `wasm, ${this.threads} thread${this.threads === 1 ? '' : 's'}, relaxed SIMD`;
     this.#limitBytes = limitBytes;
+    this.#mostSpins = mostSpins(this.threads);
     const countersBytes = this.threads * COUNTER_BYTES;
     this.#allocator = new Allocator(CONTROL.endBytes + countersBytes, ADDRESSABLE_BYTES, (endBytes) => {
       const missing = endBytes - memory.buffer.byteLength;
@@ -105,7 +115,7 @@ export class WasmBackend implements Backend {
     const memory = new WebAssembly.Memory({ initial: 16, maximum: MAX_PAGES, shared: true });
     const workers = await Promise.all(
       Array.from({ length: threads - 1 }, (_, index) => {
-        const workerData: ThreadStart = { memory, modules, thread: index + 1, threads };
+        const workerData: ThreadStart = { memory, modules, thread: index + 1, threads, mostSpins: mostSpins(threads) };
         const worker = new Worker(new URL('./thread.ts', import.meta.url), { workerData });
         // A pool that is not disposed must not keep the process alive.
         worker.unref();
@@ -271,7 +281,7 @@ export class WasmBackend implements Backend {
     for (let spins = 0; others > 0; ) {
       const finished = Atomics.load(this.#control, CONTROL.finished);
       if (finished === others) break;
-      if (++spins <= 100_000) continue;
+      if (++spins <= this.#mostSpins) continue;
       Atomics.store(this.#control, CONTROL.callerAsleep, 1);
       Atomics.wait(this.#control, CONTROL.finished, finished, 1000);
       Atomics.store(this.#control, CONTROL.callerAsleep, 0);

@@ -36,6 +36,8 @@ export interface ThreadStart {
   readonly modules: readonly WebAssembly.Module[];
   readonly thread: number;
   readonly threads: number;
+  /** Looks at the control block before a thread sleeps. */
+  readonly mostSpins: number;
 }
 
 export type KernelFunction = (thread: number, threads: number, ...args: number[]) => void;

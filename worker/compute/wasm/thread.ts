@@ -2,21 +2,19 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { CONTROL, instantiate, STOP, type ThreadStart } from './protocol.ts';
 
-const { memory, modules, thread, threads } = workerData as ThreadStart;
+const { memory, modules, thread, threads, mostSpins } = workerData as ThreadStart;
 const functions = instantiate(memory, modules);
 const control = new Int32Array(memory.buffer, 0, CONTROL.endBytes / 4);
 const values = new Float64Array(memory.buffer, 0, CONTROL.endBytes / 8);
 const args: number[] = [];
 let generation = 0;
-/** Looks at the generation before sleeping, about a millisecond's worth. */
-const SPINS = 400_000;
 
 parentPort!.postMessage('ready');
 for (;;) {
   // Kernels follow each other within a tenth of a millisecond during training, and waking a sleeper takes as long again.
   let spins = 0;
   while (Atomics.load(control, CONTROL.generation) === generation) {
-    if (++spins <= SPINS) continue;
+    if (++spins <= mostSpins) continue;
     // Counted before waiting: whoever changes the generation after that sees the count, before that ends the wait at once.
     Atomics.add(control, CONTROL.asleep, 1);
     Atomics.wait(control, CONTROL.generation, generation);
