@@ -12,207 +12,40 @@ function at(x: usize, base: usize, p: i32): usize {
   return x + (<usize>load<u32>(base + (<usize>p << 2)) << 2);
 }
 
-/**
- * out[outBase[p] + c] = sum over runs r and i of x[inBase[p] + r * runStride + i] * w[r * runLength + i, c]: convolutions whose windows
- * are runs of the (padded) input, and plain products. w is packed [couts / 8][runs * runLength][8].
- */
-export function products(
-  x: usize, inBase: usize, runs: i32, runLength: i32, runStride: i32, w: usize, out: usize, outBase: usize, pixels: i32, couts: i32,
+/** Convolutions as matrix products: out[p] = the window at inBase[p], its runs r * runStride + [0, runLength) one after another. */
+export function gather(
+  x: usize, inBase: usize, runs: i32, runLength: i32, runStride: i32, pixels: i32, out: usize,
 ): void {
-  const panelBytes = <usize>(runs * runLength) << 5;
-  const runBytes = <usize>runLength << 2;
-  const end = pixels - 1;
-  // As many runs at once as leave their weights in the first cache.
-  const group = max(1, 768 / runLength);
-  for (let first = 0; first < pixels; first += 96) {
-    const last = min(first + 96, pixels);
-    for (let c = 0; c < couts; c += 8) {
-      const o = out + (<usize>c << 2);
-      let panel = w + <usize>(c >> 3) * panelBytes;
-      for (let run = 0; run < runs; run += group) {
-      const runEnd = min(run + group, runs);
-      const skip = <usize>(run * runStride) << 2;
-      for (let p = first; p < last; p += 6) {
-        // Past the end the last pixel is done again: it gets the same value.
-        const p1 = min(p + 1, end), p2 = min(p + 2, end), p3 = min(p + 3, end), p4 = min(p + 4, end), p5 = min(p + 5, end);
-        let x0 = at(x, inBase, p) + skip, x1 = at(x, inBase, p1) + skip, x2 = at(x, inBase, p2) + skip;
-        let x3 = at(x, inBase, p3) + skip, x4 = at(x, inBase, p4) + skip, x5 = at(x, inBase, p5) + skip;
-        let a0 = f32x4.splat(0), b0 = a0, a1 = a0, b1 = a0, a2 = a0, b2 = a0;
-        let a3 = a0, b3 = a0, a4 = a0, b4 = a0, a5 = a0, b5 = a0;
-        if (run > 0) {
-          let to = at(o, outBase, p);
-          a0 = v128.load(to);
-          b0 = v128.load(to, 16);
-          to = at(o, outBase, p1);
-          a1 = v128.load(to);
-          b1 = v128.load(to, 16);
-          to = at(o, outBase, p2);
-          a2 = v128.load(to);
-          b2 = v128.load(to, 16);
-          to = at(o, outBase, p3);
-          a3 = v128.load(to);
-          b3 = v128.load(to, 16);
-          to = at(o, outBase, p4);
-          a4 = v128.load(to);
-          b4 = v128.load(to, 16);
-          to = at(o, outBase, p5);
-          a5 = v128.load(to);
-          b5 = v128.load(to, 16);
-        }
-        let q = panel;
-        for (let r = run; r < runEnd; r++) {
-          for (let t: usize = 0; t < runBytes; t += 4) {
-            const u = v128.load(q), v = v128.load(q, 16);
-            q += 32;
-            let s = v128.load32_splat(x0 + t);
-            a0 = fma(s, u, a0);
-            b0 = fma(s, v, b0);
-            s = v128.load32_splat(x1 + t);
-            a1 = fma(s, u, a1);
-            b1 = fma(s, v, b1);
-            s = v128.load32_splat(x2 + t);
-            a2 = fma(s, u, a2);
-            b2 = fma(s, v, b2);
-            s = v128.load32_splat(x3 + t);
-            a3 = fma(s, u, a3);
-            b3 = fma(s, v, b3);
-            s = v128.load32_splat(x4 + t);
-            a4 = fma(s, u, a4);
-            b4 = fma(s, v, b4);
-            s = v128.load32_splat(x5 + t);
-            a5 = fma(s, u, a5);
-            b5 = fma(s, v, b5);
-          }
-          const step = <usize>runStride << 2;
-          x0 += step;
-          x1 += step;
-          x2 += step;
-          x3 += step;
-          x4 += step;
-          x5 += step;
-        }
-        let to = at(o, outBase, p);
-        v128.store(to, a0);
-        v128.store(to, b0, 16);
-        to = at(o, outBase, p1);
-        v128.store(to, a1);
-        v128.store(to, b1, 16);
-        to = at(o, outBase, p2);
-        v128.store(to, a2);
-        v128.store(to, b2, 16);
-        to = at(o, outBase, p3);
-        v128.store(to, a3);
-        v128.store(to, b3, 16);
-        to = at(o, outBase, p4);
-        v128.store(to, a4);
-        v128.store(to, b4, 16);
-        to = at(o, outBase, p5);
-        v128.store(to, a5);
-        v128.store(to, b5, 16);
-      }
-      panel += (<usize>(runEnd - run) * runBytes) << 3;
-      }
-    }
-  }
-}
-
-/** dw[r * runLength + i, c] += sum over p of x[inBase[p] + r * runStride + i] * dy[p, c]: the gradient of `products` to w. */
-export function filterSlopes(
-  x: usize, inBase: usize, runs: i32, runLength: i32, runStride: i32, dy: usize, pixels: i32, couts: i32, dw: usize,
-): void {
-  const row = <usize>couts << 2;
-  for (let first = 0; first < pixels; first += 144) {
-    const last = min(first + 144, pixels);
+  const bytes = <usize>runLength << 2;
+  const step = <usize>runStride << 2;
+  const vectors = bytes & ~15;
+  for (let p = 0; p < pixels; p++) {
+    let from = at(x, inBase, p);
     for (let r = 0; r < runs; r++) {
-      let i = 0;
-      while (i < runLength) {
-        const from = x + (<usize>(r * runStride + i) << 2);
-        const six = runLength - i >= 6;
-        let to = dw + <usize>(r * runLength + i) * row;
-        for (let c = 0; c < couts; c += 8) {
-          let d = dy + <usize>first * row + (<usize>c << 2);
-          let base = inBase + (<usize>first << 2);
-          const baseEnd = inBase + (<usize>last << 2);
-          let a0 = v128.load(to), b0 = v128.load(to, 16);
-          if (six) {
-            let t = to + row;
-            let a1 = v128.load(t), b1 = v128.load(t, 16);
-            t += row;
-            let a2 = v128.load(t), b2 = v128.load(t, 16);
-            t += row;
-            let a3 = v128.load(t), b3 = v128.load(t, 16);
-            t += row;
-            let a4 = v128.load(t), b4 = v128.load(t, 16);
-            t += row;
-            let a5 = v128.load(t), b5 = v128.load(t, 16);
-            while (base < baseEnd) {
-              const xp = from + (<usize>load<u32>(base) << 2);
-              base += 4;
-              const u = v128.load(d), v = v128.load(d, 16);
-              d += row;
-              let s = v128.load32_splat(xp);
-              a0 = fma(s, u, a0);
-              b0 = fma(s, v, b0);
-              s = v128.load32_splat(xp, 4);
-              a1 = fma(s, u, a1);
-              b1 = fma(s, v, b1);
-              s = v128.load32_splat(xp, 8);
-              a2 = fma(s, u, a2);
-              b2 = fma(s, v, b2);
-              s = v128.load32_splat(xp, 12);
-              a3 = fma(s, u, a3);
-              b3 = fma(s, v, b3);
-              s = v128.load32_splat(xp, 16);
-              a4 = fma(s, u, a4);
-              b4 = fma(s, v, b4);
-              s = v128.load32_splat(xp, 20);
-              a5 = fma(s, u, a5);
-              b5 = fma(s, v, b5);
-            }
-            t = to + row;
-            v128.store(t, a1);
-            v128.store(t, b1, 16);
-            t += row;
-            v128.store(t, a2);
-            v128.store(t, b2, 16);
-            t += row;
-            v128.store(t, a3);
-            v128.store(t, b3, 16);
-            t += row;
-            v128.store(t, a4);
-            v128.store(t, b4, 16);
-            t += row;
-            v128.store(t, a5);
-            v128.store(t, b5, 16);
-          } else {
-            while (base < baseEnd) {
-              const s = v128.load32_splat(from + (<usize>load<u32>(base) << 2));
-              base += 4;
-              a0 = fma(s, v128.load(d), a0);
-              b0 = fma(s, v128.load(d, 16), b0);
-              d += row;
-            }
-          }
-          v128.store(to, a0);
-          v128.store(to, b0, 16);
-          to += 32;
-        }
-        i += six ? 6 : 1;
-      }
+      let k: usize = 0;
+      for (; k < vectors; k += 16) v128.store(out + k, v128.load(from + k));
+      for (; k < bytes; k += 4) store<f32>(out + k, load<f32>(from + k));
+      from += step;
+      out += bytes;
     }
   }
 }
 
-/** [rows, columns] to [columns / 8][rows][8]. */
-export function pack(w: usize, rows: i32, columns: i32, out: usize): void {
-  const row = <usize>columns << 2;
-  for (let c = 0; c < columns; c += 8) {
-    let from = w + (<usize>c << 2);
-    for (let k = 0; k < rows; k++) {
-      v128.store(out, v128.load(from));
-      v128.store(out, v128.load(from, 16), 16);
-      from += row;
-      out += 32;
+/** The way back, for windows that do not overlap. */
+export function scatter(
+  rows: usize, inBase: usize, runs: i32, runLength: i32, runStride: i32, pixels: i32, out: usize,
+): void {
+  const bytes = <usize>runLength << 2;
+  const step = <usize>runStride << 2;
+  const vectors = bytes & ~15;
+  for (let p = 0; p < pixels; p++) {
+    let to = at(out, inBase, p);
+    for (let r = 0; r < runs; r++) {
+      let k: usize = 0;
+      for (; k < vectors; k += 16) v128.store(to + k, v128.load(rows + k));
+      for (; k < bytes; k += 4) store<f32>(to + k, load<f32>(rows + k));
+      to += step;
+      rows += bytes;
     }
   }
 }

@@ -42,6 +42,13 @@ const cases: Record<string, [(...inputs: tf.Tensor[]) => tf.Tensor, number[][]]>
       [3, 3, 8, 16],
     ],
   ],
+  'a 3x3 convolution that is done in several pieces, of channels that are no multiple of four': [
+    (x, w) => tf.conv2d(x as tf.Tensor4D, w as tf.Tensor4D, 1, 'same'),
+    [
+      [3, 30, 28, 27],
+      [3, 3, 27, 6],
+    ],
+  ],
   'a 2x2 convolution that tiles its input': [
     (x, w) => tf.conv2d(x as tf.Tensor4D, w as tf.Tensor4D, 2, 'same'),
     [
@@ -107,7 +114,6 @@ describe('kernels for training agree with TensorFlow.js, values and gradients', 
   test('sizes that the loops are not made for are refused', () => {
     const convolve = (x: number[], filter: number[], stride: number) => () =>
       evaluate((a, b) => tf.conv2d(a as tf.Tensor4D, b as tf.Tensor4D, stride, 'same'), [x, filter]);
-    expect(convolve([1, 4, 4, 8], [3, 3, 8, 12], 1)).toThrow(/12 channels/);
     expect(convolve([1, 4, 4, 8], [3, 3, 8, 8], 2)).toThrow(/tile/);
     expect(() => evaluate((x, g, b) => rmsRelu(x!, g!, b!), [[2, 6], [6], [6]])).toThrow(/6 channels/);
   });

@@ -1,16 +1,27 @@
 /**
  * TensorFlow.js kernels for training on a CPU. The stock JavaScript backend multiplies matrices at about 1 GFLOP/s and has no fused
- * normalisation; here, through TensorFlow.js's own registry, its convolutions are replaced by loops in WebAssembly (`loops.ts`), its
- * matrix products by onnxruntime's, and one kernel is added: root-mean-square normalisation with gain, bias and ReLU.
+ * normalisation; here, through TensorFlow.js's own registry, its matrix products are replaced by onnxruntime's, its convolutions by these
+ * products of windows that loops in WebAssembly gather (`loops.ts`), and kernels are added: root-mean-square normalisation with gain,
+ * bias and ReLU.
  */
 import { createRequire } from 'node:module';
 import * as tf from '@tensorflow/tfjs';
 import { encodeModel } from '../onnx-writer.ts';
-import { convolve, inputSlopes, openTrainingLoops, padded, vectors, type Windows, windowTable } from './loops.ts';
+import {
+  convolve,
+  filterSlopes,
+  inputSlopes,
+  type Machine,
+  openTrainingLoops,
+  type Product,
+  padded,
+  vectors,
+  type Windows,
+} from './loops.ts';
 
 interface SyncSession {
   loadModel(buffer: ArrayBufferLike, offset: number, length: number, options: object): void;
-  run(feeds: object, fetches: object, options: object): { readonly c: { readonly data: Float32Array } };
+  run(feeds: object, fetches: object, options: object): unknown;
 }
 interface RuntimeBinding {
   initOrt(): void;
@@ -20,7 +31,7 @@ interface RuntimeBinding {
 const require = createRequire(import.meta.url);
 
 /** Kernels must answer at once; the runtime's public API only answers later, its native part (same pinned version) does not. */
-function openProducts(): (a: Float32Array, b: Float32Array, sizes: Sizes) => Float32Array {
+function openProducts(): Product {
   const runtime = require('onnxruntime-node/dist/binding.js') as RuntimeBinding;
   const { Tensor } = require('onnxruntime-node') as typeof import('onnxruntime-node');
   runtime.initOrt();
@@ -56,21 +67,13 @@ function openProducts(): (a: Float32Array, b: Float32Array, sizes: Sizes) => Flo
     sessions.set(key, session);
     return session;
   };
-  return (a, b, { m, k, n, transA, transB }) => {
+  return (a, b, out, { m, k, n, transA = false, transB = false }) => {
     const feeds = {
       a: new Tensor('float32', a, transA ? [k, m] : [m, k]),
       b: new Tensor('float32', b, transB ? [n, k] : [k, n]),
     };
-    return sessionFor(transA, transB).run(feeds, { c: null }, {}).c.data;
+    sessionFor(transA, transB).run(feeds, { c: new Tensor('float32', out, [m, n]) }, {});
   };
-}
-
-interface Sizes {
-  readonly m: number;
-  readonly k: number;
-  readonly n: number;
-  readonly transA: boolean;
-  readonly transB: boolean;
 }
 
 type Padding = 'valid' | 'same' | number | tf.backend_util.ExplicitPadding;
@@ -123,6 +126,7 @@ export async function selectFastKernels(): Promise<void> {
   if (tf.getKernel(RMS_RELU, 'cpu')) return;
   const product = openProducts();
   const { arena, loops } = await openTrainingLoops();
+  const machine: Machine = { arena, loops, product };
   const backend = tf.backend() as unknown as JavascriptBackend;
   const values = (tensor: KernelInfo): Float32Array => backend.data.get(tensor.dataId).values;
   const made = (shape: readonly number[], data: Float32Array): tf.TensorInfo =>
@@ -163,8 +167,9 @@ export async function selectFastKernels(): Promise<void> {
     const n = b!.shape.at(transB ? -2 : -1)!;
     const batches = [...a!.shape.slice(0, -2), ...b!.shape.slice(0, -2)];
     if (batches.some((size) => size !== 1)) throw new RangeError('matrix products have no batches here');
-    const data = product(values(a!), values(b!), { m, k, n, transA, transB });
-    return made([...a!.shape.slice(0, -2), m, n], data);
+    const out = arena.take(m * n);
+    product(values(a!), values(b!), out, { m, k, n, transA, transB });
+    return made([...a!.shape.slice(0, -2), m, n], out);
   });
 
   replace('Conv2D', ({ x, filter }, attributes) => {
@@ -172,7 +177,7 @@ export async function selectFastKernels(): Promise<void> {
     const out = arena.take(w.batchSize * w.outHeight * w.outWidth * w.outChannels);
     arena.scratch(() => {
       const input = padded(arena, loops, values(x!), w);
-      convolve(arena, loops, input.pointer, input.windows, arena.pointer(values(filter!)), out.byteOffset);
+      convolve(machine, input.pointer, input.windows, values(filter!), out);
     });
     return made([w.batchSize, w.outHeight, w.outWidth, w.outChannels], out);
   });
@@ -183,11 +188,7 @@ export async function selectFastKernels(): Promise<void> {
     const out = arena.take(filterShape.reduce((a, b) => a * b)).fill(0);
     arena.scratch(() => {
       const { pointer, windows } = padded(arena, loops, values(x!), w);
-      const { filterHeight, filterWidth, inChannels, inWidth, outChannels } = windows;
-      const { first, count } = windowTable(arena, windows);
-      const [run, stride] = [filterWidth * inChannels, inWidth * inChannels];
-      const slope = arena.pointer(values(dy!));
-      loops.filterSlopes(pointer, first, filterHeight, run, stride, slope, count, outChannels, out.byteOffset);
+      filterSlopes(machine, pointer, windows, values(dy!), out);
     });
     return made(filterShape, out);
   });
@@ -197,7 +198,7 @@ export async function selectFastKernels(): Promise<void> {
     const w = windowsOf(inputShape, filter!.shape, attributes as unknown as ConvolutionAttributes);
     const out = arena.take(inputShape.reduce((a, b) => a * b));
     arena.scratch(() => {
-      inputSlopes(arena, loops, values(dy!), arena.pointer(values(filter!)), w, out.byteOffset);
+      inputSlopes(machine, values(dy!), values(filter!), w, out);
     });
     return made(inputShape, out);
   });

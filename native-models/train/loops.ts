@@ -5,7 +5,7 @@ type Numbers = readonly number[];
 /** The exports of `kernels.as.ts`, where their arguments are described. */
 export type Loops = Readonly<
   Record<
-    'products' | 'filterSlopes' | 'pack' | 'transpose' | 'pad' | 'rmsRelu' | 'rmsReluSlopes' | 'sum' | 'adam',
+    'gather' | 'scatter' | 'transpose' | 'pad' | 'rmsRelu' | 'rmsReluSlopes' | 'sum' | 'adam',
     (...numbers: Numbers) => void
   >
 >;
@@ -123,53 +123,107 @@ export function padded(arena: Arena, loops: Loops, x: Float32Array, w: Windows):
   return { pointer: out.byteOffset, windows };
 }
 
-/** Where each window starts in its unpadded input, in numbers. */
-export function windowTable(arena: Arena, w: Windows): { first: number; count: number } {
-  const count = w.batchSize * w.outHeight * w.outWidth;
-  const { byteOffset } = arena.take(count);
-  const table = new Uint32Array(arena.memory.buffer, byteOffset, count);
+/** op(a) [m, k] times op(b) [k, n], written to `out`. */
+export interface Sizes {
+  readonly m: number;
+  readonly k: number;
+  readonly n: number;
+  readonly transA?: boolean;
+  readonly transB?: boolean;
+}
+export type Product = (a: Float32Array, b: Float32Array, out: Float32Array, sizes: Sizes) => void;
+
+/** So many numbers of gathered windows at a time: they are multiplied while they are still in a cache. */
+const CHUNK = 512 * 1024;
+
+interface Chunk {
+  /** Where each window starts in its chunk of the input, in numbers. */
+  readonly table: number;
+  readonly pixels: number;
+  readonly runs: number;
+  readonly runLength: number;
+  readonly runStride: number;
+  /** First number of the chunk in the input, first row of it among all windows. */
+  readonly input: number;
+  readonly row: number;
+}
+
+/** Windows without padding, as many images at a time as fit into a chunk. */
+function eachChunk(arena: Arena, w: Windows, work: (chunk: Chunk) => void): void {
+  const [runs, runLength, runStride] = [w.filterHeight, w.filterWidth * w.inChannels, w.inWidth * w.inChannels];
+  const own = w.outHeight * w.outWidth;
+  const images = Math.min(w.batchSize, Math.max(1, Math.floor(CHUNK / (own * runs * runLength))));
+  const size = w.inHeight * runStride;
+  const { byteOffset: table } = arena.take(images * own);
+  const starts = new Uint32Array(arena.memory.buffer, table, images * own);
   let k = 0;
-  for (let n = 0; n < w.batchSize; n++) {
+  for (let n = 0; n < images; n++) {
     for (let y = 0; y < w.outHeight; y++) {
-      const row = (n * w.inHeight + y * w.strideHeight) * w.inWidth;
-      for (let x = 0; x < w.outWidth; x++) table[k++] = (row + x * w.strideWidth) * w.inChannels;
+      for (let x = 0; x < w.outWidth; x++) {
+        starts[k++] = n * size + y * w.strideHeight * runStride + x * w.strideWidth * w.inChannels;
+      }
     }
   }
-  return { first: byteOffset, count };
+  for (let n = 0; n < w.batchSize; n += images) {
+    const pixels = own * Math.min(images, w.batchSize - n);
+    work({ table, pixels, runs, runLength, runStride, input: n * size, row: n * own });
+  }
 }
 
-function rowTable(arena: Arena, count: number, pitch: number): number {
-  const { byteOffset } = arena.take(count);
-  const table = new Uint32Array(arena.memory.buffer, byteOffset, count);
-  for (let k = 0; k < count; k++) table[k] = k * pitch;
-  return byteOffset;
+/** [h, w, in, out]: how many numbers a window has. */
+const windowLength = ({ filterHeight, filterWidth, inChannels }: Windows): number =>
+  filterHeight * filterWidth * inChannels;
+
+/** What convolutions work with: the loops, their memory, and products of matrices. */
+export interface Machine {
+  readonly arena: Arena;
+  readonly loops: Loops;
+  readonly product: Product;
 }
+
+const gathered = ({ arena, loops }: Machine, x: number, w: Windows, work: (rows: Float32Array, c: Chunk) => void) => {
+  const most = w.outHeight * w.outWidth * windowLength(w);
+  const rows = arena.take(Math.max(most, Math.min(CHUNK, most * w.batchSize)));
+  eachChunk(arena, w, (c) => {
+    loops.gather(x + 4 * c.input, c.table, c.runs, c.runLength, c.runStride, c.pixels, rows.byteOffset);
+    work(rows.subarray(0, c.pixels * windowLength(w)), c);
+  });
+};
 
 /** Windows without padding. @param filter [height, width, in, out] */
-export function convolve(arena: Arena, loops: Loops, x: number, w: Windows, filter: number, out: number): void {
-  const { filterHeight, filterWidth, inChannels, outChannels } = w;
-  const run = filterWidth * inChannels;
-  const packed = arena.take(filterHeight * run * vectors(outChannels, 8)).byteOffset;
-  loops.pack(filter, filterHeight * run, outChannels, packed);
-  const { first, count } = windowTable(arena, w);
-  const to = rowTable(arena, count, outChannels);
-  loops.products(x, first, filterHeight, run, w.inWidth * inChannels, packed, out, to, count, outChannels);
+export function convolve(machine: Machine, x: number, w: Windows, filter: Float32Array, out: Float32Array): void {
+  const [k, n] = [windowLength(w), w.outChannels];
+  gathered(machine, x, w, (rows, { row, pixels: m }) => {
+    machine.product(rows, filter, out.subarray(row * n, (row + m) * n), { m, k, n });
+  });
+}
+
+/** The gradient of a convolution to its filter, added to `out`. Windows without padding. */
+export function filterSlopes(machine: Machine, x: number, w: Windows, dy: Float32Array, out: Float32Array): void {
+  const { arena, loops, product } = machine;
+  const [m, n] = [windowLength(w), w.outChannels];
+  const part = arena.take(m * n);
+  gathered(machine, x, w, (rows, { row, pixels: k }) => {
+    product(rows, dy.subarray(row * n, (row + k) * n), part, { m, k, n, transA: true });
+    loops.sum(part.byteOffset, out.byteOffset, out.byteOffset, m * n);
+  });
 }
 
 /** The gradient of a convolution to its input. Strides of 1, or windows that tile the input without padding. */
 export function inputSlopes(
-  arena: Arena,
-  loops: Loops,
+  machine: Machine,
   dy: Float32Array,
-  filter: number,
+  filter: Float32Array,
   w: Windows,
-  out: number,
+  out: Float32Array,
 ): void {
+  const { arena, loops, product } = machine;
   const { batchSize, inHeight, inWidth, inChannels, outHeight, outWidth, outChannels, filterHeight, filterWidth } = w;
-  const turned = arena.take(filterHeight * filterWidth * inChannels * outChannels).byteOffset;
   if (w.strideHeight === 1 && w.strideWidth === 1) {
     // A convolution of the slopes with the filter's taps reversed.
-    loops.transpose(filter, filterHeight * filterWidth, inChannels, outChannels, 1, turned);
+    const turned = arena.take(filter.length);
+    const taps = filterHeight * filterWidth;
+    loops.transpose(arena.pointer(filter), taps, inChannels, outChannels, 1, turned.byteOffset);
     const back: Windows = {
       ...{ batchSize, filterHeight, filterWidth, strideHeight: 1, strideWidth: 1 },
       ...{ inHeight: outHeight, inWidth: outWidth, inChannels: outChannels },
@@ -177,22 +231,19 @@ export function inputSlopes(
       ...{ top: filterHeight - 1 - w.top, left: filterWidth - 1 - w.left },
     };
     const slopes = padded(arena, loops, dy, back);
-    convolve(arena, loops, slopes.pointer, slopes.windows, turned, out);
+    convolve(machine, slopes.pointer, slopes.windows, turned, out);
     return;
   }
   const tiles = w.strideHeight === filterHeight && w.strideWidth === filterWidth;
   if (!tiles || outHeight * filterHeight !== inHeight || outWidth * filterWidth !== inWidth) {
     throw new RangeError('windows with strides must tile the input here');
   }
-  const run = filterWidth * inChannels;
-  const { first, count } = windowTable(arena, w);
-  const from = rowTable(arena, count, outChannels);
-  const slope = arena.pointer(dy);
-  const packed = arena.take(run * outChannels).byteOffset;
-  for (let row = 0; row < filterHeight; row++) {
-    loops.transpose(filter + 4 * row * run * outChannels, 1, vectors(run, 8), outChannels, 0, turned);
-    loops.pack(turned, outChannels, run, packed);
-    const to = out + 4 * row * inWidth * inChannels;
-    loops.products(slope, from, 1, outChannels, 0, packed, to, first, count, run);
-  }
+  const [k, n] = [outChannels, windowLength(w)];
+  eachChunk(arena, w, ({ input, row, pixels: m, table, runs, runLength, runStride }) => {
+    arena.scratch(() => {
+      const rows = arena.take(m * n);
+      product(dy.subarray(row * k, (row + m) * k), filter, rows, { m, k, n, transB: true });
+      loops.scatter(rows.byteOffset, table, runs, runLength, runStride, m, out.byteOffset + 4 * input);
+    });
+  });
 }
