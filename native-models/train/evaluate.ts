@@ -7,13 +7,16 @@
  * them in 30 pairs of one category that differ in one attribute; one picture of each, on a stage of its own from a random side, with
  * all lights (training has fewer); the crop that the language pipeline makes of the object's true mask. The nearest crop of each text
  * and the nearest text of each crop among all 100 count. Once with combinations that training saw on other objects, once with
- * combinations that it never saw; then 100 objects of messy rooms, small and half hidden, in the view that shows most of each.
+ * combinations that it never saw; then 100 objects of messy rooms, small and half hidden, in the view that shows most of each. There
+ * also the gate of the language pipeline: how many names of colour and category lie above all generic words on their crop, and of as many
+ * names of things that no crop shows, how many do so on one crop, and on some crop of 25.
  */
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { openDualEncoder } from '../../worker/models/index.ts';
-import { objectCrops, questions, type Retrieval, retrieval, roomCrops } from './evaluation.ts';
+import { objectCrops, questions, type Retrieval, type RoomCrop, retrieval, roomCrops } from './evaluation.ts';
+import { CROPS_OF_A_ROOM, gateShares } from './gate.ts';
 
 const { values: options } = parseArgs({
   options: {
@@ -29,6 +32,14 @@ const percent = (share: number): string => `${(100 * share).toFixed(0)} %`;
 function report(name: string, { textToImage, imageToText, misses }: Retrieval): void {
   console.log(`${name}: R@1 text to image ${percent(textToImage)}, image to text ${percent(imageToText)}`);
   if (options.misses) for (const [asked, found] of misses) console.log(`    "${asked}" found "${found}"`);
+}
+
+async function reportGate(name: string, rooms: readonly RoomCrop[], images: Float32Array): Promise<void> {
+  const { present, absent, anywhere } = await gateShares(encoder, rooms, images, `mini-clip/absent/${name}`);
+  console.log(
+    `${name}: above the generic words: names of what is there ${percent(present)}, ` +
+      `of what is not ${percent(absent)}, on some crop of ${CROPS_OF_A_ROOM} ${percent(anywhere)}`,
+  );
 }
 
 const encoder = await openDualEncoder(options.model, { threads: 1 });
@@ -55,6 +66,8 @@ for (const seed of options.seeds.split(',')) {
   const names = rooms.map(({ text }) => text);
   const texts = await encoder.encodeTexts(names);
   const images = await encoder.encodeImages(rooms.map(({ crop }) => crop));
-  report(`seed ${seed}, objects in messy rooms (${names.length})`, retrieval(texts, images, encoder.dimensions, names));
+  const kind = `seed ${seed}, objects in messy rooms (${names.length})`;
+  report(kind, retrieval(texts, images, encoder.dimensions, names));
+  await reportGate(kind, rooms, images);
 }
 await encoder.dispose();
