@@ -156,7 +156,7 @@ class Runner {
       seconds,
       threads,
       splatsHash,
-      /** Of every eighth iteration, so that what is left for the outside is an estimate too. */
+      /** Of every sixteenth iteration, so that what is left for the outside is an estimate too. */
       timings: { ...timings, 'outside the phases': seconds - phases },
       /** Processor time per wall time of its turns, of this process and of all others: what they take was not to be had. */
       coresBusy: share('coresBusy'),

@@ -50,7 +50,8 @@ export interface Backend {
   synchronise(): Promise<void>;
   /**
    * True: `run` may return while its kernels are still to be finished, and whoever reads or writes a buffer waits for them. A
-   * processor's threads then need not wait for what the program does between two kernels. A GPU is always ahead.
+   * processor's threads then need not wait for what the program does between two kernels. Setting it to false waits for what is
+   * running. A GPU is always ahead.
    */
   ahead: boolean;
   /** For loops that never read: waits while the device is too many calls of this behind the program. */

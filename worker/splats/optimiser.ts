@@ -33,13 +33,13 @@ const ADAM = { beta1: 0.9, beta2: 0.999, epsilon: 1e-15 } as const;
 const REPORT_EVERY = 8;
 
 /**
- * Seconds spent per phase; those of an iteration from every eighth one, times eight. On a backend whose device runs behind the
+ * Seconds spent per phase; those of an iteration from every sixteenth one, times sixteen. On a backend whose device runs behind the
  * program this is time to enqueue, not to run.
  */
 export type PhaseTimings = Record<string, number>;
 
-/** Iterations per one that is timed: a look at the clock after a kernel that has emptied the caches costs 10 µs. */
-const TIMED_EVERY = 8;
+/** Iterations per one that is timed, which waits for every kernel: a look at the clock after one that has emptied the caches costs 10 µs. */
+const TIMED_EVERY = 16;
 
 export class SplatOptimiser {
   readonly #backend: Backend;
@@ -93,9 +93,10 @@ export class SplatOptimiser {
       background: [0, 0, 0],
     } as const;
 
-    const clock = iteration % TIMED_EVERY === 0 ? new PhaseClock(this.timings, TIMED_EVERY) : undefined;
-    // A clock wants to know when a kernel has finished.
-    backend.ahead = clock === undefined;
+    const timed = iteration % TIMED_EVERY === 0;
+    // A clock wants to know when a kernel has finished, those of the step before among them.
+    backend.ahead = !timed;
+    const clock = timed ? new PhaseClock(this.timings, TIMED_EVERY) : undefined;
     backend.run(project, scene);
     clock?.lap('projection');
     backend.run(binTiles, { projected, count: model.count, width, height, lists: this.#lists });
@@ -135,7 +136,6 @@ export class SplatOptimiser {
       selective: true,
     });
     clock?.lap('update');
-    backend.ahead = false;
   }
 
   /** Loss of the last step. */
@@ -147,6 +147,7 @@ export class SplatOptimiser {
 
   /** Relocates dead Gaussians and adds new ones under the cap. */
   async densify(iteration: number): Promise<void> {
+    this.#backend.ahead = false;
     const clock = new PhaseClock(this.timings, 1);
     const backend = this.#backend;
     const model = this.#model;

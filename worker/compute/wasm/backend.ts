@@ -179,6 +179,7 @@ export class WasmBackend implements Backend {
     return this.#ahead;
   }
   set ahead(ahead: boolean) {
+    if (!ahead) this.#settle();
     this.#ahead = ahead;
   }
 
