@@ -23,20 +23,21 @@ import {
 import type { Content, Stuff } from './captions.ts';
 import { colourOf, drawLook, type Look } from './looks.ts';
 
+export type CropKind = 'turntable' | 'room';
 export type Seen = Omit<Content, 'context'>;
 export interface CropSet {
+  readonly kind: CropKind;
   readonly seen: readonly Seen[];
   /** [n, side, side, 3] with all that surrounds the segment. */
   readonly rgb: Uint8Array;
   /** [n, side, side], share of a pixel that the segment covers, 255 all. */
   readonly mask: Uint8Array;
 }
-export type CropKind = 'turntable' | 'room';
 
 export const SIDE = 48;
 const MARGINS = [0.18, 0.44] as const;
-const TURNTABLE_LOOKS = 6;
-const ROOM = { objects: 25, views: 6, looks: 3, size: 192 } as const;
+const TURNTABLE_LOOKS = 10;
+const ROOM = { objects: 25, views: 6, looks: 4, size: 192 } as const;
 /** Fewest pixels of an object and of a part, in a room and in a crop of an object. */
 const LEAST_OBJECT = 60;
 const LEAST_PART = 14;
@@ -56,7 +57,7 @@ class Collector {
     this.mask.push(mask);
   }
 
-  set(): CropSet {
+  set(): Omit<CropSet, 'kind'> {
     return { seen: this.seen, rgb: Buffer.concat(this.rgb), mask: Buffer.concat(this.mask) };
   }
 }
@@ -119,7 +120,7 @@ const spread = (mask: Uint8Array): Uint8Array =>
   Uint8Array.from({ length: 3 * mask.length }, (_, i) => mask[Math.floor(i / 3)]!);
 
 /** As if photographed with `side` pixels: averaged, then interpolated. */
-function coarse(values: Uint8Array, channels: number, side: number): Uint8Array {
+export function coarse(values: Uint8Array, channels: number, side: number): Uint8Array {
   const small = new Float32Array(side * side * channels);
   const weight = new Float32Array(side * side);
   for (let y = 0; y < SIDE; y++) {
@@ -159,7 +160,7 @@ const pixelsWhere = (mask: Uint8Array): Uint32Array => {
 };
 
 /** One object of each category on a stage of its own, from one side, in several looks; and parts of them. */
-function turntableCrops(seed: string): CropSet {
+function turntableCrops(seed: string): Omit<CropSet, 'kind'> {
   const random = createRandom(`crops/turntable/${seed}`);
   const choices = random
     .shuffle(CATEGORIES)
@@ -228,7 +229,7 @@ function partSeen(
 }
 
 /** Objects of a messy room as the views show them, in several looks; parts, pairs of neighbours, and patches of the surroundings. */
-async function roomCrops(seed: string): Promise<CropSet> {
+async function roomCrops(seed: string): Promise<Omit<CropSet, 'kind'>> {
   const random = createRandom(`crops/room/${seed}`);
   const { objects: count, views, looks, size } = ROOM;
   const scene = await createMessyRoom({ seed: `mini-clip/${seed}`, objects: count, views, size });
@@ -265,7 +266,7 @@ async function roomCrops(seed: string): Promise<CropSet> {
         const shares = visible.map((part) => byPart.get(part.id)!.length / pixels.length);
         add({ kind: 'object', objects: [worn[id - 1]!.choice], share: Math.max(0, ...shares) }, pixels);
         visible.forEach(({ id: part, name }, p) => {
-          if (byPart.get(part)!.length < LEAST_PART || random.chance(0.6)) return;
+          if (byPart.get(part)!.length < LEAST_PART || random.chance(0.75)) return;
           add(partSeen(worn[id - 1]!, model, name, shares[p]!), byPart.get(part)!);
         });
       }
@@ -355,5 +356,5 @@ export async function crops(cache: string, kind: CropKind, seed: string): Promis
   const seen = JSON.parse(bytes.subarray(0, end).toString()) as Seen[];
   const pixels = seen.length * SIDE * SIDE;
   if (bytes.length !== end + 1 + 4 * pixels) throw new Error(`${path} is no file of crops`);
-  return { seen, rgb: bytes.subarray(end + 1, end + 1 + 3 * pixels), mask: bytes.subarray(end + 1 + 3 * pixels) };
+  return { kind, seen, rgb: bytes.subarray(end + 1, end + 1 + 3 * pixels), mask: bytes.subarray(end + 1 + 3 * pixels) };
 }

@@ -87,6 +87,18 @@ class GraphBuilder {
 function visionGraph(weights: Weights): Graph {
   const g = new GraphBuilder(weights);
   let [x, channels] = ['pixel_values', 3];
+  const parts: string[] = [];
+  const project = (features: string, name: string): void => {
+    const values = g.weights(name);
+    const matrix = g.floats(name, [values.length / DIMENSIONS, DIMENSIONS], values);
+    parts.push(g.node('MatMul', [features, matrix]));
+  };
+  const pooled = (features: string): string =>
+    g.node(
+      'Concat',
+      ['ReduceMean', 'ReduceMax'].map((op) => g.node(op, [features], { axes: [2, 3], keepdims: 0 })),
+      { axis: 1 },
+    );
   STAGES.forEach((out, i) => {
     const name = `vision/${i}`;
     const conv = (input: string, half: string, from: number, side: number, stride: number): string =>
@@ -96,17 +108,21 @@ function visionGraph(weights: Weights): Graph {
         // As TensorFlow pads: of an even side, 3x3 windows with stride 2 want one row more, at the end.
         pads: side === 2 ? [0, 0, 0, 0] : stride === 2 ? [0, 0, 1, 1] : [1, 1, 1, 1],
       });
-    x = conv(i > 0 ? g.rmsRelu(x, `${name}/down/norm`, channels, 4) : x, 'down', channels, downSide(i), 2);
+    if (i > 0) {
+      x = g.rmsRelu(x, `${name}/down/norm`, channels, 4);
+      project(pooled(x), `vision/pool/${i - 1}`);
+    }
+    x = conv(x, 'down', channels, downSide(i), 2);
     channels = out;
     if (i === 0) return;
     const a = conv(g.rmsRelu(x, `${name}/a/norm`, out, 4), 'a', out, 3, 1);
     x = g.node('Add', [x, conv(g.rmsRelu(a, `${name}/b/norm`, out, 4), 'b', out, 3, 1)]);
   });
-  const last = g.node('Transpose', [g.rmsRelu(x, 'vision/norm', channels, 4)], { perm: [0, 2, 3, 1] });
-  const flat = g.node('Reshape', [last, g.integers('flat', [0, -1])]);
-  const projection = g.weights('vision/projection');
-  const rows = projection.length / DIMENSIONS;
-  g.unitRows(g.node('MatMul', [flat, g.floats('vision/projection', [rows, DIMENSIONS], projection)]), 'image_embeds');
+  x = g.rmsRelu(x, 'vision/norm', channels, 4);
+  project(pooled(x), `vision/pool/${STAGES.length - 1}`);
+  const last = g.node('Transpose', [x], { perm: [0, 2, 3, 1] });
+  project(g.node('Reshape', [last, g.integers('flat', [0, -1])]), 'vision/projection');
+  g.unitRows(g.node('Sum', parts), 'image_embeds');
   return {
     name: 'mini-clip-vision',
     inputs: [{ name: 'pixel_values', type: 'float', shape: ['batch', 3, IMAGE_SIDE, IMAGE_SIDE] }],

@@ -8,9 +8,9 @@ import { batchLoss, GATE } from './loss.ts';
 import { embedImages, embedTexts, parameterShapes, tokensOf } from './network.ts';
 import { drawBatch, SamplePool } from './samples.ts';
 
-export const SEED = 'mini-clip/2';
+export const SEED = 'mini-clip/4';
 /** Crops of one thread's batch. */
-export const BATCH = 64;
+export const BATCH = 48;
 
 export interface LearnerOptions {
   readonly cache: string;

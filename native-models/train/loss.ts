@@ -9,7 +9,16 @@ export const GATE = 0.2;
 const MARGIN = 0.08;
 const GATE_STEEPNESS = 20;
 const GATE_WEIGHT = 0.6;
+/** Weight of a false pair against that of a true one in the gate: the less, the more true names pass it, and false ones with them. */
+const FALSE_SHARE = 0.2;
 const GENERIC_WEIGHT = 8;
+
+/** Columns that compete in each row among themselves, besides with all others. */
+export interface Rivals {
+  readonly from: number;
+  readonly to: number;
+  readonly weight: number;
+}
 
 export interface Truth {
   readonly rows: number;
@@ -18,18 +27,20 @@ export interface Truth {
   readonly verdicts: Int8Array;
   /** [rows, columns]: cosines that generic words shall have; NaN elsewhere. */
   readonly targets: Float32Array;
+  readonly rivals?: readonly Rivals[];
 }
 
 /**
  * Contrastive in both directions: each true pair against the false ones of its row, and of its column, but not against other true
- * pairs. A logistic term holds true pairs above the gate and false ones below; generic words are drawn to their targets.
+ * pairs; in the row also among the columns of each kind of `rivals`. A logistic term holds true pairs above the gate and false ones
+ * below; generic words are drawn to their targets.
  * @returns the loss, and its gradient [rows, columns]
  */
 export function pairLoss(cosines: Float32Array, truth: Truth): { loss: number; gradient: Float32Array } {
-  const { rows, columns, verdicts, targets } = truth;
+  const { rows, columns, verdicts, targets, rivals = [] } = truth;
   const gradient = new Float32Array(cosines.length);
   let loss = 0;
-  const contrast = (lines: number, length: number, at: (line: number, i: number) => number): void => {
+  const contrast = (lines: number, length: number, at: (line: number, i: number) => number, share = 1): void => {
     let judged = 0;
     const start: number[] = [];
     for (let line = 0; line < lines; line++) {
@@ -42,7 +53,7 @@ export function pairLoss(cosines: Float32Array, truth: Truth): { loss: number; g
     for (let line = 0; line < lines; line++) {
       const positives = start[line]!;
       if (positives === 0) continue;
-      const weight = 1 / (positives * judged);
+      const weight = share / (positives * judged);
       let others = 0;
       for (let i = 0; i < length; i++) {
         const k = at(line, i);
@@ -62,13 +73,16 @@ export function pairLoss(cosines: Float32Array, truth: Truth): { loss: number; g
       for (let i = 0; i < length; i++) {
         const k = at(line, i);
         if (verdicts[k] !== -1) continue;
-        const share = Math.exp(STEEPNESS * cosines[k]!) / others;
-        gradient[k] = gradient[k]! + weight * STEEPNESS * pull * share;
+        const part = Math.exp(STEEPNESS * cosines[k]!) / others;
+        gradient[k] = gradient[k]! + weight * STEEPNESS * pull * part;
       }
     }
   };
   contrast(rows, columns, (line, i) => line * columns + i);
   contrast(columns, rows, (line, i) => i * columns + line);
+  for (const { from, to, weight } of rivals) {
+    contrast(rows, to - from, (line, i) => line * columns + from + i, weight);
+  }
 
   let generics = 0;
   const counts = [0, 0];
@@ -88,7 +102,7 @@ export function pairLoss(cosines: Float32Array, truth: Truth): { loss: number; g
     const verdict = verdicts[k]!;
     if (verdict === 0) continue;
     const logit = GATE_STEEPNESS * (verdict * (GATE - cosines[k]!) + MARGIN);
-    const weight = verdict === 1 ? scale : 0.25 * scale;
+    const weight = verdict === 1 ? scale : FALSE_SHARE * scale;
     loss += weight * (logit > 30 ? logit : Math.log1p(Math.exp(logit)));
     gradient[k] = gradient[k]! - (weight * GATE_STEEPNESS * verdict) / (1 + Math.exp(-logit));
   }

@@ -11,7 +11,7 @@ export const CONTEXT_TOKENS = 16;
  * Channels of the vision network's stages; each halves the side: the first by 3x3 windows, the others by 2x2 tiles, after which they
  * have a residual block.
  */
-export const STAGES = [24, 32, 80, 128] as const;
+export const STAGES = [24, 48, 80, 128] as const;
 export const TEXT_CHANNELS = 96;
 /** One is enough to tell "handle of the mug" from "mug with a handle"; what words mean adds up, so that unseen combinations do too. */
 export const TEXT_BLOCKS = 1;
@@ -39,6 +39,9 @@ export function parameterShapes(words: number): Map<string, number[]> {
     }
   });
   norm('vision/norm', channels);
+  STAGES.forEach((out, i) => {
+    shapes.set(`vision/pool/${i}`, [2 * out, DIMENSIONS]);
+  });
   const side = IMAGE_SIDE / 2 ** STAGES.length;
   shapes.set('vision/projection', [side * side * channels, DIMENSIONS]);
   shapes.set('text/words', [words, TEXT_CHANNELS]);
@@ -60,7 +63,7 @@ export function initialParameters(words: number, random: Random): Map<string, Fl
       if (name.endsWith('/gain')) return [name, new Float32Array(length).fill(1)];
       if (name.endsWith('/bias')) return [name, new Float32Array(length)];
       const fan = length / shape.at(-1)!;
-      const damped = name.endsWith('/b') || /^text\/\d/.test(name) ? 0.3 : 1;
+      const damped = name.endsWith('/b') || /^text\/\d|pool/.test(name) ? 0.3 : 1;
       const deviation = name === 'text/words' ? 0.5 : damped * Math.sqrt(2 / fan);
       const dice = random.fork(name);
       return [name, Float32Array.from({ length }, () => deviation * dice.normal())];
@@ -73,15 +76,64 @@ export function embedImages(p: Parameters, images: tf.Tensor4D): tf.Tensor2D {
   const norm = (x: tf.Tensor, name: string): tf.Tensor => rmsRelu(x, p.get(`${name}/gain`)!, p.get(`${name}/bias`)!);
   const conv = (x: tf.Tensor, name: string, stride: number): tf.Tensor =>
     tf.conv2d(x as tf.Tensor4D, p.get(name) as tf.Tensor4D, stride, 'same');
+  const parts: tf.Tensor[] = [];
+  const project = (features: tf.Tensor, name: string): void => {
+    parts.push(tf.matMul(features as tf.Tensor2D, p.get(name) as tf.Tensor2D));
+  };
   let x: tf.Tensor = images;
   STAGES.forEach((_, i) => {
-    x = conv(i > 0 ? norm(x, `vision/${i}/down/norm`) : x, `vision/${i}/down`, 2);
+    if (i > 0) {
+      x = norm(x, `vision/${i}/down/norm`);
+      project(pooled(x), `vision/pool/${i - 1}`);
+    }
+    x = conv(x, `vision/${i}/down`, 2);
     if (i === 0) return;
     const a = conv(norm(x, `vision/${i}/a/norm`), `vision/${i}/a`, 1);
     x = tf.add(x, conv(norm(a, `vision/${i}/b/norm`), `vision/${i}/b`, 1));
   });
-  const flat = tf.reshape(norm(x, 'vision/norm'), [images.shape[0], -1]);
-  return unitRows(tf.matMul(flat, p.get('vision/projection') as tf.Tensor2D));
+  x = norm(x, 'vision/norm');
+  project(pooled(x), `vision/pool/${STAGES.length - 1}`);
+  project(tf.reshape(x, [images.shape[0], -1]), 'vision/projection');
+  return unitRows(tf.addN(parts) as tf.Tensor2D);
+}
+
+/** Mean and maximum over places: a texture is the same one wherever it lies. @param x [B, H, W, C]. @returns [B, 2·C] */
+function pooled(x: tf.Tensor): tf.Tensor {
+  const [count, height, width, channels] = x.shape as [number, number, number, number];
+  const places = height * width;
+  const found = new Int32Array(count * channels);
+  return rowOperation(
+    x,
+    [count, 2 * channels],
+    (values, out) => {
+      for (let n = 0, k = 0; n < count; n++) {
+        const [mean, most] = [2 * n * channels, (2 * n + 1) * channels];
+        out.fill(-Infinity, most, most + channels);
+        for (let place = 0; place < places; place++) {
+          for (let c = 0; c < channels; c++, k++) {
+            const value = values[k]!;
+            out[mean + c] = out[mean + c]! + value;
+            if (value <= out[most + c]!) continue;
+            out[most + c] = value;
+            found[n * channels + c] = k;
+          }
+        }
+        for (let c = 0; c < channels; c++) out[mean + c] = out[mean + c]! / places;
+      }
+    },
+    (dy, dx) => {
+      for (let n = 0, k = 0; n < count; n++) {
+        const [mean, most] = [2 * n * channels, (2 * n + 1) * channels];
+        for (let place = 0; place < places; place++) {
+          for (let c = 0; c < channels; c++, k++) dx[k] = dy[mean + c]! / places;
+        }
+        for (let c = 0; c < channels; c++) {
+          const at = found[n * channels + c]!;
+          dx[at] = dx[at]! + dy[most + c]!;
+        }
+      }
+    },
+  );
 }
 
 /** Texts as word ids. */
@@ -92,7 +144,7 @@ export interface Tokens {
   readonly ids: Int32Array;
 }
 
-/** An operation on rows of tokens with its gradient; the stock ones (gather, masks, means) are slow on TensorFlow.js's JavaScript backend. */
+/** An operation with its gradient; the stock ones (gather, masks, means, maxima) are slow on TensorFlow.js's JavaScript backend. */
 function rowOperation(
   x: tf.Tensor,
   shape: number[],

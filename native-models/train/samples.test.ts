@@ -17,6 +17,7 @@ function noise(): CropSet {
   );
   const pixels = seen.length * SIDE * SIDE;
   return {
+    kind: 'turntable',
     seen: [
       ...seen,
       ...seen.slice(0, 4).map(({ objects }): Seen => ({ kind: 'part', part: 'handle', share: 0.2, objects })),

@@ -1,8 +1,11 @@
 /** Batches of crops with captions, drawn from sets of crops. */
 import type { RgbImage } from '../../worker/images/index.ts';
 import { CATEGORIES, COLOUR_NAMES, patternWord, type Random } from '../../worker/scenes/index.ts';
+import { augment, normalised } from './augment.ts';
 import { type Content, genericTarget, type Meaning, nearMiss, say, trueMeaning, verdict } from './captions.ts';
-import { type CropSet, type Seen, SIDE } from './crops.ts';
+import { type CropKind, type CropSet, type Seen, SIDE } from './crops.ts';
+import { partNames } from './looks.ts';
+import type { Rivals } from './loss.ts';
 
 export interface Sample {
   readonly seen: Seen;
@@ -11,7 +14,10 @@ export interface Sample {
 }
 
 /** Of a batch, so many are objects; then parts, and pairs; the rest surroundings. */
-const SHARES = { object: 0.64, part: 0.22, group: 0.07 } as const;
+const SHARES = { object: 0.6, part: 0.27, group: 0.06 } as const;
+
+/** Of what rooms and turntables both show, so many come from rooms. */
+const ROOM_SHARE = 0.45;
 
 function drawKind(random: Random): Content['kind'] {
   const dice = random.float();
@@ -22,7 +28,7 @@ function drawKind(random: Random): Content['kind'] {
 
 /** Samples by what they show, so that rare categories are drawn as often as frequent ones. */
 export class SamplePool {
-  readonly #byKind = new Map<string, Map<string, Sample[]>>();
+  readonly #byKind = new Map<string, Map<string, Record<CropKind, Sample[]>>>();
   readonly size: number;
 
   constructor(sets: readonly CropSet[]) {
@@ -31,11 +37,11 @@ export class SamplePool {
       set.seen.forEach((seen, index) => {
         const { kind, objects, stuff } = seen;
         const group = stuff ?? objects[0]!.category;
-        const kinds = this.#byKind.get(kind) ?? new Map<string, Sample[]>();
+        const kinds = this.#byKind.get(kind) ?? new Map<string, Record<CropKind, Sample[]>>();
         this.#byKind.set(kind, kinds);
-        const list = kinds.get(group) ?? [];
-        kinds.set(group, list);
-        list.push({ seen, set, index });
+        const lists = kinds.get(group) ?? { turntable: [], room: [] };
+        kinds.set(group, lists);
+        lists[set.kind].push({ seen, set, index });
       });
     }
   }
@@ -47,9 +53,12 @@ export class SamplePool {
       const kind = drawKind(random);
       const groups = this.#byKind.get(kind);
       if (!groups) continue;
-      const list = groups.get(random.pick([...groups.keys()]))!;
+      const { turntable, room } = groups.get(random.pick([...groups.keys()]))!;
       const repeats = kind === 'object' || kind === 'part' ? 4 : 1;
-      for (let i = 0; i < repeats && drawn.length < count; i++) drawn.push(random.pick(list));
+      for (let i = 0; i < repeats && drawn.length < count; i++) {
+        const fromRoom = turntable.length === 0 || (room.length > 0 && random.chance(ROOM_SHARE));
+        drawn.push(random.pick(fromRoom ? room : turntable));
+      }
     }
     return drawn;
   }
@@ -65,23 +74,40 @@ export interface Batch {
   readonly verdicts: Int8Array;
   /** [B, C], NaN but for generic words: the cosine they shall have. */
   readonly targets: Float32Array;
+  /** Columns of attributes of one kind. */
+  readonly rivals: readonly Rivals[];
 }
 
 const GENERICS = ['thing', 'thing', 'part', 'stuff', 'stuff'] as const;
 const UNKNOWN_TEXTS = 2;
-/** Every attribute alone, in every batch: what a word means must not hang on the words that it is seen with. */
-const ATTRIBUTES: readonly Meaning[] = [
-  ...CATEGORIES.map(({ name }): Meaning => ({ category: name })),
-  ...COLOUR_NAMES.map((colour): Meaning => ({ colour })),
-  ...[...new Set(CATEGORIES.flatMap(({ patterns }) => patterns))]
-    .filter((pattern) => pattern === 'plain' || patternWord(pattern) !== undefined)
-    .map((pattern): Meaning => ({ pattern })),
-  ...[...new Set(CATEGORIES.flatMap(({ materials }) => materials))]
-    .filter((material) => material !== 'food')
-    .map((material): Meaning => ({ material })),
+/**
+ * Every attribute alone, in every batch: what a word means must not hang on the words that it is seen with. Those of one kind also compete
+ * among themselves only, by this weight: patterns would drown among the other captions, and are the hardest.
+ */
+const KINDS: readonly { readonly weight: number; readonly meanings: readonly Meaning[] }[] = [
+  { weight: 0.5, meanings: CATEGORIES.map(({ name }) => ({ category: name })) },
+  { weight: 0.5, meanings: COLOUR_NAMES.map((colour) => ({ colour })) },
+  {
+    weight: 1,
+    meanings: [...new Set(CATEGORIES.flatMap(({ patterns }) => patterns))]
+      .filter((pattern) => pattern === 'plain' || patternWord(pattern) !== undefined)
+      .map((pattern) => ({ pattern })),
+  },
+  {
+    weight: 0.3,
+    meanings: [...new Set(CATEGORIES.flatMap(({ materials }) => materials))]
+      .filter((material) => material !== 'food')
+      .map((material) => ({ material })),
+  },
+  { weight: 0.5, meanings: partNames().map((part) => ({ part })) },
 ];
+const ATTRIBUTES = KINDS.flatMap(({ meanings }) => meanings);
+const RIVALS: readonly Rivals[] = KINDS.map(({ weight, meanings }, i) => {
+  const from = KINDS.slice(0, i).reduce((sum, kind) => sum + kind.meanings.length, 0);
+  return { weight, from, to: from + meanings.length };
+});
 
-/** Crops with random context, mirroring and light, and captions: every attribute alone, true ones of each crop, near misses, generic words. */
+/** Crops with random context, changed at random, and captions: every attribute alone, true ones of each crop, near misses, generic words. */
 export function drawBatch(pool: SamplePool, count: number, gate: number, random: Random): Batch {
   const contents: Content[] = [];
   const images = new Float32Array(count * SIDE * SIDE * 3);
@@ -90,12 +116,20 @@ export function drawBatch(pool: SamplePool, count: number, gate: number, random:
     meanings.set(JSON.stringify(Object.entries(meaning).sort()), meaning);
   };
   for (const meaning of ATTRIBUTES) want(meaning);
-  pool.draw(count, random).forEach((sample, i) => {
+  const drawn = pool.draw(count, random);
+  drawn.forEach((sample, i) => {
     const dice = random.float();
     const context = dice < 0.2 ? 0 : dice < 0.9 ? random.range(0.2, 0.4) : 1;
     const content: Content = { ...sample.seen, context: context > 0 };
     contents.push(content);
-    augment(sample, context, random, images.subarray(i * SIDE * SIDE * 3, (i + 1) * SIDE * SIDE * 3));
+    const another = random.pick(drawn);
+    augment(
+      sample,
+      another.seen.kind === 'object' ? another : undefined,
+      context,
+      random,
+      images.subarray(i * SIDE * SIDE * 3, (i + 1) * SIDE * SIDE * 3),
+    );
     for (let k = random.chance(0.6) ? 0 : 1; k < 2; k++) {
       const meaning = trueMeaning(content, random);
       want(meaning);
@@ -117,37 +151,8 @@ export function drawBatch(pool: SamplePool, count: number, gate: number, random:
       if (meaning.generic) targets[i * list.length + j] = genericTarget(content, meaning.generic, gate);
     });
   });
-  return { images, texts, short: ATTRIBUTES.length, verdicts, targets };
+  return { images, texts, short: ATTRIBUTES.length, verdicts, targets, rivals: RIVALS };
 }
-
-/** What is blanked and what lies outside the picture: the fill of `segmentCrop`. */
-const BLANK = 127;
-
-/** The crop as `segmentCrop` makes it with this context, in other light, perhaps mirrored. @param out [side, side, 3], −1 to 1 */
-function augment({ set, index }: Sample, context: number, random: Random, out: Float32Array): void {
-  const mirrored = random.chance(0.5);
-  const [gain, shift] = [random.range(0.82, 1.18), random.range(-0.06, 0.06)];
-  const tint = [0, 0, 0].map(() => gain * random.range(0.96, 1.04));
-  const noise = random.chance(0.3) ? 0.03 : 0;
-  const from = index * SIDE * SIDE;
-  for (let y = 0; y < SIDE; y++) {
-    for (let x = 0; x < SIDE; x++) {
-      const to = 3 * (y * SIDE + x);
-      const pixel = from + y * SIDE + (mirrored ? SIDE - 1 - x : x);
-      const covered = set.mask[pixel]! / 255;
-      const kept = covered + (1 - covered) * context;
-      for (let c = 0; c < 3; c++) {
-        const value = BLANK + kept * (set.rgb[3 * pixel + c]! - BLANK);
-        // The blanked parts stay exactly blank.
-        const lit = kept === 0 ? normalised(BLANK) : normalised(value) * tint[c]! + shift;
-        out[to + c] = noise > 0 ? lit + noise * (random.float() - 0.5) : lit;
-      }
-    }
-  }
-}
-
-/** As preprocessor_config.json says: mean and deviation 0.5 of values in [0, 1]. */
-const normalised = (byte: number): number => byte / 127.5 - 1;
 
 /** [n, side, side, 3] */
 export function pixelValues(images: readonly RgbImage[]): Float32Array {

@@ -31,11 +31,11 @@ const SAVE_EVERY = 500;
 
 const { values: options } = parseArgs({
   options: {
-    steps: { type: 'string', default: '6000' },
-    fall: { type: 'string', default: '0.25' },
+    steps: { type: 'string', default: '8500' },
+    fall: { type: 'string', default: '0.3' },
     threads: { type: 'string', default: '2' },
-    turntables: { type: 'string', default: '48' },
-    rooms: { type: 'string', default: '34' },
+    turntables: { type: 'string', default: '36' },
+    rooms: { type: 'string', default: '44' },
     out: { type: 'string', default: new URL('../mini-clip', import.meta.url).pathname },
     cache: { type: 'string', default: new URL('../../build/mini-clip', import.meta.url).pathname },
   },
