@@ -127,7 +127,7 @@ describe('bench language', () => {
     expect(tested.length).toBe(8);
     // One temperature is left when there is one order.
     for (const { given } of tested) expect(given.temperatures?.length ?? 1).toBe(1);
-    expect(asked.filter(({ seed }) => seed !== 5).every(({ given }) => (given.temperatures?.length ?? 5) === 5)).toBe(
+    expect(asked.filter(({ seed }) => seed !== 5).every(({ given }) => (given.temperatures?.length ?? 6) === 6)).toBe(
       true,
     );
     await expect(benchLanguage({ seeds: [100] }, false, context)).rejects.toThrow('cannot both choose thresholds');
