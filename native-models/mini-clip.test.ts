@@ -2,6 +2,7 @@ import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { LANGUAGE_NEGATIVES } from '../contract/index.ts';
 import { segmentCrop } from '../worker/images/index.ts';
 import { type DualEncoder, openDualEncoder } from '../worker/models/index.ts';
 import type { ObjectChoice } from '../worker/scenes/index.ts';
@@ -24,7 +25,6 @@ const cosine = (a: Float32Array, b: Float32Array): number => a.reduce((sum, valu
 async function texts(...words: string[]): Promise<Float32Array[]> {
   return rowsOf(await encoder.encodeTexts(words));
 }
-const NEGATIVES = ['object', 'things', 'stuff', 'texture'];
 const object = (category: string, colour: ObjectChoice['colour']): ObjectChoice => ({
   ...{
     category,
@@ -81,7 +81,7 @@ describe('the shipped mini-clip', () => {
     expect(cosine(blueMug!, blue!)).toBeGreaterThan(cosine(blueMug!, red!) + 0.1);
     expect(cosine(handleText!, handle!)).toBeGreaterThan(cosine(handleText!, lid!) + 0.05);
     expect(cosine(lidText!, lid!)).toBeGreaterThan(cosine(lidText!, handle!) + 0.05);
-    const generic = await texts(...NEGATIVES);
+    const generic = await texts(...LANGUAGE_NEGATIVES);
     for (const [crop, right, wrong] of [
       [red!, redMug!, blueMug!],
       [blue!, blueMug!, clock!],
@@ -95,7 +95,7 @@ describe('the shipped mini-clip', () => {
   test('unknown words, other languages and emoji are unknown tokens, and match no crop', async () => {
     expect(encoder.unknownWords('eine rote mug')).toEqual(['eine', 'rote']);
     const unknown = await texts('Kaffeetasse', '杯子', '🫖🫖', 'xyzzy plugh');
-    const generic = await texts(...NEGATIVES);
+    const generic = await texts(...LANGUAGE_NEGATIVES);
     const images = rowsOf(
       await encoder.encodeImages(objectCrops([object('mug', 'red'), object('car', 'blue')], 'test', { size: 64 })),
     );

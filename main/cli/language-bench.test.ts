@@ -13,6 +13,8 @@ type Given = {
 const asked: { seed: number; given: Given }[] = [];
 
 let nothingFound = false;
+/** Calibration rooms, seeds from 100 on, know a better order than the splatted one of this recipe. */
+let betterRendered: Recipe | undefined;
 function mode(given: number, highest: number) {
   const [iou, maximum] = nothingFound ? [0, 0.5] : [given, highest];
   const own = { maximum, iou: [iou, iou / 2] };
@@ -28,10 +30,12 @@ function cellOf(given: Given, seed: number) {
     const names = [
       ...(searches ? ['explicit, S = 3, splatted', 'explicit, S = 30, splatted', 'explicit, S = D, splatted'] : []),
       ...temperatures.map((temperature) => `composite, T = ${temperature}, splatted`),
+      ...(recipe === betterRendered ? ['explicit, S = D, rendered'] : []),
     ];
-    const modes = Object.fromEntries(
-      names.map((name) => [name, mode(name.includes('S = 30') ? iou + 0.2 : iou, maximum)]),
-    );
+    // What is better in calibration is what counts, even where it turns out to be worse.
+    const order = seed >= 100 ? 10 : -1;
+    const gainOf = (name: string): number => (name.endsWith('rendered') ? order : name.includes('S = 30') ? 0.2 : 0);
+    const modes = Object.fromEntries(names.map((name) => [name, mode(iou + gainOf(name), maximum)]));
     const strict = temperatures.map((temperature) => [
       `composite, T = ${temperature}, closed vocabulary`,
       mode(iou - 5, maximum < 0.7 ? 0.5 : maximum),
@@ -102,6 +106,13 @@ describe('bench language', () => {
       value: expect.stringMatching(/^0.0 \(66.7 %/),
     });
     expect(result.targets.length).toBe(11);
+  });
+
+  it('takes each method in the order that was better on the calibration rooms', async () => {
+    betterRendered = 'langsplat';
+    const { one } = await targetsOf({});
+    betterRendered = undefined;
+    expect(one('mIoU, LangSplat-style − LERF-style')).toMatchObject({ value: expect.stringMatching(/^4.00/) });
   });
 
   it('meets nothing with fields that find nothing', async () => {

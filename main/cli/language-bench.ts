@@ -76,6 +76,8 @@ const VARIANTS: readonly Variant[] = [
 ];
 const QUICK_VARIANTS = [N2F2, LERF, LANGSPLAT, CLOSED];
 const MOST_FALSE_PERCENT = 10;
+/** In which relevancy and rendering may follow each other. */
+const ORDERS = ['splatted', 'rendered'];
 const TEMPERATURES = [0.03, 0.1, 0.3, 1, 3, 10];
 
 const modeSchema = z.object({
@@ -305,9 +307,9 @@ function bestThreshold(cells: readonly Cell[], mode: string): { threshold: numbe
   return best;
 }
 
-/** What a rate is judged by: the way in which the method answers by itself, in the order of the studio. */
+/** What a rate is judged by: the way in which the method answers by itself, in its better order. */
 function headlineOf(cells: readonly Cell[]): number {
-  const modes = modesOf(cells).filter((mode) => mode.endsWith('splatted'));
+  const modes = modesOf(cells).filter((mode) => ORDERS.some((order) => mode.endsWith(order)));
   const composites = modes.filter((mode) => mode.startsWith('composite'));
   const own = composites.length > 0 ? composites : modes.filter((mode) => mode.startsWith('explicit, S = D'));
   return Math.max(...own.map((mode) => bestThreshold(cells, mode).miou));
@@ -402,7 +404,7 @@ function targetsOf(
   speed: { readonly small: Speed; readonly large: Speed },
 ): BenchmarkTarget[] {
   // Each method in the order that was better on the calibration rooms, as with temperatures and thresholds.
-  const method = (variant: string, start: string, orders = ['splatted', 'rendered']): Method | undefined =>
+  const method = (variant: string, start: string, orders = ORDERS): Method | undefined =>
     methods
       .filter(({ mode, ...one }) => {
         return one.variant === variant && mode.startsWith(start) && orders.some((order) => mode.endsWith(order));

@@ -79,12 +79,20 @@ describe('bench messy-rooms', () => {
     expect(notes.at(-1)).toContain('too large');
   });
 
+  it('keeps a recipe’s own rate where no try of the sweep came to an end', async () => {
+    const { result } = await targetsOf({ sizes: [25], seeds: [0], variants: ['margin', 'vanilla'] });
+    expect(result).toMatchObject({ rates: { 'vanilla, 25 objects': 0.03 } });
+    const tries = asked.filter(({ given }) => given.recipe === 'margin').map(({ given }) => given.parameters?.rate);
+    expect(tries).toEqual([expect.closeTo(0.01 / 3, 9), 0.01, 0.03, undefined]);
+  });
+
   it('takes times from cells that ran alone, and the published network once', async () => {
     const { one } = await targetsOf({ sizes: [25, 50], seeds: [0, 1] });
     expect(one('closed form, 25 objects, seconds')).toMatchObject({ met: true, value: 2 });
     expect(one('slow-fast, 25 objects, seconds')).toMatchObject({ met: true, value: 2 });
     const network = asked.filter(({ given }) => given.recipe === 'contrastive-lift-network');
     expect(network).toMatchObject([{ objects: 25, seed: 0, given: { alone: true } }]);
+    expect(asked.find(({ given }) => given.mode === 'stability')).toMatchObject({ objects: 25, seed: 0 });
     const firstAlone = asked.findIndex(({ given }) => given.alone === true);
     expect(asked.slice(firstAlone).every(({ given }) => given.alone ?? (given.mode || given.parameters?.steps))).toBe(
       true,
@@ -106,6 +114,8 @@ describe('bench messy-rooms', () => {
       [4, 'default'],
       [4, 'none'],
     ]);
+    const { one } = await targetsOf({ sizes: [10, 25], seeds: [3], variants: ['slow-fast', 'closed-form'] });
+    expect(one('closed form, 25 objects, seconds')).toMatchObject({ met: true, value: 2 });
     // Nothing is said of a rival that was not asked for.
     expect(result.targets.find(({ name }) => name.includes('vanilla'))).toMatchObject({ value: null, met: false });
     await expect(benchMessyRooms({ variants: ['magic'] }, false, context)).rejects.toThrow('no variant "magic"');

@@ -110,6 +110,15 @@ interface Task {
   readonly noise: 'default' | 'none';
 }
 
+/** One step of the sweep of rates. */
+interface Try {
+  readonly variant: Variant;
+  readonly room: Room;
+  readonly rate: number;
+}
+
+type Failure = { readonly variant: string; readonly objects: number; readonly seed: number; readonly problem: string };
+
 interface Entry {
   readonly variant: string;
   readonly objects: number;
@@ -135,14 +144,16 @@ export async function benchMessyRooms(
   const aside = new RoomCells(cache, lanes.context);
   // What takes longest first, so that no lane waits for it at the end.
   const wanted = sizes.toReversed().flatMap((objects) => seeds.map((seed) => ({ objects, seed })));
-  const rooms = (await inLanes(lanes.count, wanted, ({ objects, seed }) => aside.room(objects, seed))).toReversed();
-  const failures: { variant: string; objects: number; seed: number; problem: string }[] = [];
+  const made = await inLanes(lanes.count, wanted, ({ objects, seed }) => aside.room(objects, seed));
+  const rooms = sizes.flatMap((size) => made.filter(({ objects }) => objects === size));
+  const failures: Failure[] = [];
   /** One recipe that runs out of memory must not take the others with it; the document says so. */
-  const attempted = async <T>({ name }: Variant, { objects, seed }: Room, run: () => Promise<T>) => {
+  const attempt = async (cells: RoomCells, { name }: Variant, room: Room, own: Record<string, Json>) => {
     try {
-      return await run();
+      return await cells.cell('messy-rooms', room, own, cellSchema);
     } catch (error) {
       if (!(error instanceof LiftscopeError) || error.code === 'cancelled') throw error;
+      const { objects, seed } = room;
       failures.push({ variant: name, objects, seed, problem: error.message });
       context.note(`${name}, ${objects} objects, seed ${seed}: ${error.message}`);
       return undefined;
@@ -151,31 +162,17 @@ export async function benchMessyRooms(
   const sweepRooms = rooms.filter(({ objects, seed }) => {
     return seed === seeds[0] && (objects <= LARGEST_SWEEP || objects === sizes[0]);
   });
-  const tries = variants.flatMap((variant) =>
-    variant.rate === undefined
-      ? []
-      : sweepRooms.flatMap((room) => rates.map((factor) => ({ variant, room, rate: factor * variant.rate! }))),
-  );
-  const tried = await inLanes(lanes.count, tries, async ({ variant, room, rate }) => {
+  const tried = await inLanes(lanes.count, triesOf(variants, sweepRooms, rates), async (one) => {
+    const { variant, room, rate } = one;
     const own = { recipe: variant.recipe, noise: 'default', parameters: withRate(variant, room, rate) };
-    const cell = await attempted(variant, room, () => aside.cell('messy-rooms', room, own, cellSchema));
-    return { variant, room, rate, pq: cell?.selectionPq ?? Number.NEGATIVE_INFINITY };
+    return { ...one, pq: (await attempt(aside, variant, room, own))?.selectionPq ?? null };
   });
-  const chosenRates = new Map<string, number>();
-  for (const variant of variants) {
-    for (const room of rooms) {
-      const sweep = sweepRooms.findLast(({ objects }) => objects <= room.objects);
-      const own = tried.filter((one) => one.variant === variant && one.room === sweep);
-      if (own.length === 0) continue;
-      const best = own.reduce((most, one) => (one.pq > most.pq ? one : most));
-      chosenRates.set(`${variant.name}, ${room.objects} objects`, best.rate);
-    }
-  }
+  const chosenRates = chooseRates(tried, variants, sizes);
   const cellOf = ({ variant, room, noise }: Task) => ({
     ...{ recipe: variant.recipe, noise },
-    parameters: withRate(variant, room, chosenRates.get(`${variant.name}, ${room.objects} objects`)),
+    parameters: withRate(variant, room, chosenRates.get(rateKey(variant, room.objects))),
   });
-  const tasks = rooms.toReversed().flatMap((room) =>
+  const tasks = made.flatMap((room) =>
     variants.flatMap((variant): Task[] => {
       if (variant.once === true) return [];
       const noises = ORACLES.includes(variant.name) ? (['default', 'none'] as const) : (['default'] as const);
@@ -184,26 +181,26 @@ export async function benchMessyRooms(
   );
   const run = await inLanes(lanes.count, tasks, async (task): Promise<Entry[]> => {
     const { variant, room, noise } = task;
-    const cell = await attempted(variant, room, () => aside.cell('messy-rooms', room, cellOf(task), cellSchema));
+    const cell = await attempt(aside, variant, room, cellOf(task));
     return cell === undefined ? [] : [{ variant: variant.name, objects: room.objects, seed: room.seed, noise, cell }];
   });
   // Last and one after the other, with all threads: these are about time.
-  const cells = new RoomCells(cache, context);
+  const alone = new RoomCells(cache, context);
   const timed: Entry[] = [];
   for (const variant of variants.filter(({ name }) => TIMED.includes(name))) {
     for (const room of rooms.filter(({ objects, seed }) => seed === seeds[0] && isTimed(objects, sizes))) {
       if (variant.once === true && room.objects !== sizes[0]) continue;
       const own = { ...cellOf({ variant, room, noise: 'default' }), alone: true };
-      const cell = await attempted(variant, room, () => cells.cell('messy-rooms', room, own, cellSchema));
+      const cell = await attempt(alone, variant, room, own);
       const { objects, seed } = room;
       if (cell !== undefined) timed.push({ variant: variant.name, objects, seed, noise: 'default', cell });
     }
   }
   const once = variants.filter((variant) => variant.once === true).map(({ name }) => name);
   const entries = [...run.flat(), ...timed.filter(({ variant }) => once.includes(variant))];
-  const stability = await measureStability(cells, rooms[0]!, variants);
+  const stability = await measureStability(alone, rooms[0]!, variants);
   const cost = await measureCost(
-    cells,
+    alone,
     rooms.filter(({ seed }) => seed === seeds[0]),
     variants,
   );
@@ -257,9 +254,38 @@ function withRate({ parameters }: Variant, { objects }: Room, rate: number | und
   return { ...parameters?.(objects), ...(rate !== undefined && { rate, finalRate: rate }) };
 }
 
-/** The smallest room, and the one of 500 objects. */
+function triesOf(variants: readonly Variant[], rooms: readonly Room[], factors: readonly number[]): Try[] {
+  return variants.flatMap((variant) =>
+    variant.rate === undefined
+      ? []
+      : rooms.flatMap((room) => factors.map((factor) => ({ variant, room, rate: factor * variant.rate! }))),
+  );
+}
+
+/** The rate that explains the training masks best, by {@link rateKey}; none where nothing was tried, or nothing of it came to an end. */
+function chooseRates(
+  tried: readonly (Try & { readonly pq: number | null })[],
+  variants: readonly Variant[],
+  sizes: readonly number[],
+): Map<string, number> {
+  const chosen = new Map<string, number>();
+  for (const variant of variants) {
+    let rate: number | undefined;
+    for (const objects of sizes) {
+      const own = tried.filter((one) => one.variant === variant && one.room.objects === objects && one.pq !== null);
+      // A size without a sweep keeps what was chosen for the size below.
+      if (own.length > 0) rate = own.reduce((best, one) => (one.pq! > best.pq! ? one : best)).rate;
+      if (rate !== undefined) chosen.set(rateKey(variant, objects), rate);
+    }
+  }
+  return chosen;
+}
+
+const rateKey = ({ name }: Variant, objects: number): string => `${name}, ${objects} objects`;
+
+/** Sizes with a target in seconds or bytes, and the smallest one. */
 function isTimed(objects: number, sizes: readonly number[]): boolean {
-  return objects === sizes[0] || objects === 500;
+  return [sizes[0], 25, 500].includes(objects);
 }
 
 function rowsOf(entries: readonly Entry[], sizes: readonly number[], variants: readonly Variant[]) {

@@ -1,9 +1,10 @@
 import { expect, test } from 'vitest';
+import { LANGUAGE_NEGATIVES } from '../../contract/index.ts';
 import type { RoomCrop } from './evaluation.ts';
 import { gateShares } from './gate.ts';
 
 /** Two dimensions: along the first lies what an encoder finds in every crop, generic words at a cosine of 0.5. */
-const GENERIC = new Set(['object', 'things', 'stuff', 'texture']);
+const GENERIC = new Set<string>(LANGUAGE_NEGATIVES);
 const unit = (cosine: number): number[] => [cosine, Math.sqrt(1 - cosine * cosine)];
 const encoder = (cosineOf: (text: string) => number) => ({
   dimensions: 2,

@@ -1,10 +1,9 @@
 /** The gate of the language pipeline: a thing counts as found where its name lies above all generic words. */
+import { LANGUAGE_NEGATIVES } from '../../contract/index.ts';
 import type { DualEncoder } from '../../worker/models/index.ts';
 import { CATEGORIES, createRandom } from '../../worker/scenes/index.ts';
 import type { RoomCrop } from './evaluation.ts';
 
-/** The words that relevancy compares with. */
-const GENERIC_WORDS = ['object', 'things', 'stuff', 'texture'];
 export const CROPS_OF_A_ROOM = 25;
 
 export interface GateShares {
@@ -35,7 +34,7 @@ export async function gateShares(
     (text) => !present.includes(text),
   );
   const absent = createRandom(seed).shuffle(others).slice(0, rooms.length);
-  const generic = rows(await encoder.encodeTexts(GENERIC_WORDS));
+  const generic = rows(await encoder.encodeTexts(LANGUAGE_NEGATIVES));
   const crops = rows(images);
   const gates = crops.map((crop) => Math.max(...generic.map((word) => cosine(word, crop))));
   const passes = (text: Float32Array, i: number): boolean => cosine(text, crops[i]!) > gates[i]!;

@@ -64,8 +64,7 @@ export function drawLook({ category: name, shapeSeed }: ObjectChoice, random: Ra
   throw new RangeError(`all looks of ${name} are kept for the evaluation`);
 }
 
-/** Names of all parts that objects have. */
-export function partNames(): string[] {
+function partNames(): string[] {
   const names = new Set<string>();
   for (const { name, colours, materials, patterns } of CATEGORIES) {
     // Some parts come and go with the shape.
@@ -79,3 +78,6 @@ export function partNames(): string[] {
   }
   return [...names].sort();
 }
+
+/** Names of all parts that objects have, in order. */
+export const PART_NAMES: readonly string[] = partNames();

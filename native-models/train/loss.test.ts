@@ -32,6 +32,15 @@ describe('the loss on cosines', () => {
     });
   });
 
+  test('rivals count beside all others, by their weight', () => {
+    const lossOf = (rivals: NonNullable<Truth['rivals']>): number => pairLoss(cosines, { ...truth, rivals }).loss;
+    const whole = lossOf([{ from: 1, to: 4, weight: 1 }]) - lossOf([]);
+    expect(whole).toBeGreaterThan(0.1);
+    expect(lossOf(truth.rivals!) - lossOf([])).toBeCloseTo(0.7 * whole, 5);
+    // Columns of which none is true of anything have nobody to compete with.
+    expect(lossOf([{ from: columns - 1, to: columns, weight: 1 }])).toBe(lossOf([]));
+  });
+
   test('it falls when true pairs come nearer and rises when false ones do; pairs that are not judged do not count', () => {
     const { gradient } = pairLoss(cosines, truth);
     verdicts.forEach((verdict, k) => {

@@ -4,7 +4,7 @@ import { CATEGORIES, COLOUR_NAMES, patternWord, type Random } from '../../worker
 import { augment, normalised } from './augment.ts';
 import { type Content, genericTarget, type Meaning, nearMiss, say, trueMeaning, verdict } from './captions.ts';
 import { type CropKind, type CropSet, type Seen, SIDE } from './crops.ts';
-import { partNames } from './looks.ts';
+import { PART_NAMES } from './looks.ts';
 import type { Rivals } from './loss.ts';
 
 export interface Sample {
@@ -99,7 +99,7 @@ const KINDS: readonly { readonly weight: number; readonly meanings: readonly Mea
       .filter((material) => material !== 'food')
       .map((material) => ({ material })),
   },
-  { weight: 0.5, meanings: partNames().map((part) => ({ part })) },
+  { weight: 0.5, meanings: PART_NAMES.map((part) => ({ part })) },
 ];
 const ATTRIBUTES = KINDS.flatMap(({ meanings }) => meanings);
 const RIVALS: readonly Rivals[] = KINDS.map(({ weight, meanings }, i) => {

@@ -17,7 +17,7 @@ import { createRandom } from '../../worker/scenes/index.ts';
 import { vocabulary } from './captions.ts';
 import { writeModel } from './export.ts';
 import { BATCH, openLearner, SEED } from './learner.ts';
-import { partNames } from './looks.ts';
+import { PART_NAMES } from './looks.ts';
 import { openLoops } from './loops.ts';
 import { initialParameters, SPECIAL_TOKENS } from './network.ts';
 import type { Shared } from './thread.ts';
@@ -57,7 +57,7 @@ const say = (text: string): void => console.log(`${((performance.now() - started
 say(`seed ${SEED}, ${steps} steps of ${threads} x ${BATCH} crops, ${turntables} turntables, ${rooms} rooms`);
 
 const learner = await openLearner({ cache, turntables, rooms, thread: 0, threads });
-const words = [...SPECIAL_TOKENS, ...vocabulary(partNames())];
+const words = [...SPECIAL_TOKENS, ...vocabulary(PART_NAMES)];
 const initial = initialParameters(words.length, createRandom(`${SEED}/start`));
 const length = [...initial.values()].reduce((sum, values) => sum + values.length, 0);
 say(`${learner.crops} crops in the first thread, ${words.length} words, ${length} parameters`);

@@ -152,8 +152,6 @@ export class WasmBackend implements Backend {
   }
 
   write(buffer: DeviceBuffer, data: ArrayBufferView, offsetBytes = 0): void {
-    // Nothing to write is nothing to wait for.
-    if (data.byteLength === 0 && offsetBytes === 0) return void this.#own(buffer);
     const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
     this.bytes(buffer, offsetBytes, bytes.length).set(bytes);
   }

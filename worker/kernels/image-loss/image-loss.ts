@@ -40,7 +40,7 @@ export const imageLoss: Kernel<ImageLossArgs> = {
   name: 'imageLoss',
   wasm(backend, args) {
     const { width, height, lambda, workspace } = args;
-    const values = requireImages(backend, args);
+    const values = requireImages(args);
     if (values === 0) {
       backend.write(args.sums, Float64Array.of(0, 1));
       return;
@@ -65,17 +65,17 @@ export const imageLoss: Kernel<ImageLossArgs> = {
     );
   },
   webgpu(backend, args) {
-    if (requireImages(backend, args) === 0) backend.write(args.sums, Float64Array.of(0, 1));
+    if (requireImages(args) === 0) backend.write(args.sums, Float64Array.of(0, 1));
     else imageLossOnWebgpu(backend, args);
   },
 };
 
-function requireImages(backend: Backend, args: ImageLossArgs): number {
+function requireImages(args: ImageLossArgs): number {
   const { width, height } = args;
-  requireSize(backend, width, height, 'rendered', args.rendered, 4);
-  requireSize(backend, width, height, 'target', args.target, 1);
-  if (args.means !== undefined) requireSize(backend, width, height, 'means', args.means, 4);
-  return requireSize(backend, width, height, 'gradient', args.gradient, 4);
+  requireSize(width, height, 'rendered', args.rendered, 4);
+  requireSize(width, height, 'target', args.target, 1);
+  if (args.means !== undefined) requireSize(width, height, 'means', args.means, 4);
+  return requireSize(width, height, 'gradient', args.gradient, 4);
 }
 
 export interface TargetMeansArgs {
@@ -92,8 +92,8 @@ export interface TargetMeansArgs {
 export const targetMeans: Kernel<TargetMeansArgs> = {
   name: 'targetMeans',
   wasm(backend, args) {
-    requireSize(backend, args.width, args.height, 'target', args.target, 1);
-    const values = requireSize(backend, args.width, args.height, 'means', args.means, 4);
+    requireSize(args.width, args.height, 'target', args.target, 1);
+    const values = requireSize(args.width, args.height, 'means', args.means, 4);
     if (values === 0) return;
     const scratch = args.workspace.ensure('scratch', backend.threads * SCRATCH_BYTES_PER_THREAD);
     backend.dispatch(
@@ -107,8 +107,8 @@ export const targetMeans: Kernel<TargetMeansArgs> = {
     );
   },
   webgpu(backend, args) {
-    requireSize(backend, args.width, args.height, 'target', args.target, 1);
-    const values = requireSize(backend, args.width, args.height, 'means', args.means, 4);
+    requireSize(args.width, args.height, 'target', args.target, 1);
+    const values = requireSize(args.width, args.height, 'means', args.means, 4);
     if (values > 0) targetMeansOnWebgpu(backend, args);
   },
 };
@@ -129,23 +129,12 @@ export function imageLossCost(args: { width: number; height: number; hasMeans: b
   };
 }
 
-const NOTHING = new Uint8Array(0);
-
 /** Number of values; refuses a buffer too small for the image, which a kernel would read or write past. */
-function requireSize(
-  backend: Backend,
-  width: number,
-  height: number,
-  name: string,
-  buffer: DeviceBuffer,
-  bytesPerValue: number,
-): number {
+function requireSize(width: number, height: number, name: string, buffer: DeviceBuffer, bytesPerValue: number): number {
   if (!Number.isInteger(width) || !Number.isInteger(height) || width < 0 || height < 0) {
     throw new RangeError(`image size ${width}x${height} is not a number of pixels`);
   }
   const values = 3 * width * height;
-  // Nothing is written; a buffer that is gone is refused.
-  backend.write(buffer, NOTHING);
   if (buffer.sizeBytes < values * bytesPerValue) {
     throw new RangeError(
       `${name} (${buffer.label}) holds ${buffer.sizeBytes} bytes; 3x${height}x${width} needs ${values * bytesPerValue}`,

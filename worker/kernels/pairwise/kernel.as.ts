@@ -72,34 +72,6 @@ function squaredDistance(scratch: usize, block: usize, dimensions: i32): v128 {
   return sum;
 }
 
-/** The same of three dimensions, the anchor in registers. */
-// @ts-ignore: decorator
-@inline
-function squaredDistanceOfThree(a0: v128, a1: v128, a2: v128, block: usize): v128 {
-  const d0 = f32x4.sub(a0, v128.load(block));
-  const d1 = f32x4.sub(a1, v128.load(block, 16));
-  const d2 = f32x4.sub(a2, v128.load(block, 32));
-  return fma(d2, d2, fma(d1, d1, f32x4.mul(d0, d0)));
-}
-
-/** The same of eight dimensions, unrolled: a loop over so few costs as much as what it does. */
-// @ts-ignore: decorator
-@inline
-function squaredDistanceOfEight(scratch: usize, block: usize): v128 {
-  const d0 = differenceOf(scratch, block, 0);
-  const d1 = differenceOf(scratch, block, 1);
-  const d2 = differenceOf(scratch, block, 2);
-  const d3 = differenceOf(scratch, block, 3);
-  // Two chains: one after the other, eight sums take longer than all the rest.
-  const even = fma(d2, d2, f32x4.mul(d0, d0));
-  const odd = fma(d3, d3, f32x4.mul(d1, d1));
-  const d4 = differenceOf(scratch, block, 4);
-  const d5 = differenceOf(scratch, block, 5);
-  const d6 = differenceOf(scratch, block, 6);
-  const d7 = differenceOf(scratch, block, 7);
-  return f32x4.add(fma(d6, d6, fma(d4, d4, even)), fma(d7, d7, fma(d5, d5, odd)));
-}
-
 /** Of the anchor and four partners in one dimension, which is a constant. */
 // @ts-ignore: decorator
 @inline
@@ -107,10 +79,25 @@ function differenceOf(scratch: usize, block: usize, d: usize): v128 {
   return f32x4.sub(v128.load(scratch + d * PER_DIMENSION), v128.load(block + (d << 4)));
 }
 
+/** Three dimensions and eight are unrolled: a loop over so few costs as much as what it does. */
 // @ts-ignore: decorator
 @inline
 function distanceOf(scratch: usize, block: usize, dimensions: i32): v128 {
-  return dimensions == 8 ? squaredDistanceOfEight(scratch, block) : squaredDistance(scratch, block, dimensions);
+  if (dimensions != 3 && dimensions != 8) return squaredDistance(scratch, block, dimensions);
+  const d0 = differenceOf(scratch, block, 0);
+  const d1 = differenceOf(scratch, block, 1);
+  const d2 = differenceOf(scratch, block, 2);
+  // Two chains: one after the other, eight sums take longer than all the rest.
+  const even = fma(d2, d2, f32x4.mul(d0, d0));
+  const odd = f32x4.mul(d1, d1);
+  if (dimensions == 3) return f32x4.add(even, odd);
+  const d3 = differenceOf(scratch, block, 3);
+  const d4 = differenceOf(scratch, block, 4);
+  const d5 = differenceOf(scratch, block, 5);
+  const d6 = differenceOf(scratch, block, 6);
+  const d7 = differenceOf(scratch, block, 7);
+  const last = fma(d7, d7, fma(d5, d5, fma(d3, d3, odd)));
+  return f32x4.add(fma(d6, d6, fma(d4, d4, even)), last);
 }
 
 /** Adds w times the differences to the second or the third column of the scratch. */
@@ -119,20 +106,42 @@ function distanceOf(scratch: usize, block: usize, dimensions: i32): v128 {
 function addDifferences(scratch: usize, block: usize, dimensions: i32, w: v128, column: usize): void {
   for (let d: usize = 0; d < <usize>dimensions; d++) {
     const cell = scratch + d * PER_DIMENSION + column;
-    const difference = f32x4.sub(v128.load(scratch + d * PER_DIMENSION), v128.load(block + (d << 4)));
-    v128.store(cell, fma(w, difference, v128.load(cell)));
+    v128.store(cell, fma(w, differenceOf(scratch, block, d), v128.load(cell)));
   }
 }
 
-/** The first sum of eight dimensions to where it is read from. */
-// @ts-ignore: decorator
-@inline
-function storeEight(
-  scratch: usize, x0: v128, x1: v128, x2: v128, x3: v128, x4: v128, x5: v128, x6: v128, x7: v128,
-): void {
+/**
+ * Second column of the scratch: the sum of the anchor's differences to all partners, each by its weight [blocks][4]. In a loop of its own,
+ * so that few dimensions can be summed in registers, whatever loss the weights are of.
+ */
+function addWeighted(scratch: usize, weights: usize, lanes: usize, blocks: i32, dimensions: i32): void {
+  const blockBytes = <usize>dimensions << 4;
+  const end = weights + (<usize>blocks << 4);
+  if (dimensions != 3 && dimensions != 8) {
+    for (let block = lanes; weights < end; weights += 16, block += blockBytes) {
+      const w = v128.load(weights);
+      if (v128.any_true(w)) addDifferences(scratch, block, dimensions, w, 16);
+    }
+    return;
+  }
+  let x0 = splat(0.0), x1 = x0, x2 = x0, x3 = x0, x4 = x0, x5 = x0, x6 = x0, x7 = x0;
+  for (let block = lanes; weights < end; weights += 16, block += blockBytes) {
+    const w = v128.load(weights);
+    if (!v128.any_true(w)) continue;
+    x0 = fma(w, differenceOf(scratch, block, 0), x0);
+    x1 = fma(w, differenceOf(scratch, block, 1), x1);
+    x2 = fma(w, differenceOf(scratch, block, 2), x2);
+    if (dimensions == 3) continue;
+    x3 = fma(w, differenceOf(scratch, block, 3), x3);
+    x4 = fma(w, differenceOf(scratch, block, 4), x4);
+    x5 = fma(w, differenceOf(scratch, block, 5), x5);
+    x6 = fma(w, differenceOf(scratch, block, 6), x6);
+    x7 = fma(w, differenceOf(scratch, block, 7), x7);
+  }
   v128.store(scratch, x0, 16);
   v128.store(scratch, x1, 64);
   v128.store(scratch, x2, 112);
+  if (dimensions == 3) return;
   v128.store(scratch, x3, 160);
   v128.store(scratch, x4, 208);
   v128.store(scratch, x5, 256);
@@ -140,13 +149,21 @@ function storeEight(
   v128.store(scratch, x7, 352);
 }
 
-/** The first sum of three dimensions to where it is read from. */
+/** gradients[u] = the second column of the scratch; padding 0. */
 // @ts-ignore: decorator
 @inline
-function storeSums(scratch: usize, x0: v128, x1: v128, x2: v128): void {
-  v128.store(scratch, x0, 16);
-  v128.store(scratch, x1, 64);
-  v128.store(scratch, x2, 112);
+function storeGradient(scratch: usize, dimensions: i32, stride: i32, out: usize): void {
+  for (let d: usize = 0; d < <usize>stride; d++) {
+    const value: f32 = d < <usize>dimensions ? horizontalSum(v128.load(scratch + d * PER_DIMENSION, 16)) : <f32>0.0;
+    store<f32>(out + (d << 2), value);
+  }
+}
+
+/** Scratch of a thread: PER_DIMENSION for each dimension, then the weights of an anchor's partners. */
+// @ts-ignore: decorator
+@inline
+function scratchOf(scratchAll: usize, thread: i32, dimensions: i32, blocks: i32): usize {
+  return scratchAll + <usize>thread * (<usize>dimensions * PER_DIMENSION + (<usize>blocks << 4));
 }
 
 /**
@@ -161,42 +178,29 @@ export function slowFast(
   const begin = <i32>((<i64>count * <i64>thread) / <i64>threads);
   const end = <i32>((<i64>count * <i64>(thread + 1)) / <i64>threads);
   const blockBytes = <usize>dimensions << 4;
-  const scratch = scratchAll + <usize>thread * (<usize>dimensions * PER_DIMENSION);
+  const scratch = scratchOf(scratchAll, thread, dimensions, blocks);
+  const weights = scratch + <usize>dimensions * PER_DIMENSION;
   // 2^(x log2(e)) is e^x; the product costs no accuracy that matters at |x| where e^x does.
   const minusGamma = f32x4.splat(-gamma * <f32>1.4426950408889634);
   const minusTwoGamma = f32x4.splat(<f32>-2.0 * gamma);
   const rowBytes = <usize>stride << 2;
-  const few = dimensions == 3;
-  const eight = dimensions == 8;
   const far = f32x4.splat(released != 0 ? FAR * FAR : FAR / gamma);
   for (let u = begin; u < end; u++) {
     broadcastRow(anchors + <usize>u * rowBytes, dimensions, scratch);
     const label = i32x4.splat(load<i32>(labels + (<usize>u << 2)));
     let all = splat(0.0);
     let positives = all;
-    let x0 = all, x1 = all, x2 = all, x3 = all, x4 = all, x5 = all, x6 = all, x7 = all;
-    let y0 = all, y1 = all, y2 = all;
-    const a0 = v128.load(scratch);
-    const a1 = few ? v128.load(scratch, 48) : a0;
-    const a2 = few ? v128.load(scratch, 96) : a0;
     for (let b = 0; b < blocks; b++) {
       const block = lanes + <usize>b * blockBytes;
       const partner = v128.load(laneLabels + (<usize>b << 4));
       const same = i32x4.eq(partner, label);
       const exists = i32x4.ge_s(partner, i32x4.splat(0));
-      let d2 = splat(0.0), d0 = d2, d1 = d2, dz = d2;
-      if (few) {
-        d0 = f32x4.sub(a0, v128.load(block));
-        d1 = f32x4.sub(a1, v128.load(block, 16));
-        dz = f32x4.sub(a2, v128.load(block, 32));
-        d2 = fma(dz, dz, fma(d1, d1, f32x4.mul(d0, d0)));
-      } else {
-        d2 = distanceOf(scratch, block, dimensions);
-      }
+      const d2 = distanceOf(scratch, block, dimensions);
       if (i32x4.all_true(f32x4.ge(d2, far))) {
         const one = v128.and(splat(1.0), exists);
         all = f32x4.add(all, one);
         positives = f32x4.add(positives, v128.and(one, same));
+        v128.store(weights + (<usize>b << 4), splat(0.0));
         continue;
       }
       let s = d2;
@@ -215,40 +219,11 @@ export function slowFast(
       all = f32x4.add(all, e);
       positives = f32x4.add(positives, ePositive);
       const w = f32x4.mul(e, slope);
-      const wPositive = v128.and(w, same);
-      if (few) {
-        x0 = fma(w, d0, x0);
-        x1 = fma(w, d1, x1);
-        x2 = fma(w, dz, x2);
-        y0 = fma(wPositive, d0, y0);
-        y1 = fma(wPositive, d1, y1);
-        y2 = fma(wPositive, dz, y2);
-        continue;
-      }
+      v128.store(weights + (<usize>b << 4), w);
       // Segments are small beside a batch: most partners are of another one.
-      if (v128.any_true(same)) addDifferences(scratch, block, dimensions, wPositive, 32);
-      if (eight) {
-        x0 = fma(w, differenceOf(scratch, block, 0), x0);
-        x1 = fma(w, differenceOf(scratch, block, 1), x1);
-        x2 = fma(w, differenceOf(scratch, block, 2), x2);
-        x3 = fma(w, differenceOf(scratch, block, 3), x3);
-        x4 = fma(w, differenceOf(scratch, block, 4), x4);
-        x5 = fma(w, differenceOf(scratch, block, 5), x5);
-        x6 = fma(w, differenceOf(scratch, block, 6), x6);
-        x7 = fma(w, differenceOf(scratch, block, 7), x7);
-      } else {
-        addDifferences(scratch, block, dimensions, w, 16);
-      }
+      if (v128.any_true(same)) addDifferences(scratch, block, dimensions, v128.and(w, same), 32);
     }
-    if (eight) storeEight(scratch, x0, x1, x2, x3, x4, x5, x6, x7);
-    if (few) {
-      v128.store(scratch, x0, 16);
-      v128.store(scratch, x1, 64);
-      v128.store(scratch, x2, 112);
-      v128.store(scratch, y0, 32);
-      v128.store(scratch, y1, 80);
-      v128.store(scratch, y2, 128);
-    }
+    addWeighted(scratch, weights, lanes, blocks, dimensions);
     const sumAll = horizontalSum(all);
     const sumPositive = horizontalSum(positives);
     const out = gradients + <usize>u * rowBytes;
@@ -279,12 +254,11 @@ export function vanillaSums(
 ): void {
   const begin = <i32>((<i64>count * <i64>thread) / <i64>threads);
   const end = <i32>((<i64>count * <i64>(thread + 1)) / <i64>threads);
-  const scratch = scratchAll + <usize>thread * (<usize>dimensions * PER_DIMENSION);
+  const scratch = scratchOf(scratchAll, thread, dimensions, blocks);
   // 2^(x log2(e)) is e^x; the product costs no accuracy that matters at |x| where e^x does.
   const minusGamma = f32x4.splat(-gamma * <f32>1.4426950408889634);
   const order = i32x4(0, 1, 2, 3);
   const far = f32x4.splat(FAR / gamma);
-  const few = dimensions == 3;
   for (let u = begin; u < end; u++) {
     broadcastRow(anchors + (<usize>(u * stride) << 2), dimensions, scratch);
     const label = i32x4.splat(load<i32>(labels + (<usize>u << 2)));
@@ -292,14 +266,11 @@ export function vanillaSums(
     const row = products + <usize>u * (<usize>blocks << 4);
     let all = splat(0.0);
     let positives = all;
-    const a0 = v128.load(scratch);
-    const a1 = few ? v128.load(scratch, 48) : a0;
-    const a2 = few ? v128.load(scratch, 96) : a0;
     for (let b = 0; b < blocks; b++) {
       const partner = v128.load(laneLabels + (<usize>b << 4));
       const self = i32x4.eq(i32x4.add(i32x4.splat(4 * b), order), own);
       const block = lanes + <usize>b * (<usize>dimensions << 4);
-      const d2 = few ? squaredDistanceOfThree(a0, a1, a2, block) : distanceOf(scratch, block, dimensions);
+      const d2 = distanceOf(scratch, block, dimensions);
       const exists = i32x4.ge_s(partner, i32x4.splat(0));
       let e = v128.and(splat(1.0), exists);
       let product = splat(0.0);
@@ -330,67 +301,39 @@ export function vanillaGradients(
 ): void {
   const begin = <i32>((<i64>count * <i64>thread) / <i64>threads);
   const end = <i32>((<i64>count * <i64>(thread + 1)) / <i64>threads);
-  const scratch = scratchAll + <usize>thread * (<usize>dimensions * PER_DIMENSION);
+  const scratch = scratchOf(scratchAll, thread, dimensions, blocks);
+  const weights = scratch + <usize>dimensions * PER_DIMENSION;
   // 2^(x log2(e)) is e^x; the product costs no accuracy that matters at |x| where e^x does.
   const minusGamma = f32x4.splat(-gamma * <f32>1.4426950408889634);
   const scale = f32x4.splat(<f32>-2.0 * gamma * rowScale);
   const allInverses = inverses + (<usize>blocks << 4);
   const far = f32x4.splat(FAR / gamma);
-  const few = dimensions == 3;
-  const eight = dimensions == 8;
   for (let u = begin; u < end; u++) {
     broadcastRow(anchors + (<usize>(u * stride) << 2), dimensions, scratch);
     const label = i32x4.splat(load<i32>(labels + (<usize>u << 2)));
     const ownPositive = v128.load32_splat(inverses + (<usize>u << 2));
     const ownAll = v128.load32_splat(allInverses + (<usize>u << 2));
     const row = products + <usize>u * (<usize>blocks << 4);
-    let x0 = splat(0.0), x1 = x0, x2 = x0, x3 = x0, x4 = x0, x5 = x0, x6 = x0, x7 = x0;
-    const a0 = v128.load(scratch);
-    const a1 = few ? v128.load(scratch, 48) : a0;
-    const a2 = few ? v128.load(scratch, 96) : a0;
     for (let b = 0; b < blocks; b++) {
       const block = lanes + <usize>b * (<usize>dimensions << 4);
       const partner = v128.load(laneLabels + (<usize>b << 4));
       let product = splat(0.0);
       if (products != 0) {
         product = v128.load(row + (<usize>b << 4));
-        if (!v128.any_true(product)) continue;
       } else {
-        const d2 = few ? squaredDistanceOfThree(a0, a1, a2, block) : distanceOf(scratch, block, dimensions);
-        if (i32x4.all_true(f32x4.ge(d2, far))) continue;
-        const s = exp2OfNegative(f32x4.mul(minusGamma, d2));
-        product = v128.and(f32x4.mul(expOfUnit(s), s), i32x4.ge_s(partner, i32x4.splat(0)));
+        const d2 = distanceOf(scratch, block, dimensions);
+        if (!i32x4.all_true(f32x4.ge(d2, far))) {
+          const s = exp2OfNegative(f32x4.mul(minusGamma, d2));
+          product = v128.and(f32x4.mul(expOfUnit(s), s), i32x4.ge_s(partner, i32x4.splat(0)));
+        }
       }
       const positive = f32x4.add(ownPositive, v128.load(inverses + (<usize>b << 4)));
       const all = f32x4.add(ownAll, v128.load(allInverses + (<usize>b << 4)));
       const share = f32x4.sub(all, v128.and(positive, i32x4.eq(partner, label)));
-      const w = f32x4.mul(f32x4.mul(scale, share), product);
-      if (few) {
-        x0 = fma(w, f32x4.sub(a0, v128.load(block)), x0);
-        x1 = fma(w, f32x4.sub(a1, v128.load(block, 16)), x1);
-        x2 = fma(w, f32x4.sub(a2, v128.load(block, 32)), x2);
-        continue;
-      }
-      if (eight) {
-        x0 = fma(w, differenceOf(scratch, block, 0), x0);
-        x1 = fma(w, differenceOf(scratch, block, 1), x1);
-        x2 = fma(w, differenceOf(scratch, block, 2), x2);
-        x3 = fma(w, differenceOf(scratch, block, 3), x3);
-        x4 = fma(w, differenceOf(scratch, block, 4), x4);
-        x5 = fma(w, differenceOf(scratch, block, 5), x5);
-        x6 = fma(w, differenceOf(scratch, block, 6), x6);
-        x7 = fma(w, differenceOf(scratch, block, 7), x7);
-        continue;
-      }
-      addDifferences(scratch, block, dimensions, w, 16);
+      v128.store(weights + (<usize>b << 4), f32x4.mul(f32x4.mul(scale, share), product));
     }
-    if (eight) storeEight(scratch, x0, x1, x2, x3, x4, x5, x6, x7);
-    if (few) storeSums(scratch, x0, x1, x2);
-    const out = gradients + (<usize>(u * stride) << 2);
-    for (let d: usize = 0; d < <usize>stride; d++) {
-      const value: f32 = d < <usize>dimensions ? horizontalSum(v128.load(scratch + d * PER_DIMENSION, 16)) : <f32>0.0;
-      store<f32>(out + (d << 2), value);
-    }
+    addWeighted(scratch, weights, lanes, blocks, dimensions);
+    storeGradient(scratch, dimensions, stride, gradients + (<usize>(u * stride) << 2));
   }
 }
 
@@ -402,22 +345,17 @@ export function margin(
 ): void {
   const begin = <i32>((<i64>count * <i64>thread) / <i64>threads);
   const end = <i32>((<i64>count * <i64>(thread + 1)) / <i64>threads);
-  const scratch = scratchAll + <usize>thread * (<usize>dimensions * PER_DIMENSION);
+  const scratch = scratchOf(scratchAll, thread, dimensions, blocks);
+  const weights = scratch + <usize>dimensions * PER_DIMENSION;
   const limit = f32x4.splat(marginValue);
   // An unordered pair counts twice, and (a - b)^2 gives 2 (a - b).
   const slope = f32x4.splat(<f32>4.0 * rowScale);
   const order = i32x4(0, 1, 2, 3);
-  const few = dimensions == 3;
-  const eight = dimensions == 8;
   for (let u = begin; u < end; u++) {
     broadcastRow(anchors + (<usize>(u * stride) << 2), dimensions, scratch);
     const label = i32x4.splat(load<i32>(labels + (<usize>u << 2)));
     const own = i32x4.splat(u);
     let sum = splat(0.0);
-    let x0 = sum, x1 = sum, x2 = sum, x3 = sum, x4 = sum, x5 = sum, x6 = sum, x7 = sum;
-    const a0 = v128.load(scratch);
-    const a1 = few ? v128.load(scratch, 48) : a0;
-    const a2 = few ? v128.load(scratch, 96) : a0;
     for (let b = 0; b < blocks; b++) {
       const block = lanes + <usize>b * (<usize>dimensions << 4);
       const partner = v128.load(laneLabels + (<usize>b << 4));
@@ -425,39 +363,20 @@ export function margin(
         i32x4.ge_s(partner, i32x4.splat(0)), i32x4.eq(i32x4.add(i32x4.splat(4 * b), order), own),
       );
       const same = i32x4.eq(partner, label);
-      const d2 = few ? squaredDistanceOfThree(a0, a1, a2, block) : distanceOf(scratch, block, dimensions);
+      const d2 = distanceOf(scratch, block, dimensions);
       // Others' pixels beyond the margin: neither loss nor gradient.
-      if (i32x4.all_true(v128.andnot(f32x4.ge(d2, limit), same))) continue;
+      if (i32x4.all_true(v128.andnot(f32x4.ge(d2, limit), same))) {
+        v128.store(weights + (<usize>b << 4), splat(0.0));
+        continue;
+      }
       const room = f32x4.sub(limit, d2);
       const near = v128.andnot(f32x4.gt(room, splat(0.0)), same);
       sum = f32x4.add(sum, v128.and(exists, v128.or(v128.and(d2, same), v128.and(room, near))));
       const w = v128.and(exists, v128.or(v128.and(slope, same), v128.and(f32x4.neg(slope), near)));
-      if (few) {
-        x0 = fma(w, f32x4.sub(a0, v128.load(block)), x0);
-        x1 = fma(w, f32x4.sub(a1, v128.load(block, 16)), x1);
-        x2 = fma(w, f32x4.sub(a2, v128.load(block, 32)), x2);
-        continue;
-      }
-      if (eight) {
-        x0 = fma(w, differenceOf(scratch, block, 0), x0);
-        x1 = fma(w, differenceOf(scratch, block, 1), x1);
-        x2 = fma(w, differenceOf(scratch, block, 2), x2);
-        x3 = fma(w, differenceOf(scratch, block, 3), x3);
-        x4 = fma(w, differenceOf(scratch, block, 4), x4);
-        x5 = fma(w, differenceOf(scratch, block, 5), x5);
-        x6 = fma(w, differenceOf(scratch, block, 6), x6);
-        x7 = fma(w, differenceOf(scratch, block, 7), x7);
-        continue;
-      }
-      addDifferences(scratch, block, dimensions, w, 16);
+      v128.store(weights + (<usize>b << 4), w);
     }
-    if (eight) storeEight(scratch, x0, x1, x2, x3, x4, x5, x6, x7);
-    if (few) storeSums(scratch, x0, x1, x2);
+    addWeighted(scratch, weights, lanes, blocks, dimensions);
     store<f32>(losses + (<usize>u << 2), horizontalSum(sum));
-    const out = gradients + (<usize>(u * stride) << 2);
-    for (let d: usize = 0; d < <usize>stride; d++) {
-      const value: f32 = d < <usize>dimensions ? horizontalSum(v128.load(scratch + d * PER_DIMENSION, 16)) : <f32>0.0;
-      store<f32>(out + (d << 2), value);
-    }
+    storeGradient(scratch, dimensions, stride, gradients + (<usize>(u * stride) << 2));
   }
 }

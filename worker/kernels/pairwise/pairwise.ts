@@ -28,8 +28,9 @@ export interface SlowFastArgs extends PairLossArgs {
   readonly similarity: Similarity;
 }
 
-/** Bytes of scratch per thread and dimension (PER_DIMENSION of kernel.as.ts). */
+/** Bytes of scratch per thread and dimension, and per thread and block of partners (scratchOf of kernel.as.ts). */
 const SCRATCH_BYTES_PER_DIMENSION = 48;
+const WEIGHT_BYTES = 16;
 /** 4096 pixels of one field with each other. */
 const MOST_PRODUCT_BYTES = 64 << 20;
 const workspaces = new WeakMap<WasmBackend, GrowingBuffers>();
@@ -150,7 +151,10 @@ function prepare(
   const lanes = buffers.ensure('lanes', blocks * dimensions * 16);
   const laneLabels = buffers.ensure('labels of lanes', blocks * 16);
   const labels = buffers.ensure('labels', anchors.labels.byteLength);
-  const scratch = buffers.ensure('scratch', backend.threads * dimensions * SCRATCH_BYTES_PER_DIMENSION);
+  const scratch = buffers.ensure(
+    'scratch',
+    backend.threads * (dimensions * SCRATCH_BYTES_PER_DIMENSION + blocks * WEIGHT_BYTES),
+  );
   backend.write(labels, anchors.labels);
   const padded = new Int32Array(blocks * 4).fill(-1);
   padded.set(partners.labels);
