@@ -9,11 +9,14 @@ if (existsSync(VULKAN_LIBRARIES)) {
   process.env.LD_LIBRARY_PATH = [VULKAN_LIBRARIES, process.env.LD_LIBRARY_PATH].filter(Boolean).join(':');
 }
 
+// Threads and processes that tests start find the modules compiled that an earlier one loaded.
+process.env.NODE_COMPILE_CACHE ??= fileURLToPath(new URL('build/compile-cache', import.meta.url));
+
 const FOLDERS = '{contract,main,renderer,worker,native-models}';
 
 /**
- * Tests that start whole processes (the command line, workers, hosts that are killed) take most of the time: they are a suite of
- * their own, `npm run test:process` (vitest.process.config.ts).
+ * Tests that start whole processes (the command line, workers, hosts that are killed), and trainings on a GPU that may be software,
+ * take most of the time: they are a suite of their own, `npm run test:process` (vitest.process.config.ts).
  */
 export function suite(kind: 'unit' | 'process'): ViteUserConfig {
   const processes = kind === 'process';

@@ -1,4 +1,6 @@
-import { describe, expect, it, vi } from 'vitest';
+import { describe, expect, it } from 'vitest';
+import { benchLanguage } from './language-bench.ts';
+import type { CellsIn } from './room-cells.ts';
 
 /** Mean IoU of every mode of a recipe, in percent, at every threshold; the first threshold is the best one. */
 const IOU = { n2f2: 60, lerf: 50, langsplat: 55, 'language-closed-form': 61 } as const;
@@ -59,26 +61,24 @@ const speed = {
   floorBytes: 1e6,
   floorMs: 0.1,
 };
-vi.mock('./room-cells.ts', async (original) => ({
-  ...(await original<typeof import('./room-cells.ts')>()),
-  RoomCells: class {
-    room = async (objects: number, seed: number) => ({ objects, seed, psnr: 30, gaussians: 10 });
-    cells = async (_name: string, { seed }: { seed: number }, _shared: object, given: Given[]) =>
-      given.map((own) => cellOf(own, seed));
-    cell = async (_name: string, _room: object, { size }: { size: string }) =>
+/** Makes nothing, and answers at once. */
+const cellsIn = () =>
+  ({
+    room: async (objects: number, seed: number) => ({ objects, seed, psnr: 30, gaussians: 10 }),
+    cells: async (_name: string, { seed }: { seed: number }, _shared: object, given: Given[]) =>
+      given.map((own) => cellOf(own, seed)),
+    cell: async (_name: string, _room: object, { size }: { size: string }) =>
       size === '20k'
         ? { ...speed, peakMemoryBytes: 1e8, explicit: [3, 30, 64].map((scales) => ({ scales, totalMs: 8 + scales })) }
-        : { ...speed, totalMs: 2500, peakMemoryBytes: 1e9, explicit: [] };
-  },
-}));
+        : { ...speed, totalMs: 2500, peakMemoryBytes: 1e9, explicit: [] },
+  }) as unknown as ReturnType<CellsIn>;
 
-const { benchLanguage } = await import('./language-bench.ts');
 const never = new AbortController().signal;
 const context = { signal: never, killSignal: never, note: () => undefined, onEvent: () => undefined };
 
 async function targetsOf(given: Parameters<typeof benchLanguage>[0]) {
   asked.length = 0;
-  const result = await benchLanguage(given, false, context);
+  const result = await benchLanguage(given, false, context, cellsIn);
   const targets = new Map(result.targets.map((target) => [target.name, target]));
   return { result, one: (start: string) => [...targets].find(([name]) => name.startsWith(start))?.[1] };
 }

@@ -14,7 +14,7 @@ import {
 } from '../../contract/index.ts';
 import { modelFolderOf } from '../models/index.ts';
 import { inLanes, lanesOf } from './lanes.ts';
-import { type CellContext, type Room, RoomCells, type RoomPlan, spreadOf } from './room-cells.ts';
+import { type CellContext, type CellsIn, type Room, type RoomPlan, roomCellsIn, spreadOf } from './room-cells.ts';
 
 type Json = z.core.util.JSONType;
 type Parameters = Readonly<Record<string, Json>>;
@@ -135,7 +135,12 @@ interface Method {
 }
 
 /** @throws LiftscopeError */
-export async function benchLanguage(given: Parameters, quick: boolean, context: CellContext): Promise<BenchmarkResult> {
+export async function benchLanguage(
+  given: Parameters,
+  quick: boolean,
+  context: CellContext,
+  cellsIn: CellsIn = roomCellsIn,
+): Promise<BenchmarkResult> {
   const parsed = argumentsSchema.safeParse(given);
   if (!parsed.success) {
     throw new LiftscopeError({ code: 'bad-input', message: `bench language: ${z.prettifyError(parsed.error)}` });
@@ -164,9 +169,9 @@ export async function benchLanguage(given: Parameters, quick: boolean, context: 
 
   const lanes = lanesOf(calibration.length + tested.length, context);
   const ask = (room: Room, given: readonly Record<string, Json>[]): Promise<Cell[]> =>
-    new RoomCells(cache, lanes.context).cells('language', room, shared, given, cellSchema);
+    cellsIn(cache, lanes.context).cells('language', room, shared, given, cellSchema);
   const rooms = await inLanes(lanes.count, [...calibration, ...tested], (seed) =>
-    new RoomCells(cache, lanes.context).room(objects, seed, plan),
+    cellsIn(cache, lanes.context).room(objects, seed, plan),
   );
   const testRooms = rooms.slice(calibration.length);
 
@@ -214,7 +219,7 @@ export async function benchLanguage(given: Parameters, quick: boolean, context: 
   );
   const results = new Map(variants.map(({ name }, i) => [name, byRoom.map((own) => own[i]!)]));
   // Last and one after the other: these are measured in milliseconds.
-  const cells = new RoomCells(cache, context);
+  const cells = cellsIn(cache, context);
   const speed = {
     small: await cells.cell('language-speed', rooms[0]!, { size: '20k', model }, speedSchema),
     large: await cells.cell('language-speed', rooms[0]!, { size: '1M' }, speedSchema),

@@ -1,4 +1,7 @@
-import { describe, expect, it, vi } from 'vitest';
+import { describe, expect, it } from 'vitest';
+import { LiftscopeError } from '../../contract/index.ts';
+import { benchMessyRooms } from './messy-rooms.ts';
+import type { CellsIn } from './room-cells.ts';
 
 type Given = {
   recipe?: string;
@@ -35,17 +38,14 @@ function cellOf(given: Given, objects: number, seed: number) {
   };
 }
 
-vi.mock('./room-cells.ts', async (original) => ({
-  ...(await original<typeof import('./room-cells.ts')>()),
-  RoomCells: class {
-    room = async (objects: number, seed: number) => ({ objects, seed, psnr: 30, gaussians: 10, checks: null });
-    cell = async (_name: string, { objects, seed }: { objects: number; seed: number }, given: Given) =>
-      cellOf(given, objects, seed);
-  },
-}));
+/** Makes nothing, and answers at once. */
+const cellsIn = () =>
+  ({
+    room: async (objects: number, seed: number) => ({ objects, seed, psnr: 30, gaussians: 10, checks: null }),
+    cell: async (_name: string, { objects, seed }: { objects: number; seed: number }, given: Given) =>
+      cellOf(given, objects, seed),
+  }) as unknown as ReturnType<CellsIn>;
 
-const { LiftscopeError } = await import('../../contract/index.ts');
-const { benchMessyRooms } = await import('./messy-rooms.ts');
 const never = new AbortController().signal;
 const notes: string[] = [];
 const context = {
@@ -57,7 +57,7 @@ const context = {
 
 async function targetsOf(given: Parameters<typeof benchMessyRooms>[0]) {
   asked.length = 0;
-  const result = await benchMessyRooms(given, false, context);
+  const result = await benchMessyRooms(given, false, context, cellsIn);
   const one = (start: string) => result.targets.find(({ name }) => name.startsWith(start));
   return { result, one };
 }

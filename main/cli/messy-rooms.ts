@@ -10,7 +10,15 @@ import {
   liftQualitySchema,
 } from '../../contract/index.ts';
 import { inLanes, lanesOf } from './lanes.ts';
-import { type CellContext, type Room, RoomCells, roomPlan, type Spread, spreadOf } from './room-cells.ts';
+import {
+  type CellContext,
+  type CellsIn,
+  type Room,
+  roomCellsIn,
+  roomPlan,
+  type Spread,
+  spreadOf,
+} from './room-cells.ts';
 
 type Json = z.core.util.JSONType;
 type Parameters = Readonly<Record<string, Json>>;
@@ -132,6 +140,7 @@ export async function benchMessyRooms(
   given: Parameters,
   quick: boolean,
   context: CellContext,
+  cellsIn: CellsIn = roomCellsIn,
 ): Promise<BenchmarkResult> {
   const parsed = argumentsSchema.safeParse(given);
   if (!parsed.success) {
@@ -141,14 +150,19 @@ export async function benchMessyRooms(
   const sizes = (parsed.data.sizes ?? (quick ? [25, 50] : [25, 50, 100, 500])).toSorted((a, b) => a - b);
   const variants = chooseVariants(parsed.data.variants);
   const lanes = lanesOf(sizes.length * seeds.length, context);
-  const aside = new RoomCells(cache, lanes.context);
+  const aside = cellsIn(cache, lanes.context);
   // What takes longest first, so that no lane waits for it at the end.
   const wanted = sizes.toReversed().flatMap((objects) => seeds.map((seed) => ({ objects, seed })));
   const made = await inLanes(lanes.count, wanted, ({ objects, seed }) => aside.room(objects, seed));
   const rooms = sizes.flatMap((size) => made.filter(({ objects }) => objects === size));
   const failures: Failure[] = [];
   /** One recipe that runs out of memory must not take the others with it; the document says so. */
-  const attempt = async (cells: RoomCells, { name }: Variant, room: Room, own: Record<string, Json>) => {
+  const attempt = async (
+    cells: Pick<ReturnType<CellsIn>, 'cell'>,
+    { name }: Variant,
+    room: Room,
+    own: Record<string, Json>,
+  ) => {
     try {
       return await cells.cell('messy-rooms', room, own, cellSchema);
     } catch (error) {
@@ -185,7 +199,7 @@ export async function benchMessyRooms(
     return cell === undefined ? [] : [{ variant: variant.name, objects: room.objects, seed: room.seed, noise, cell }];
   });
   // Last and one after the other, with all threads: these are about time.
-  const alone = new RoomCells(cache, context);
+  const alone = cellsIn(cache, context);
   const timed: Entry[] = [];
   for (const variant of variants.filter(({ name }) => TIMED.includes(name))) {
     for (const room of rooms.filter(({ objects, seed }) => seed === seeds[0] && isTimed(objects, sizes))) {
@@ -339,7 +353,11 @@ type Cost = {
 };
 
 /** Loss and field step at a fixed batch and fixed contributors per pixel. */
-async function measureCost(cells: RoomCells, rooms: readonly Room[], variants: readonly Variant[]): Promise<Cost[]> {
+async function measureCost(
+  cells: Pick<ReturnType<CellsIn>, 'cell'>,
+  rooms: readonly Room[],
+  variants: readonly Variant[],
+): Promise<Cost[]> {
   const measured = variants.filter(({ recipe }) => recipe === 'contrastive-lift' || recipe === 'linear-assignment');
   const costs: Cost[] = [];
   for (const { name, recipe, parameters } of measured) {
@@ -375,7 +393,7 @@ const stabilitySchema = z.object({
 });
 
 /** Without a target until it is measured; on the smallest room, when both losses are among the variants. */
-async function measureStability(cells: RoomCells, room: Room, variants: readonly Variant[]) {
+async function measureStability(cells: Pick<ReturnType<CellsIn>, 'cell'>, room: Room, variants: readonly Variant[]) {
   if (![SLOW_FAST, 'vanilla'].every((name) => variants.some((variant) => variant.name === name))) return undefined;
   return cells.cell('messy-rooms', room, { mode: 'stability' }, stabilitySchema);
 }

@@ -86,6 +86,10 @@ const roomSchema = z.object({
   checks: z.json(),
 });
 
+/** Makes the {@link RoomCells} of a benchmark in a folder that is kept between runs. */
+export type CellsIn = (folder: string, context: CellContext) => Pick<RoomCells, 'room' | 'cell' | 'cells'>;
+export const roomCellsIn: CellsIn = (folder, context) => new RoomCells(folder, context);
+
 export class RoomCells {
   readonly #folder: string;
   readonly #context: CellContext;

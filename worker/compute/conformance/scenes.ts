@@ -65,13 +65,8 @@ export function referenceOf(seed: number, count: number, width: number, height: 
   const records = randomRecords(seed, count, width, height);
   const features = Float32Array.from(seededRandom(seed).fill(count * featureDim, (random) => random.normal()));
   const scene = { widthPixels: width, heightPixels: height, records, features, featureDim, background: BACKGROUND };
-  const reference = {
-    records,
-    features,
-    scene,
-    images: blendingReference.blend(scene),
-    ambiguous: ambiguousPixels(scene),
-  };
+  const images = blendingReference.blend(scene);
+  const reference = { records, features, scene, images, ambiguous: ambiguousPixels(scene, images.contributors) };
   references.set(key, reference);
   return reference;
 }
@@ -85,11 +80,13 @@ interface SceneReference {
 }
 const references = new Map<string, SceneReference>();
 
-/** Pixels where float32 may take the other side of a threshold, so that nothing can be asked of them. */
-function ambiguousPixels(scene: blendingReference.BlendScene): Set<number> {
+/**
+ * Pixels where float32 may take the other side of a threshold, so that nothing can be asked of them.
+ * @param decided contributors by the thresholds as they are
+ */
+function ambiguousPixels(scene: blendingReference.BlendScene, decided: Int32Array): Set<number> {
   const { alphaMin, alphaMax, stopTransmittance } = blendingReference.BLEND_CUTOFFS;
   const ambiguous = new Set<number>();
-  const decided = blendingReference.blend(scene).contributors;
   for (const factor of [1 - AMBIGUITY, 1 + AMBIGUITY]) {
     for (const moved of [{ alphaMin: alphaMin * factor }, { stopTransmittance: stopTransmittance * factor ** 10 }]) {
       const cutoffs = { ...blendingReference.BLEND_CUTOFFS, ...moved };

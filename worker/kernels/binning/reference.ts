@@ -27,13 +27,14 @@ export function binReference(
       const x1 = Math.min(width, (tx + 1) * TILE);
       const y1 = Math.min(height, (ty + 1) * TILE);
       const touches = (g: number) => {
+        const [centreX, centreY, opacity] = [field(g, 'x'), field(g, 'y'), field(g, 'opacity')];
+        const [a, b, c] = [field(g, 'conicA'), field(g, 'conicB'), field(g, 'conicC')];
         for (let y = ty * TILE; y < y1; y++) {
           for (let x = tx * TILE; x < x1; x++) {
-            const dx = x + 0.5 - field(g, 'x');
-            const dy = y + 0.5 - field(g, 'y');
-            const sigma =
-              0.5 * (field(g, 'conicA') * dx * dx + field(g, 'conicC') * dy * dy) + field(g, 'conicB') * dx * dy;
-            if (field(g, 'opacity') * Math.exp(-sigma) >= 1 / 255) return true;
+            const dx = x + 0.5 - centreX;
+            const dy = y + 0.5 - centreY;
+            const sigma = 0.5 * (a * dx * dx + c * dy * dy) + b * dx * dy;
+            if (opacity * Math.exp(-sigma) >= 1 / 255) return true;
           }
         }
         return false;

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { webgpuTests } from '../../compute/conformance/suite.ts';
 import { GrowingBuffers, WebgpuBackend } from '../../compute/index.ts';
-import { seededRandom } from '../testing/index.ts';
+import { expectSame, seededRandom } from '../testing/index.ts';
 import { binStarts, prefixSums, radixSort } from './index.ts';
 
 const SEED = 8300;
@@ -36,7 +36,7 @@ webgpuTests('prefix sums and radix sort', () => {
       expected[i] = sum;
       sum += values[i]!;
     }
-    expect(await words(buffer)).toEqual(expected);
+    expectSame('sums', await words(buffer), expected);
   });
 
   const sorts = COUNTS.flatMap((count) => [3, 11, 31].map((bits) => ({ count, bits })));
@@ -58,8 +58,12 @@ webgpuTests('prefix sums and radix sort', () => {
         bits,
       );
       const expected = order.toSorted((a, b) => keys[a]! - keys[b]! || a - b);
-      expect(await words(sorted.values)).toEqual(expected);
-      expect(await words(sorted.keys)).toEqual(expected.map((i) => keys[i]!));
+      expectSame('values', await words(sorted.values), expected);
+      expectSame(
+        'keys',
+        await words(sorted.keys),
+        expected.map((i) => keys[i]!),
+      );
     },
   );
 

@@ -5,6 +5,7 @@ export {
   expectClose,
   expectCloseOutsideBand,
   expectNoMissingGradient,
+  expectSame,
   expectVectorAgreement,
   largestMagnitude,
   type Tolerance,
