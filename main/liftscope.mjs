@@ -12,5 +12,10 @@ if (major < required) {
   }
   process.exitCode = 6;
 } else {
+  // This process, its threads and the processes it starts read modules as they were compiled the last time.
+  const { enableCompileCache } = await import('node:module');
+  const { fileURLToPath } = await import('node:url');
+  process.env.NODE_COMPILE_CACHE ??= fileURLToPath(new URL('../build/compile-cache', import.meta.url));
+  enableCompileCache(process.env.NODE_COMPILE_CACHE);
   await import('./cli.ts');
 }
