@@ -137,10 +137,10 @@ export type LanguageQuery = z.infer<typeof languageQuerySchema>;
  * on rooms whose seeds it does not report.
  */
 export const LANGUAGE_THRESHOLDS: Readonly<Record<LanguageRecipe, number>> = {
-  n2f2: 0.15,
+  n2f2: 0.1,
   lerf: 0.1,
   langsplat: 0.1,
-  'language-closed-form': 0.1,
+  'language-closed-form': 0.2,
 };
 
 /**

@@ -234,12 +234,19 @@ function namesKept(category: string, { colour, pattern }: Meaning): boolean {
   return (colour !== undefined && colours.has(colour)) || (pattern !== undefined && patterns.has(pattern));
 }
 
-/** 1: the text is true of the crop; −1: it is not; 0: one may argue, and nothing is learned from it. */
-export function verdict(content: Content, meaning: Meaning): -1 | 0 | 1 {
+/**
+ * 1: the text is true of the crop; −1: it is not; 0: one may argue, and nothing is learned from it.
+ * @param wider what a member of a group or the owner of a part is called is true of them as well, not open to argument
+ */
+export function verdict(content: Content, meaning: Meaning, wider = false): -1 | 0 | 1 {
   if (meaning.generic) return 0;
   if (meaning.unknown) return -1;
   if (meaning.stuff || content.kind === 'stuff') return meaning.stuff && meaning.stuff === content.stuff ? 1 : -1;
-  if (content.kind === 'group') return verdictOfGroup(content, meaning);
+  if (content.kind === 'group') {
+    return wider && !meaning.other && !meaning.part
+      ? verdictOfMembers(content, meaning)
+      : verdictOfGroup(content, meaning);
+  }
   if (meaning.other) {
     const member = content.objects.some(
       ({ category }) => category === meaning.category || category === meaning.other!.category,
@@ -272,7 +279,7 @@ export function verdict(content: Content, meaning: Meaning): -1 | 0 | 1 {
   if (content.kind === 'part') {
     const colourOnly = meaning.colour && !meaning.category && !meaning.pattern && !meaning.material;
     if (colourOnly && content.partColour) return content.partColour === meaning.colour ? 1 : -1;
-    return 0;
+    return wider && content.context && meaning.category ? about : 0;
   }
   return about;
 }
@@ -288,6 +295,12 @@ function fits(object: ObjectChoice, meaning: Meaning, content: Content): -1 | 0 
     return -1;
   }
   return 1;
+}
+
+function verdictOfMembers(content: Content, meaning: Meaning): -1 | 0 | 1 {
+  const about = content.objects.map((object) => fits(object, meaning, content));
+  if (about.includes(1)) return 1;
+  return about.includes(0) || content.objects.some(({ category }) => namesKept(category, meaning)) ? 0 : -1;
 }
 
 function verdictOfGroup(
@@ -309,8 +322,27 @@ function verdictOfGroup(
   return part || colour || pattern || material ? 0 : -1;
 }
 
-/** Cosine that the generic words have with a crop, around `gate`, the cosine from which a text counts as true. */
-export function genericTarget(content: Content, generic: NonNullable<Meaning['generic']>, gate: number): number {
+/** Generic words that are no negatives of the language pipeline, but canonical phrases of its composite: by them it tells scales apart. */
+export const SCALE_WORDS: { readonly [word: string]: Content['kind'] } = {
+  ...{ thing: 'object', item: 'object', something: 'object' },
+  ...{ part: 'part', parts: 'part', piece: 'part' },
+};
+/** Cosines of a word of scale with what it means, and with all else. */
+const SCALE_TARGETS = [0.4, 0.05] as const;
+
+/**
+ * Cosine that the generic words have with a crop, around `gate`, the cosine from which a text counts as true.
+ * @param text as it was said @param wider words of scale tell whole objects and parts from all else
+ */
+export function genericTarget(
+  content: Content,
+  generic: NonNullable<Meaning['generic']>,
+  gate: number,
+  text = '',
+  wider = false,
+): number {
+  const scale = wider ? SCALE_WORDS[splitWords(text).at(-1) ?? ''] : undefined;
+  if (scale) return content.kind === scale ? SCALE_TARGETS[0] : SCALE_TARGETS[1];
   const own = content.kind === 'stuff' ? 'stuff' : content.kind === 'part' ? 'part' : 'thing';
   if (generic === own) return gate;
   if (generic === 'stuff') return gate - 0.2;

@@ -19,6 +19,8 @@ export interface LearnerOptions {
   readonly rooms: number;
   readonly thread: number;
   readonly threads: number;
+  /** Steps after this one take what crops show in the wider sense (`verdict`). */
+  readonly widerAfter: number;
 }
 
 export interface Learner {
@@ -28,7 +30,7 @@ export interface Learner {
 }
 
 export async function openLearner(options: LearnerOptions): Promise<Learner> {
-  const { cache, turntables, rooms, thread, threads } = options;
+  const { cache, turntables, rooms, thread, threads, widerAfter } = options;
   const sets: CropSet[] = [];
   for (const [kind, count] of [
     ['turntable', turntables],
@@ -47,7 +49,8 @@ export async function openLearner(options: LearnerOptions): Promise<Learner> {
       const ids = new Map(words.map((word, id) => [word, id]));
       const shapes = parameterShapes(words.length);
       // Each step has a stream of its own, so that training can go on from any of them.
-      const batch = drawBatch(pool, BATCH, GATE, createRandom(`${SEED}/batches/${thread}/${step}`));
+      const random = createRandom(`${SEED}/batches/${thread}/${step}`);
+      const batch = drawBatch(pool, BATCH, GATE, random, step > widerAfter);
       const truth = { ...batch, rows: BATCH, columns: batch.texts.length };
       const run = (): number => {
         let at = 0;

@@ -12,7 +12,7 @@ const verdicts = Int8Array.from({ length: rows * columns }, (_, k) => {
 const targets = Float32Array.from({ length: rows * columns }, (_, k) =>
   k % columns === columns - 1 ? GATE : Number.NaN,
 );
-const truth: Truth = { rows, columns, verdicts, targets, rivals: [{ from: 1, to: 4, weight: 0.7 }] };
+const truth: Truth = { rows, columns, verdicts, targets, genericWeight: 8, rivals: [{ from: 1, to: 4, weight: 0.7 }] };
 
 describe('the loss on cosines', () => {
   test('its gradient is that of central differences', () => {

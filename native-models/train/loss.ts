@@ -11,7 +11,6 @@ const GATE_STEEPNESS = 20;
 const GATE_WEIGHT = 0.6;
 /** Weight of a false pair against that of a true one in the gate: the less, the more true names pass it, and false ones with them. */
 const FALSE_SHARE = 0.2;
-const GENERIC_WEIGHT = 8;
 
 /** Columns that compete in each row among themselves, besides with all others. */
 export interface Rivals {
@@ -27,6 +26,8 @@ export interface Truth {
   readonly verdicts: Int8Array;
   /** [rows, columns]: cosines that generic words shall have; NaN elsewhere. */
   readonly targets: Float32Array;
+  /** Of the mean squared miss of the targets. */
+  readonly genericWeight: number;
   readonly rivals?: readonly Rivals[];
 }
 
@@ -37,7 +38,7 @@ export interface Truth {
  * @returns the loss, and its gradient [rows, columns]
  */
 export function pairLoss(cosines: Float32Array, truth: Truth): { loss: number; gradient: Float32Array } {
-  const { rows, columns, verdicts, targets, rivals = [] } = truth;
+  const { rows, columns, verdicts, targets, genericWeight, rivals = [] } = truth;
   const gradient = new Float32Array(cosines.length);
   let loss = 0;
   const contrast = (lines: number, length: number, at: (line: number, i: number) => number, share = 1): void => {
@@ -96,8 +97,8 @@ export function pairLoss(cosines: Float32Array, truth: Truth): { loss: number; g
     const target = targets[k]!;
     if (!Number.isNaN(target)) {
       const off = cosines[k]! - target;
-      loss += (GENERIC_WEIGHT * off * off) / generics;
-      gradient[k] = gradient[k]! + (2 * GENERIC_WEIGHT * off) / generics;
+      loss += (genericWeight * off * off) / generics;
+      gradient[k] = gradient[k]! + (2 * genericWeight * off) / generics;
     }
     const verdict = verdicts[k]!;
     if (verdict === 0) continue;

@@ -2,7 +2,16 @@
 import type { RgbImage } from '../../worker/images/index.ts';
 import { CATEGORIES, COLOUR_NAMES, patternWord, type Random } from '../../worker/scenes/index.ts';
 import { augment, normalised } from './augment.ts';
-import { type Content, genericTarget, type Meaning, nearMiss, say, trueMeaning, verdict } from './captions.ts';
+import {
+  type Content,
+  genericTarget,
+  type Meaning,
+  nearMiss,
+  SCALE_WORDS,
+  say,
+  trueMeaning,
+  verdict,
+} from './captions.ts';
 import { type CropKind, type CropSet, type Seen, SIDE } from './crops.ts';
 import { PART_NAMES } from './looks.ts';
 import type { Rivals } from './loss.ts';
@@ -15,15 +24,17 @@ export interface Sample {
 
 /** Of a batch, so many are objects; then parts, and pairs; the rest surroundings. */
 const SHARES = { object: 0.6, part: 0.27, group: 0.06 } as const;
+/** Where scales are learned. */
+const WIDER_SHARES = { object: 0.5, part: 0.27, group: 0.17 } as const;
 
 /** Of what rooms and turntables both show, so many come from rooms. */
 const ROOM_SHARE = 0.45;
 
-function drawKind(random: Random): Content['kind'] {
+function drawKind(random: Random, { object, part, group }: Record<keyof typeof SHARES, number>): Content['kind'] {
   const dice = random.float();
-  if (dice < SHARES.object) return 'object';
-  if (dice < SHARES.object + SHARES.part) return 'part';
-  return dice < SHARES.object + SHARES.part + SHARES.group ? 'group' : 'stuff';
+  if (dice < object) return 'object';
+  if (dice < object + part) return 'part';
+  return dice < object + part + group ? 'group' : 'stuff';
 }
 
 /** Samples by what they show, so that rare categories are drawn as often as frequent ones. */
@@ -47,10 +58,10 @@ export class SamplePool {
   }
 
   /** Groups of four of one category, so that most wrong captions of a batch differ in little. */
-  draw(count: number, random: Random): Sample[] {
+  draw(count: number, random: Random, wider = false): Sample[] {
     const drawn: Sample[] = [];
     while (drawn.length < count) {
-      const kind = drawKind(random);
+      const kind = drawKind(random, wider ? WIDER_SHARES : SHARES);
       const groups = this.#byKind.get(kind);
       if (!groups) continue;
       const { turntable, room } = groups.get(random.pick([...groups.keys()]))!;
@@ -74,10 +85,13 @@ export interface Batch {
   readonly verdicts: Int8Array;
   /** [B, C], NaN but for generic words: the cosine they shall have. */
   readonly targets: Float32Array;
+  readonly genericWeight: number;
   /** Columns of attributes of one kind. */
   readonly rivals: readonly Rivals[];
 }
 
+/** Of the mean squared miss of generic words; and where they tell scales apart. */
+const [GENERIC_WEIGHT, SCALE_WEIGHT] = [8, 60];
 const GENERICS = ['thing', 'thing', 'part', 'stuff', 'stuff'] as const;
 const UNKNOWN_TEXTS = 2;
 /**
@@ -107,8 +121,11 @@ const RIVALS: readonly Rivals[] = KINDS.map(({ weight, meanings }, i) => {
   return { weight, from, to: from + meanings.length };
 });
 
-/** Crops with random context, changed at random, and captions: every attribute alone, true ones of each crop, near misses, generic words. */
-export function drawBatch(pool: SamplePool, count: number, gate: number, random: Random): Batch {
+/**
+ * Crops with random context, changed at random, and captions: every attribute alone, true ones of each crop, near misses, generic words.
+ * @param wider see `verdict` and `genericTarget`
+ */
+export function drawBatch(pool: SamplePool, count: number, gate: number, random: Random, wider = false): Batch {
   const contents: Content[] = [];
   const images = new Float32Array(count * SIDE * SIDE * 3);
   const meanings = new Map<string, Meaning>();
@@ -116,7 +133,7 @@ export function drawBatch(pool: SamplePool, count: number, gate: number, random:
     meanings.set(JSON.stringify(Object.entries(meaning).sort()), meaning);
   };
   for (const meaning of ATTRIBUTES) want(meaning);
-  const drawn = pool.draw(count, random);
+  const drawn = pool.draw(count, random, wider);
   drawn.forEach((sample, i) => {
     const dice = random.float();
     const context = dice < 0.2 ? 0 : dice < 0.9 ? random.range(0.2, 0.4) : 1;
@@ -143,15 +160,23 @@ export function drawBatch(pool: SamplePool, count: number, gate: number, random:
     ...Array.from({ length: UNKNOWN_TEXTS }, (): Meaning => ({ unknown: true })),
   ];
   const texts = list.map((meaning, j) => say(meaning, random, j < ATTRIBUTES.length));
+  if (wider) {
+    for (const [word, kind] of Object.entries(SCALE_WORDS)) {
+      list.push({ generic: kind === 'part' ? 'part' : 'thing' });
+      texts.push(word);
+    }
+  }
   const verdicts = new Int8Array(count * list.length);
   const targets = new Float32Array(count * list.length).fill(Number.NaN);
   contents.forEach((content, i) => {
     list.forEach((meaning, j) => {
-      verdicts[i * list.length + j] = verdict(content, meaning);
-      if (meaning.generic) targets[i * list.length + j] = genericTarget(content, meaning.generic, gate);
+      verdicts[i * list.length + j] = verdict(content, meaning, wider);
+      if (!meaning.generic) return;
+      targets[i * list.length + j] = genericTarget(content, meaning.generic, gate, texts[j], wider);
     });
   });
-  return { images, texts, short: ATTRIBUTES.length, verdicts, targets, rivals: RIVALS };
+  const genericWeight = wider ? SCALE_WEIGHT : GENERIC_WEIGHT;
+  return { images, texts, short: ATTRIBUTES.length, verdicts, targets, genericWeight, rivals: RIVALS };
 }
 
 /** [n, side, side, 3] */

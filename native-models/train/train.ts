@@ -1,11 +1,12 @@
 /**
  * Trains `native-models/mini-clip` from nothing: renders crops (kept in build/mini-clip), trains, writes the model.
  *
- *     npm run train:mini-clip -- [--steps N] [--fall SHARE] [--threads N] [--turntables N] [--rooms N] [--out FOLDER] [--cache FOLDER]
+ *     npm run train:mini-clip -- [--steps N] [--wider N] [--fall SHARE] [--threads N] [--turntables N] [--rooms N] [--out FOLDER] [--cache FOLDER]
  *
  * The rate stays at its peak and falls over the last share of the steps. Everything that the next step needs lies in the cache every
  * 500 steps, as `step-N.state`; a run goes on from the last of these before its rate starts to fall, and comes to what it would have
- * come to from the start, whatever `--steps` was before. Everything comes from the printed seed: the same command gives the same model
+ * come to from the start, whatever `--steps` was before. After them come `--wider` steps at a lower rate, in which the names of a group's members
+ * and of a part's owner count as true, and words of scale are learned. Everything comes from the printed seed: the same command gives the same model
  * on the same kind of processor with the same number of threads.
  */
 import { existsSync } from 'node:fs';
@@ -24,6 +25,8 @@ import type { Shared } from './thread.ts';
 
 const PEAK_RATE = 2e-3;
 const WARM_UP_STEPS = 200;
+/** Of the wider steps, at their start; it falls to nothing. */
+const WIDER_RATE = 1e-3;
 const WEIGHT_DECAY = 0.03;
 /** Weights that are saved are an exponential mean over about this many steps. */
 const AVERAGED_STEPS = 150;
@@ -32,6 +35,7 @@ const SAVE_EVERY = 500;
 const { values: options } = parseArgs({
   options: {
     steps: { type: 'string', default: '8500' },
+    wider: { type: 'string', default: '2000' },
     fall: { type: 'string', default: '0.3' },
     threads: { type: 'string', default: '2' },
     turntables: { type: 'string', default: '36' },
@@ -41,9 +45,9 @@ const { values: options } = parseArgs({
   },
 });
 const { cache, out } = options;
-const [steps, threads, turntables, rooms] = [options.steps, options.threads, options.turntables, options.rooms].map(
-  Number,
-) as [number, number, number, number];
+const { steps, wider, threads, turntables, rooms } = Object.fromEntries(
+  Object.entries(options).map(([name, value]) => [name, Number(value)]),
+) as Record<'steps' | 'wider' | 'threads' | 'turntables' | 'rooms', number>;
 const fallFrom = Math.floor(steps * (1 - Number(options.fall)));
 
 function rateAt(step: number): number {
@@ -54,9 +58,9 @@ function rateAt(step: number): number {
 
 const startedAt = performance.now();
 const say = (text: string): void => console.log(`${((performance.now() - startedAt) / 1000).toFixed(0)} s: ${text}`);
-say(`seed ${SEED}, ${steps} steps of ${threads} x ${BATCH} crops, ${turntables} turntables, ${rooms} rooms`);
+say(`seed ${SEED}, ${steps} + ${wider} steps of ${threads} x ${BATCH} crops, ${turntables} turntables, ${rooms} rooms`);
 
-const learner = await openLearner({ cache, turntables, rooms, thread: 0, threads });
+const learner = await openLearner({ cache, turntables, rooms, thread: 0, threads, widerAfter: steps });
 const words = [...SPECIAL_TOKENS, ...vocabulary(PART_NAMES)];
 const initial = initialParameters(words.length, createRandom(`${SEED}/start`));
 const length = [...initial.values()].reduce((sum, values) => sum + values.length, 0);
@@ -78,7 +82,7 @@ const seen = shared(length);
 const control = new Int32Array(new SharedArrayBuffer(8));
 const helpers = Array.from({ length: threads - 1 }, (_, i) => {
   const data: Shared = {
-    options: { cache, turntables, rooms, thread: i + 1, threads },
+    options: { cache, turntables, rooms, thread: i + 1, threads, widerAfter: steps },
     ...{ words, parameters: seen, control, gradient: shared(length), loss: shared(1) },
   };
   const worker = new Worker(new URL('./thread.ts', import.meta.url), { workerData: data });
@@ -88,9 +92,8 @@ const helpers = Array.from({ length: threads - 1 }, (_, i) => {
   return { worker, data };
 });
 
-/** Adam with decoupled weight decay (Loshchilov and Hutter 2019). */
-function update(step: number): void {
-  const rate = rateAt(step);
+/** Adam with decoupled weight decay (Loshchilov and Hutter 2019). @param step since the moments were 0 */
+function update(step: number, rate: number): void {
   const [b1, b2] = [0.9, 0.98];
   const keep = Math.min(1 - 1 / AVERAGED_STEPS, step / (step + 10));
   loops.adam(
@@ -158,20 +161,40 @@ async function loadState(): Promise<number> {
   return last;
 }
 
-const first = await loadState();
-if (first > 0) say(`goes on after step ${first}`);
 let running = Number.NaN;
-for (let step = first + 1; step <= steps; step++) {
-  const loss = await learn(step);
-  if (!Number.isFinite(loss)) throw new Error(`the loss is ${loss} in step ${step}`);
-  running = Number.isNaN(running) ? loss : 0.98 * running + 0.02 * loss;
-  update(step);
-  if (step % 100 === 0 || step === 1) {
-    say(`step ${step}, loss ${running.toFixed(3)}, processor ${(process.cpuUsage().user / 1e6).toFixed(0)} s`);
+/** @param restart step after which the moments were 0 */
+async function train(from: number, to: number, restart: number, rate: (step: number) => number): Promise<void> {
+  for (let step = from + 1; step <= to; step++) {
+    const loss = await learn(step);
+    if (!Number.isFinite(loss)) throw new Error(`the loss is ${loss} in step ${step}`);
+    running = Number.isNaN(running) ? loss : 0.98 * running + 0.02 * loss;
+    update(step - restart, rate(step));
+    if (step % 100 === 0 || step === 1) {
+      say(`step ${step}, loss ${running.toFixed(3)}, processor ${(process.cpuUsage().user / 1e6).toFixed(0)} s`);
+    }
+    if (step % SAVE_EVERY !== 0) continue;
+    if (step <= fallFrom) await saveState(step);
+    await save();
   }
-  if (step % SAVE_EVERY !== 0) continue;
-  if (step <= fallFrom) await saveState(step);
-  await save();
 }
+
+/** Weights before the wider steps, which start from their mean. */
+const narrow = join(cache, `narrow-${steps}.weights`);
+if (existsSync(narrow)) {
+  const bytes = await readFile(narrow);
+  if (bytes.length !== 4 * length) throw new Error(`${narrow} is of another network or vocabulary`);
+  new Uint8Array(average.buffer, average.byteOffset, bytes.length).set(bytes);
+  say(`goes on after step ${steps}`);
+} else {
+  const first = await loadState();
+  if (first > 0) say(`goes on after step ${first}`);
+  await train(first, steps, 0, rateAt);
+  await writeFile(`${narrow}.partial`, new Uint8Array(average.buffer, average.byteOffset, 4 * length));
+  await rename(`${narrow}.partial`, narrow);
+}
+parameters.set(average);
+for (const moment of [mean, square]) moment.fill(0);
+running = Number.NaN;
+await train(steps, steps + wider, steps, (step) => WIDER_RATE * (1 - (step - 1 - steps) / wider));
 say(`${out}: ${await save()} bytes`);
 for (const { worker } of helpers) await worker.terminate();
