@@ -398,6 +398,23 @@ async function measureStability(cells: Pick<ReturnType<CellsIn>, 'cell'>, room: 
   return cells.cell('messy-rooms', room, { mode: 'stability' }, stabilitySchema);
 }
 
+/** How much of what oracle ids gain over the masks as given, frame by frame, is gained without them. Where they gain nothing, there is no gap. */
+function gapTarget(
+  objects: number,
+  before: number | null,
+  after: number | null,
+  oracle: number | null,
+): BenchmarkTarget {
+  const target = { name: `per-frame gap closed, N = ${objects}, %`, target: '>= 60' };
+  if (before === null || after === null || oracle === null) return { ...target, ...MISSING };
+  if (oracle <= before) {
+    const value = `none to close: masks as given ${before.toFixed(1)}, oracle ${oracle.toFixed(1)}, slow-fast ${after.toFixed(1)}`;
+    return { ...target, value, met: false };
+  }
+  const value = (100 * (after - before)) / (oracle - before);
+  return { ...target, value, met: value >= 60 };
+}
+
 const MISSING: Pick<BenchmarkTarget, 'value' | 'met'> = { value: null, met: false };
 
 /** The lines of the benchmark page. A figure that was not measured is null and not met. */
@@ -438,9 +455,7 @@ function targetsOf(
     const [after, best] = (['default', 'none'] as const).map((noise) =>
       mean(at(SLOW_FAST, objects, noise), ({ quality }) => quality.perFrame.after),
     ) as [number | null, number | null];
-    const closed =
-      before === null || after === null || best === null ? null : (100 * (after - before)) / (best - before);
-    targets.push(line(`per-frame gap closed, N = ${objects}, %`, '>= 60', closed, (value) => value >= 60));
+    targets.push(gapTarget(objects, before, after, best));
   }
   targets.push(line('slow-fast PQ_things, mean over N', '>= 60', overSizes(SLOW_FAST, pq), (value) => value >= 60));
   targets.push(
