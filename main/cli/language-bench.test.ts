@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { benchLanguage } from './language-bench.ts';
-import type { CellsIn } from './room-cells.ts';
+import type { Cells } from './room-cells.ts';
 
 /** Mean IoU of every mode of a recipe, in percent, at every threshold; the first threshold is the best one. */
 const IOU = { n2f2: 60, lerf: 50, langsplat: 55, 'language-closed-form': 61 } as const;
@@ -71,7 +71,7 @@ const cellsIn = () =>
       size === '20k'
         ? { ...speed, peakMemoryBytes: 1e8, explicit: [3, 30, 64].map((scales) => ({ scales, totalMs: 8 + scales })) }
         : { ...speed, totalMs: 2500, peakMemoryBytes: 1e9, explicit: [] },
-  }) as unknown as ReturnType<CellsIn>;
+  }) as unknown as Cells;
 
 const never = new AbortController().signal;
 const context = { signal: never, killSignal: never, note: () => undefined, onEvent: () => undefined };

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { LiftscopeError } from '../../contract/index.ts';
 import { benchMessyRooms } from './messy-rooms.ts';
-import type { CellsIn } from './room-cells.ts';
+import type { Cells } from './room-cells.ts';
 
 type Given = {
   recipe?: string;
@@ -44,7 +44,7 @@ const cellsIn = () =>
     room: async (objects: number, seed: number) => ({ objects, seed, psnr: 30, gaussians: 10, checks: null }),
     cell: async (_name: string, { objects, seed }: { objects: number; seed: number }, given: Given) =>
       cellOf(given, objects, seed),
-  }) as unknown as ReturnType<CellsIn>;
+  }) as unknown as Cells;
 
 const never = new AbortController().signal;
 const notes: string[] = [];

@@ -12,6 +12,7 @@ import {
 import { inLanes, lanesOf } from './lanes.ts';
 import {
   type CellContext,
+  type Cells,
   type CellsIn,
   type Room,
   roomCellsIn,
@@ -157,12 +158,7 @@ export async function benchMessyRooms(
   const rooms = sizes.flatMap((size) => made.filter(({ objects }) => objects === size));
   const failures: Failure[] = [];
   /** One recipe that runs out of memory must not take the others with it; the document says so. */
-  const attempt = async (
-    cells: Pick<ReturnType<CellsIn>, 'cell'>,
-    { name }: Variant,
-    room: Room,
-    own: Record<string, Json>,
-  ) => {
+  const attempt = async (cells: Cells, { name }: Variant, room: Room, own: Record<string, Json>) => {
     try {
       return await cells.cell('messy-rooms', room, own, cellSchema);
     } catch (error) {
@@ -353,11 +349,7 @@ type Cost = {
 };
 
 /** Loss and field step at a fixed batch and fixed contributors per pixel. */
-async function measureCost(
-  cells: Pick<ReturnType<CellsIn>, 'cell'>,
-  rooms: readonly Room[],
-  variants: readonly Variant[],
-): Promise<Cost[]> {
+async function measureCost(cells: Cells, rooms: readonly Room[], variants: readonly Variant[]): Promise<Cost[]> {
   const measured = variants.filter(({ recipe }) => recipe === 'contrastive-lift' || recipe === 'linear-assignment');
   const costs: Cost[] = [];
   for (const { name, recipe, parameters } of measured) {
@@ -393,7 +385,7 @@ const stabilitySchema = z.object({
 });
 
 /** Without a target until it is measured; on the smallest room, when both losses are among the variants. */
-async function measureStability(cells: Pick<ReturnType<CellsIn>, 'cell'>, room: Room, variants: readonly Variant[]) {
+async function measureStability(cells: Cells, room: Room, variants: readonly Variant[]) {
   if (![SLOW_FAST, 'vanilla'].every((name) => variants.some((variant) => variant.name === name))) return undefined;
   return cells.cell('messy-rooms', room, { mode: 'stability' }, stabilitySchema);
 }

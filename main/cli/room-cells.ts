@@ -87,7 +87,8 @@ const roomSchema = z.object({
 });
 
 /** Makes the {@link RoomCells} of a benchmark in a folder that is kept between runs. */
-export type CellsIn = (folder: string, context: CellContext) => Pick<RoomCells, 'room' | 'cell' | 'cells'>;
+export type CellsIn = (folder: string, context: CellContext) => Cells;
+export type Cells = Pick<RoomCells, 'room' | 'cell' | 'cells'>;
 export const roomCellsIn: CellsIn = (folder, context) => new RoomCells(folder, context);
 
 export class RoomCells {

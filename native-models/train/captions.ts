@@ -338,8 +338,8 @@ export function genericTarget(
   content: Content,
   generic: NonNullable<Meaning['generic']>,
   gate: number,
-  text = '',
-  wider = false,
+  text: string,
+  wider: boolean,
 ): number {
   const scale = wider ? SCALE_WORDS[splitWords(text).at(-1) ?? ''] : undefined;
   if (scale) return content.kind === scale ? SCALE_TARGETS[0] : SCALE_TARGETS[1];

@@ -172,7 +172,7 @@ export function drawBatch(pool: SamplePool, count: number, gate: number, random:
     list.forEach((meaning, j) => {
       verdicts[i * list.length + j] = verdict(content, meaning, wider);
       if (!meaning.generic) return;
-      targets[i * list.length + j] = genericTarget(content, meaning.generic, gate, texts[j], wider);
+      targets[i * list.length + j] = genericTarget(content, meaning.generic, gate, texts[j]!, wider);
     });
   });
   const genericWeight = wider ? SCALE_WEIGHT : GENERIC_WEIGHT;

@@ -178,8 +178,8 @@ async function train(from: number, to: number, restart: number, rate: (step: num
   }
 }
 
-/** Weights before the wider steps, which start from their mean. */
-const narrow = join(cache, `narrow-${steps}.weights`);
+/** Mean weights from which the wider steps start; they are kept for the same options only. */
+const narrow = join(cache, `narrow-${[steps, options.fall, threads, turntables, rooms].join('-')}.weights`);
 if (existsSync(narrow)) {
   const bytes = await readFile(narrow);
   if (bytes.length !== 4 * length) throw new Error(`${narrow} is of another network or vocabulary`);

@@ -4,6 +4,7 @@ import {
   expectClose,
   expectCloseOutsideBand,
   expectNoMissingGradient,
+  expectSame,
   expectVectorAgreement,
   seededRandom,
   ToleranceError,
@@ -13,6 +14,17 @@ const refuses = (run: () => void, pattern: RegExp) => {
   expect(run).toThrow(ToleranceError);
   expect(run).toThrow(pattern);
 };
+
+describe('expectSame', () => {
+  it('names the first element that differs; NaN, another length and one more element are differences', () => {
+    expectSame('x', Uint32Array.of(1, 2, 3), [1, 2, 3]);
+    expectSame('x', [], []);
+    refuses(() => expectSame('x', [1, 5, 9], [1, 2, 3]), /x\[1\]: 5, expected 2/);
+    refuses(() => expectSame('x', [Number.NaN], [Number.NaN]), /x\[0\]: NaN/);
+    refuses(() => expectSame('x', [1, 2, 3], [1, 2]), /3 values, expected 2/);
+    refuses(() => expectSame('x', [], [1]), /0 values, expected 1/);
+  });
+});
 
 describe('expectClose', () => {
   it('accepts errors inside abs + rel and reports the largest', () => {
