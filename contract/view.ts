@@ -275,8 +275,10 @@ export const viewQueryCallSchema = languageQuerySchema.extend({
 export type ViewQueryCall = z.infer<typeof viewQueryCallSchema>;
 
 const viewQueryAnswerSchema = z.object({
-  /** Some Gaussian that training has seen beats every negative. Otherwise the answer is empty: nothing is ranked. */
+  /** Some Gaussian that training has seen is above the gate. Otherwise the answer is empty: nothing is ranked. */
   found: z.boolean(),
+  /** Raw relevancy above which there is an answer: what beats every negative, or what the text model states for a search over scales. */
+  gate: z.number(),
   /** Raw relevancy of the best Gaussian that training has seen, at the scale that was used. */
   maximum: z.number(),
   /** Words of the text that the encoder does not know. */

@@ -65,8 +65,10 @@ export const queryAnswerSchema = z.object({
   recipe: z.string(),
   /** Name of the map, for `routes.relevancy` and the channel `relevancy` of a view. */
   map: z.string(),
-  /** Something that training has seen beats every negative; otherwise nothing is ranked. */
+  /** Something that training has seen is above the gate; otherwise nothing is ranked. */
   found: z.boolean(),
+  /** Least raw relevancy of an answer: {@link RELEVANCY_GATE}, or what the text model states for a search over scales. */
+  gate: z.number(),
   /** Of the best Gaussian that training has seen. */
   maximum: z.number(),
   unknownWords: z.array(z.string()),

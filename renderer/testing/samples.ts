@@ -181,6 +181,7 @@ export function sampleAnswer(change: Partial<QueryAnswer> = {}): QueryAnswer {
     recipe: 'n2f2',
     map: `${'0'.repeat(64)}.relevancy`,
     found: true,
+    gate: 0.5,
     maximum: 0.71,
     unknownWords: [],
     notes: [],

@@ -245,6 +245,36 @@ describe('what people type', () => {
   });
 });
 
+describe('a gate that the text model states', () => {
+  it('is what a search over scales must pass, and leaves a scale that was named alone', async () => {
+    const views = [viewAt(0)];
+    const plain = await query('red', { idsPath, views });
+    expect(plain).toMatchObject({ found: true, gate: 0.5 });
+    const asked = async (gate: number, more: object = {}) => {
+      const stating = Object.assign(new FakeEncoder(32), { gates: { [plain.recipe]: gate } });
+      const other = new ViewService(backend, 1e9, async () => stating);
+      const call = { kind: 'query', splatsPath, languagePath, modelDir: folder, text: 'red', idsPath, views, ...more };
+      try {
+        return (await other.answer(call as ViewCall, never)) as ViewAnswer<'query'>;
+      } finally {
+        other.dispose();
+      }
+    };
+    const [below, above] = [plain.maximum - 0.01, plain.maximum + 0.01];
+    expect(await asked(below)).toMatchObject({ found: true, scale: 0 });
+    const refused = await asked(above);
+    expect(refused).toMatchObject({ found: false, maximum: plain.maximum, objects: [] });
+    expect(refused.gate).toBeCloseTo(above, 12);
+    expect(refused.views[0]).toMatchObject({ best: null, areaPx: 0 });
+    expect(await asked(above, { scale: 0 })).toMatchObject({ found: true, gate: 0.5 });
+    const sharp = await query('red', { sharpness: 10 });
+    const odds = (value: number): number => value / (1 - value);
+    const same = await asked(below, { sharpness: 10 });
+    expect(same.maximum).toBeCloseTo(sharp.maximum, 6);
+    expect(Math.log(odds(same.gate))).toBeCloseTo(10 * Math.log(odds(below)), 6);
+  });
+});
+
 describe('what does not fit', () => {
   it('is named: scales, models, files', async () => {
     await expect(query('red', { scale: 'composite' })).rejects.toThrow('not nested');

@@ -3,6 +3,7 @@ import { writeFile } from 'node:fs/promises';
 import {
   LANGUAGE_THRESHOLDS,
   MAX_OBJECTS_IN_VIEWS,
+  RELEVANCY_GATE,
   type ViewQueryAnswer,
   type ViewQueryCall,
 } from '../../contract/index.ts';
@@ -10,7 +11,7 @@ import type { Backend } from '../compute/index.ts';
 import type { WeightReader } from '../objects/index.ts';
 import { viewOf } from '../splats/index.ts';
 import type { LanguageFile } from './artifact.ts';
-import { answerOfMap, passesGate, type RelevancyMap, RenderedRows, splattedMaps } from './maps.ts';
+import { answerOfMap, passesGate, type RelevancyMap, RenderedRows, sharpenedGate, splattedMaps } from './maps.ts';
 import type { ChosenScale, QueryField } from './query-field.ts';
 import type { QueryVectors } from './rows.ts';
 import type { TextVectors } from './texts.ts';
@@ -48,17 +49,20 @@ export async function answerQuery(call: ViewQueryCall, open: OpenField, scene: Q
   const encodeMs = performance.now() - began;
   const vectors: QueryVectors = { query: query!, negatives, sharpness: call.sharpness };
   const { maxima, best } = await field.maxima(vectors);
-  const wanted = call.scale === 'auto' ? field.automatic : call.scale;
+  const stated = field.scales.length > 0 ? texts.encoder.gates?.[header.recipe] : undefined;
+  const wanted = call.scale === 'auto' ? (stated === undefined ? field.automatic : 'best') : call.scale;
   const scale: ChosenScale = wanted === 'best' ? best : wanted;
   const relevancy = await field.relevancy(vectors, scale);
   if (call.relevancyPath !== undefined) await writeFile(call.relevancyPath, relevancy);
   const maximum = relevancy.reduce((most, value) => Math.max(most, value), 0);
-  const found = passesGate(maximum);
+  // One scale, or the composite, is asked as published: it was not chosen for what it says about this text.
+  const gate = wanted === 'best' && stated !== undefined ? sharpenedGate(stated, call.sharpness) : RELEVANCY_GATE;
+  const found = passesGate(maximum, gate);
   const ranked = found && scene.members !== undefined ? rankObjects(relevancy, visibility, scene.members) : [];
   const threshold = call.threshold ?? LANGUAGE_THRESHOLDS[header.recipe];
-  const looked = await lookAtViews(call, { field, vectors, scale, relevancy, ranked, threshold }, scene);
+  const looked = await lookAtViews(call, { field, vectors, scale, relevancy, ranked, threshold, gate }, scene);
   return {
-    ...{ found, maximum, scale, threshold, encodeMs },
+    ...{ found, gate, maximum, scale, threshold, encodeMs },
     ...{ unknownWords: [...unknownWords], notes: [...notes] },
     scales: field.scales.map((name, i) => ({ name, maximum: maxima[i]! })),
     objects: ranked.map((object, k) => ({ ...object, views: looked.ofObjects[k] ?? [] })),
@@ -104,6 +108,7 @@ interface Look {
   readonly relevancy: Float32Array;
   readonly ranked: readonly RankedObject[];
   readonly threshold: number;
+  readonly gate: number;
 }
 
 const BEST_VIEWS = 5;
@@ -133,7 +138,7 @@ async function lookAtViews(call: ViewQueryCall, look: Look, { backend, reader, m
         const score = object.values.reduce((sum, value) => sum + value, 0);
         if (score > 0) scores[k]!.push({ view: index, score });
       }
-      const { maximum, best, level } = answerOfMap(map, look.threshold);
+      const { maximum, best, level } = answerOfMap(map, look.threshold, look.gate);
       views.push({
         maximum,
         best: best < 0 ? null : { x: (best % map.width) + 0.5, y: Math.floor(best / map.width) + 0.5 },

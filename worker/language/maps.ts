@@ -141,9 +141,17 @@ export function interleaved(planar: Float32Array, pixels: number, dimensions: nu
 /** What rounding adds where everything is exactly at the gate: cosines that differ by less say nothing. */
 const ROUNDING = 1e-5;
 
-/** Whether raw relevancy beats every negative. */
-export function passesGate(relevancy: number): boolean {
-  return relevancy > RELEVANCY_GATE + ROUNDING;
+/** Whether raw relevancy is above the gate; the published one is what beats every negative. */
+export function passesGate(relevancy: number, gate = RELEVANCY_GATE): boolean {
+  return relevancy > gate + ROUNDING;
+}
+
+/**
+ * A gate on raw relevancy was measured with products as they are; this is the same margin above the negatives where they are multiplied
+ * by a factor.
+ */
+export function sharpenedGate(gate: number, sharpness: number): number {
+  return gate >= 1 ? 1 : 1 / (1 + ((1 - gate) / gate) ** sharpness);
 }
 
 export interface ViewAnswer {
@@ -156,10 +164,14 @@ export interface ViewAnswer {
 }
 
 /**
- * First the gate on raw relevancy; only then is what is above it normalised, so that the mask begins `threshold` of the way from the
- * gate to the maximum.
+ * First the gate on raw relevancy; only then is what beats the negatives normalised, so that the mask begins `threshold` of the way from
+ * there to the maximum.
  */
-export function answerOfMap({ values }: Pick<RelevancyMap, 'values'>, threshold: number): ViewAnswer {
+export function answerOfMap(
+  { values }: Pick<RelevancyMap, 'values'>,
+  threshold: number,
+  gate = RELEVANCY_GATE,
+): ViewAnswer {
   let best = -1;
   let maximum = 0;
   for (let i = 0; i < values.length; i++) {
@@ -168,8 +180,8 @@ export function answerOfMap({ values }: Pick<RelevancyMap, 'values'>, threshold:
       best = i;
     }
   }
-  if (!passesGate(maximum)) return { maximum, best: -1, level: Number.POSITIVE_INFINITY };
-  // At 0 the mask is what beats every negative: strictly above the gate.
+  if (!passesGate(maximum, gate)) return { maximum, best: -1, level: Number.POSITIVE_INFINITY };
+  // At 0 the mask is what beats every negative.
   const level = Math.max(RELEVANCY_GATE + threshold * (maximum - RELEVANCY_GATE), RELEVANCY_GATE + ROUNDING);
   return { maximum, best, level };
 }

@@ -5,7 +5,7 @@ import type { DualEncoder } from '../models/index.ts';
 /** What a query needs of an encoder. */
 export type TextEncoder = Pick<
   DualEncoder,
-  'name' | 'dimensions' | 'fingerprint' | 'encodeTexts' | 'inspectText' | 'dispose'
+  'name' | 'dimensions' | 'fingerprint' | 'gates' | 'encodeTexts' | 'inspectText' | 'dispose'
 >;
 
 const KEPT_TEXTS = 500;

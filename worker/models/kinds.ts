@@ -51,7 +51,7 @@ export const KINDS: { readonly [K in ModelKind]: KindDefinition } = {
       files: [...DUAL_ENCODER_FILES],
     },
     async describe(folder) {
-      const { head, graphs, files, dimensions, contextTokens } = await findDualEncoder(folder);
+      const { head, graphs, files, dimensions, contextTokens, gates } = await findDualEncoder(folder);
       return {
         ...{ head, kind: 'dual-encoder', graphs: graphList(graphs), files },
         manifest: (checked, plain) => ({
@@ -59,6 +59,7 @@ export const KINDS: { readonly [K in ModelKind]: KindDefinition } = {
           files: plain,
           ...(dimensions !== undefined && { dimensions }),
           ...(contextTokens !== undefined && { contextTokens }),
+          ...(Object.keys(gates).length > 0 && { gates }),
         }),
       };
     },

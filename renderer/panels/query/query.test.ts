@@ -43,9 +43,16 @@ describe('the crop of a thumbnail', () => {
 
 describe('words', () => {
   it('say why nothing is an answer, with the number', () => {
-    const reason = emptyReason({ maximum: 0.4712, negatives: ['object', 'stuff'] });
+    const reason = emptyReason({ maximum: 0.4712, gate: 0.5, negatives: ['object', 'stuff'] });
     expect(reason).toContain('0.47');
     expect(reason).toContain('“object”, “stuff”');
+  });
+
+  it('do not say that a negative fits better where a search over scales was held to more than that', () => {
+    const reason = emptyReason({ maximum: 0.513, gate: 0.526, negatives: ['object', 'stuff'] });
+    expect(reason).toContain('0.51');
+    expect(reason).toContain('Up to 0.53');
+    expect(reason).not.toContain('“object”');
   });
 
   it('say once that words are unknown', () => {
@@ -62,7 +69,7 @@ describe('words', () => {
   });
 
   it('know what leaving the scale open means', () => {
-    expect([scaleMode('auto', true), scaleMode('auto', false), scaleMode(3, true), scaleMode('best', true)]).toEqual([
+    expect([scaleMode('auto', 'composite'), scaleMode('auto', 2), scaleMode(3, 3), scaleMode('best', 2)]).toEqual([
       ...['composite', 'best', 'level', 'best'],
     ]);
   });

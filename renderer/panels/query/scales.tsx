@@ -11,7 +11,7 @@ export function Scales({ layer }: { layer: QueryLayer }) {
   if (answer === null) return null;
   const { scales, recipe } = answer;
   const nested = recipe === 'n2f2';
-  const mode = scaleMode(scale, nested);
+  const mode = scaleMode(scale, answer.scale);
   const used = answer.scale === 'composite' ? null : answer.scale;
   const loudest = scales.reduce((best, one, i) => (one.maximum > (scales[best]?.maximum ?? 0) ? i : best), 0);
   const choose = (next: ScaleMode) => changeQuery(studio, key, { scale: next === 'level' ? (used ?? loudest) : next });

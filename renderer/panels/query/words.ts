@@ -12,8 +12,11 @@ export function quoted(words: readonly string[]): string {
 }
 
 /** Why nothing is an answer. */
-export function emptyReason({ maximum, negatives }: Pick<QueryAnswer, 'maximum' | 'negatives'>): string {
-  return `The nearest thing anywhere has a relevancy of ${formatRelevancy(maximum)}. Up to ${formatRelevancy(RELEVANCY_GATE)} one of the negatives (${quoted(negatives)}) fits it at least as well, so it is no answer.`;
+export function emptyReason({ maximum, gate, negatives }: Pick<QueryAnswer, 'maximum' | 'gate' | 'negatives'>): string {
+  const nearest = `The nearest thing anywhere has a relevancy of ${formatRelevancy(maximum)}.`;
+  return maximum > RELEVANCY_GATE
+    ? `${nearest} Up to ${formatRelevancy(gate)} the loudest of all scales is often wrong with this text model, so it is no answer.`
+    : `${nearest} Up to ${formatRelevancy(RELEVANCY_GATE)} one of the negatives (${quoted(negatives)}) fits it at least as well, so it is no answer.`;
 }
 
 /** What else was done to the text: that words are unknown is said already. */
@@ -38,9 +41,9 @@ function formatMs(value: number): string {
 
 export type ScaleMode = 'composite' | 'best' | 'level';
 
-/** How a query is asked, where `auto` leaves it to the field. */
-export function scaleMode(scale: QueryView['scale'], nested: boolean): ScaleMode {
-  if (scale === 'auto') return nested ? 'composite' : 'best';
+/** How a query was asked; where `auto` left it to the field and its text model, the answer tells. */
+export function scaleMode(scale: QueryView['scale'], used: QueryAnswer['scale']): ScaleMode {
+  if (scale === 'auto') return used === 'composite' ? 'composite' : 'best';
   return typeof scale === 'number' ? 'level' : scale;
 }
 

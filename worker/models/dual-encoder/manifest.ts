@@ -4,6 +4,7 @@
  */
 import { join } from 'node:path';
 import { z } from 'zod';
+import { RELEVANCY_GATE } from '../../../contract/index.ts';
 import { findGraph, isFile } from '../layout.ts';
 import {
   looseModelFileSchema,
@@ -45,6 +46,11 @@ const dualEncoderManifestSchema = manifestHeadSchema.extend({
   dimensions: z.int().min(1).max(65_536).optional(),
   /** Most tokens of a text, special ones included; the model's own configuration may say less. */
   contextTokens: z.int().min(2).max(65_536).optional(),
+  /**
+   * By recipe of a language field: raw relevancy that a search over its scales reaches for absent things in at most one of ten views, as
+   * `bench language` measures it. Below it such a search says that there is nothing; where it is stated, such a search is the default.
+   */
+  gates: z.record(z.string().max(100), z.number().min(RELEVANCY_GATE).max(1)).optional(),
 });
 type DualEncoderManifest = z.infer<typeof dualEncoderManifestSchema>;
 
@@ -55,6 +61,7 @@ export interface DualEncoderFiles {
   readonly files: readonly PlainFile[];
   readonly dimensions: number | undefined;
   readonly contextTokens: number | undefined;
+  readonly gates: Readonly<Record<string, number>>;
   /** Whether a manifest states the hash of every graph and settings file. */
   readonly verified: boolean;
 }
@@ -91,6 +98,7 @@ export async function findDualEncoder(folder: string): Promise<DualEncoderFiles>
     files,
     dimensions: manifest?.dimensions,
     contextTokens: manifest?.contextTokens,
+    gates: manifest?.gates ?? {},
     verified: [...graphList(graphs), ...files].every(({ sha256 }) => sha256 !== undefined),
   };
 }

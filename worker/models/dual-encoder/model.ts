@@ -30,6 +30,8 @@ export interface DualEncoder extends AsyncDisposable {
   readonly dimensions: number;
   /** SHA-256 over the files: embeddings of two models with the same one can be compared. */
   readonly fingerprint: string;
+  /** Least raw relevancy of an answer of a search over scales, by recipe of the field, where it was measured. */
+  readonly gates?: Readonly<Record<string, number>>;
   /** @returns [n, E] unit rows @throws LiftscopeError `bad-input` for an empty text, naming it */
   encodeTexts(texts: readonly string[]): Promise<Float32Array>;
   /** @returns [n, E] unit rows @throws LiftscopeError `bad-input` */
@@ -75,7 +77,8 @@ export async function openDualEncoder(
     const text = new TextSide(name, sessions[0]!, reader, settings.padToContext, tensor);
     const vision = new VisionSide(name, sessions.at(-1)!, settings.processor, text, tensor);
     const dimensions = await agreedDimensions(name, text, vision, found.dimensions);
-    return new OnnxDualEncoder({ name, dimensions, fingerprint: fingerprintOf(hashes), sessions, text, vision });
+    const { gates } = found;
+    return new OnnxDualEncoder({ name, dimensions, fingerprint: fingerprintOf(hashes), gates, sessions, text, vision });
   } catch (error) {
     for (const session of sessions) await session.release();
     throw error;
@@ -86,6 +89,7 @@ class OnnxDualEncoder implements DualEncoder {
   readonly name: string;
   readonly dimensions: number;
   readonly fingerprint: string;
+  readonly gates: Readonly<Record<string, number>>;
   readonly #sessions: readonly InferenceSession[];
   readonly #text: TextSide;
   readonly #vision: VisionSide;
@@ -95,6 +99,7 @@ class OnnxDualEncoder implements DualEncoder {
     name: string;
     dimensions: number;
     fingerprint: string;
+    gates: Readonly<Record<string, number>>;
     sessions: readonly InferenceSession[];
     text: TextSide;
     vision: VisionSide;
@@ -102,6 +107,7 @@ class OnnxDualEncoder implements DualEncoder {
     this.name = parts.name;
     this.dimensions = parts.dimensions;
     this.fingerprint = parts.fingerprint;
+    this.gates = parts.gates;
     this.#sessions = parts.sessions;
     this.#text = parts.text;
     this.#vision = parts.vision;
