@@ -167,7 +167,14 @@ class FakeViews implements ViewsPort {
     }));
     const seen = views.map((_, view) => ({ view, score: view + 1 })).reverse();
     return {
-      ...{ found, gate: 0.5, maximum: found ? 0.75 : 0.25, unknownWords: [], notes: [], negatives: call.negatives ?? [] },
+      ...{
+        found,
+        gate: 0.5,
+        maximum: found ? 0.75 : 0.25,
+        unknownWords: [],
+        notes: [],
+        negatives: call.negatives ?? [],
+      },
       ...{ scales: [{ name: 'all', maximum: 0.75 }], scale: 'composite', threshold: 0.5, recipe: 'n2f2', warm: true },
       objects: found ? [{ id: 2, relevancy: 0.7, maximum: 0.75, share: 0.9, views: seen }] : [],
       ...{ views, encodeMs: 1, totalMs: 2 },
