@@ -107,8 +107,9 @@ export const RELEVANCY_GATE = 0.5;
 export const MAX_QUERY_CHARACTERS = 100_000;
 
 /**
- * `auto`: `best` where the text model states a gate for such fields, else `composite` where the field is nested, else `best`. `composite`: all scales weighed once for all queries. `best`: the
- * scale with the highest maximum for this query. A number: that one of the field's scales.
+ * `auto`: `best` where the text model states a gate for such fields, else `composite` where the field is nested, else `best`.
+ * `composite`: all scales weighed once for all queries. `best`: the scale with the highest maximum for this query. A number: that one of
+ * the field's scales.
  */
 export const queryScaleSchema = z.union([z.enum(['auto', 'composite', 'best']), z.int().min(0).max(4095)]);
 export type QueryScale = z.infer<typeof queryScaleSchema>;

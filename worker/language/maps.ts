@@ -151,7 +151,7 @@ export function passesGate(relevancy: number, gate = RELEVANCY_GATE): boolean {
  * by a factor.
  */
 export function sharpenedGate(gate: number, sharpness: number): number {
-  return gate >= 1 ? 1 : 1 / (1 + ((1 - gate) / gate) ** sharpness);
+  return 1 / (1 + ((1 - gate) / gate) ** sharpness);
 }
 
 export interface ViewAnswer {

@@ -53,6 +53,9 @@ describe('words', () => {
     expect(reason).toContain('0.51');
     expect(reason).toContain('Up to 0.53');
     expect(reason).not.toContain('“object”');
+    // Rounding leaves ties a little above 0.5: there it is the negatives.
+    expect(emptyReason({ maximum: 0.500005, gate: 0.5, negatives: ['object'] })).toContain('“object”');
+    expect(emptyReason({ maximum: 0.47, gate: 0.526, negatives: ['object'] })).toContain('“object”');
   });
 
   it('say once that words are unknown', () => {

@@ -14,7 +14,7 @@ export function quoted(words: readonly string[]): string {
 /** Why nothing is an answer. */
 export function emptyReason({ maximum, gate, negatives }: Pick<QueryAnswer, 'maximum' | 'gate' | 'negatives'>): string {
   const nearest = `The nearest thing anywhere has a relevancy of ${formatRelevancy(maximum)}.`;
-  return maximum > RELEVANCY_GATE
+  return gate > RELEVANCY_GATE && maximum > RELEVANCY_GATE
     ? `${nearest} Up to ${formatRelevancy(gate)} the loudest of all scales is often wrong with this text model, so it is no answer.`
     : `${nearest} Up to ${formatRelevancy(RELEVANCY_GATE)} one of the negatives (${quoted(negatives)}) fits it at least as well, so it is no answer.`;
 }

@@ -234,8 +234,13 @@ describe('identity', () => {
     expect(
       (await open({}, (all) => all.set('manifest.json', json({ ...manifest, files, dimensions: 8 })))).dimensions,
     ).toBe(8);
+    expect((await open({}, (all) => all.set('manifest.json', json(manifest)))).gates).toEqual({});
+    const gates = { n2f2: 0.53 };
+    expect((await open({}, (all) => all.set('manifest.json', json({ ...manifest, gates })))).gates).toEqual(gates);
     const wrong = (more: object): Promise<{ message: string }> =>
       failure(written({}, (all) => all.set('manifest.json', json({ ...manifest, ...more }))));
+    // Below it a negative fits better: no gate may let that pass.
+    expect((await wrong({ gates: { n2f2: 0.4 } })).message).toMatch(/gates\.n2f2/);
     expect((await wrong({ dimensions: 9 })).message).toMatch(/says 9 dimensions, its graphs have 8/);
     expect((await wrong({ files: [{ file: 'config.json', sha256: '0'.repeat(64) }] })).message).toMatch(
       /config\.json: has the SHA-256/,
