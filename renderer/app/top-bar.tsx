@@ -195,6 +195,8 @@ function QueryBox() {
           const text = inputRef.current?.value ?? '';
           studio.showPanel('query');
           askQuery(studio, text);
+          // What is typed next is another question, not more of this one.
+          inputRef.current?.select();
         }}
       >
         <Icon name="search" size={14} />
