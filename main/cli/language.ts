@@ -1,5 +1,12 @@
 import { type Command, Option } from 'commander';
-import { type LanguageRecipe, LiftscopeError, languageRecipes, type QueryScale } from '../../contract/index.ts';
+import {
+  type LanguageRecipe,
+  LiftscopeError,
+  languageRecipes,
+  type QueryAnswer,
+  type QueryScale,
+  RELEVANCY_GATE,
+} from '../../contract/index.ts';
 import { parsePairs } from './bench.ts';
 import { addComputeOptions, type ComputeFlags, type Invocation, present, showEvent } from './common.ts';
 import { formatBytes, formatDuration } from './output.ts';
@@ -129,9 +136,7 @@ function addQuery(verb: (usage: string, description: string) => Command, { outpu
               ...(objects.length === 0 ? [] : ['', ...formatTable([['object', 'relevancy', 'above', ''], ...objects])]),
               ...(frames.length === 0 ? [] : ['', ...formatTable([['frame', 'maximum', 'where', 'mask'], ...frames])]),
             ]
-          : [
-              `"${text}": nothing here beats ${answer.negatives.join(', ')} (highest relevancy ${answer.maximum.toFixed(3)})`,
-            ]),
+          : [`"${text}": ${nothingHere(answer)}`]),
         ...(answer.map === null ? [] : [`Wrote ${answer.map.path} (${answer.map.frame})`]),
       ].join('\n'),
     );
@@ -140,6 +145,14 @@ function addQuery(verb: (usage: string, description: string) => Command, { outpu
 
 function scaleName({ scale, scales }: { scale: number | 'composite'; scales: readonly { name: string }[] }): string {
   return scale === 'composite' ? scale : (scales[scale]?.name ?? String(scale));
+}
+
+/** Why nothing is an answer: a negative fits as well, or a search over scales stayed below what its text model states. */
+export function nothingHere({ maximum, gate, negatives }: Pick<QueryAnswer, 'maximum' | 'gate' | 'negatives'>): string {
+  const highest = `highest relevancy ${maximum.toFixed(3)}`;
+  return gate > RELEVANCY_GATE && maximum > RELEVANCY_GATE
+    ? `no answer, up to ${gate.toFixed(3)} the loudest of all scales is often wrong with this text model (${highest})`
+    : `nothing here beats ${negatives.join(', ')} (${highest})`;
 }
 
 /** @throws LiftscopeError `usage` */

@@ -10,6 +10,11 @@ const at = (relevancy: number) => ({ left: `${100 * Math.max(0, Math.min(1, rele
 export function Legend({ layer }: { layer: QueryLayer }) {
   const studio = useStudio();
   const { answer, color, threshold, key } = layer;
+  const gate = answer?.gate ?? RELEVANCY_GATE;
+  const meaning =
+    gate > RELEVANCY_GATE
+      ? `The gate: below ${formatRelevancy(gate)} the loudest of all scales is no answer`
+      : 'The gate: above it every negative is beaten';
   const best = answer === null ? '' : `, best ${formatRelevancy(answer.maximum)}`;
   return (
     <section className="query-section">
@@ -23,7 +28,7 @@ export function Legend({ layer }: { layer: QueryLayer }) {
           <span style={{ background: relevancyGradient(color) }} />
           <i style={{ width: `${100 * threshold}%` }} />
         </div>
-        <b style={at(RELEVANCY_GATE)} title="The gate: above it every negative is beaten" />
+        <b style={at(gate)} title={meaning} />
         {answer !== null && (
           <em style={at(answer.maximum)} title={`The best of this answer: ${formatRelevancy(answer.maximum)}`} />
         )}

@@ -1,4 +1,3 @@
-import { RELEVANCY_GATE } from '../../../contract/index.ts';
 import { type QueryLayer, useStudio } from '../../state/index.ts';
 import { changeQuery } from '../../tools/index.ts';
 import { Segments } from '../../ui/index.ts';
@@ -9,7 +8,7 @@ export function Scales({ layer }: { layer: QueryLayer }) {
   const studio = useStudio();
   const { answer, key, scale } = layer;
   if (answer === null) return null;
-  const { scales, recipe } = answer;
+  const { scales, recipe, gate } = answer;
   const nested = recipe === 'n2f2';
   const mode = scaleMode(scale, answer.scale);
   const used = answer.scale === 'composite' ? null : answer.scale;
@@ -37,13 +36,13 @@ export function Scales({ layer }: { layer: QueryLayer }) {
       />
       {scales.length > 1 && (
         <figure className="query-strip">
-          <div style={{ '--gate': `${100 * (1 - stripHeight(RELEVANCY_GATE))}%` } as React.CSSProperties}>
+          <div style={{ '--gate': `${100 * (1 - stripHeight(gate))}%` } as React.CSSProperties}>
             <ol aria-label="Highest relevancy at each scale">
               {scales.map(({ name, maximum }, i) => (
                 <li
                   key={name}
                   data-used={i === used}
-                  data-found={maximum > RELEVANCY_GATE}
+                  data-found={maximum > gate}
                   aria-label={`${name}: ${formatRelevancy(maximum)}`}
                 >
                   <span style={{ height: `${100 * stripHeight(maximum)}%`, background: layer.color }} />
@@ -72,7 +71,7 @@ export function Scales({ layer }: { layer: QueryLayer }) {
           <figcaption className="tabular">
             <span>{mode === 'composite' ? `Loudest at ${named(loudest)}` : `Asked at ${named(level)}`}</span>
             <small>
-              Best at each scale, {STRIP_RANGE[0]} to {STRIP_RANGE[1]}; the line is 0.5.
+              Best at each scale, {STRIP_RANGE[0]} to {STRIP_RANGE[1]}; the line is {formatRelevancy(gate)}.
             </small>
           </figcaption>
         </figure>
