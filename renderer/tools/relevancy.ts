@@ -6,10 +6,10 @@ import { RELEVANCY_GATE } from '../../contract/index.ts';
 
 /** Below the gate something else is nearer to the words: grey, and thin. */
 const BELOW = { grey: 150, alpha: 0.35 } as const;
-/** From here on the colour stays as it is: with the formula as published little is ever higher. */
-const FULL = 0.75;
-/** Opacity at the gate, and how far the colour goes towards white at {@link FULL}. */
-const AT_GATE = 0.2;
+/** From here on the colour stays as it is: with the formula as published, cosines would have to differ by more than 0.6. */
+const FULL = 0.65;
+/** Opacity at the gate, where most answers are not far from it, and how far the colour goes towards white at {@link FULL}. */
+const AT_GATE = 0.5;
 const WHITEN = 0.45;
 
 const STEPS = 256;

@@ -30,7 +30,7 @@ import { OpenList } from './open-list.tsx';
 import { BestFrames, RankedObjects } from './results.tsx';
 import { Scales } from './scales.tsx';
 import { Tiles } from './tiles.tsx';
-import { emptyReason, otherNotes, quoted, timing } from './words.ts';
+import { emptyAnswer, otherNotes, quoted, timing } from './words.ts';
 import './query.css';
 
 /** Questions in words: what is asked, what answers it, and why. */
@@ -225,6 +225,7 @@ function Details({ layer }: { layer: QueryLayer }) {
     );
   }
   if (answer === null) return <LoadingState label={`Looking for ${text}`} />;
+  const empty = answer.found ? null : emptyAnswer(answer);
   return (
     <div className="query-details" aria-busy={layer.busy}>
       {answer.unknownWords.length > 0 && (
@@ -239,10 +240,10 @@ function Details({ layer }: { layer: QueryLayer }) {
           <Note>{note}</Note>
         </div>
       ))}
-      {!answer.found && (
+      {empty !== null && (
         <div className="query-section">
           <Note tone="warn">
-            <strong>Nothing beats every negative.</strong> {emptyReason(answer)}
+            <strong>{empty.title}</strong> {empty.reason}
           </Note>
         </div>
       )}

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { sampleFrames, sampleQuery } from '../../testing/samples.ts';
 import { cropOf } from './crop.ts';
-import { emptyReason, otherNotes, scaleMode, settingsOf, sortedQueries, stripHeight, timing } from './words.ts';
+import { emptyAnswer, otherNotes, scaleMode, settingsOf, sortedQueries, stripHeight, timing } from './words.ts';
 
 describe('the crop of a thumbnail', () => {
   /** One camera at (0, 0, -4) that looks along +z: 100 x 100 pixels, focal length 100. */
@@ -43,19 +43,21 @@ describe('the crop of a thumbnail', () => {
 
 describe('words', () => {
   it('say why nothing is an answer, with the number', () => {
-    const reason = emptyReason({ maximum: 0.4712, gate: 0.5, negatives: ['object', 'stuff'] });
+    const { title, reason } = emptyAnswer({ maximum: 0.4712, gate: 0.5, negatives: ['object', 'stuff'] });
+    expect(title).toBe('Nothing beats every negative.');
     expect(reason).toContain('0.47');
     expect(reason).toContain('“object”, “stuff”');
   });
 
   it('do not say that a negative fits better where a search over scales was held to more than that', () => {
-    const reason = emptyReason({ maximum: 0.513, gate: 0.526, negatives: ['object', 'stuff'] });
+    const { title, reason } = emptyAnswer({ maximum: 0.513, gate: 0.526, negatives: ['object', 'stuff'] });
+    expect(title).not.toContain('negative');
     expect(reason).toContain('0.51');
     expect(reason).toContain('Up to 0.53');
     expect(reason).not.toContain('“object”');
     // Rounding leaves ties a little above 0.5: there it is the negatives.
-    expect(emptyReason({ maximum: 0.500005, gate: 0.5, negatives: ['object'] })).toContain('“object”');
-    expect(emptyReason({ maximum: 0.47, gate: 0.526, negatives: ['object'] })).toContain('“object”');
+    expect(emptyAnswer({ maximum: 0.500005, gate: 0.5, negatives: ['object'] }).reason).toContain('“object”');
+    expect(emptyAnswer({ maximum: 0.47, gate: 0.526, negatives: ['object'] }).reason).toContain('“object”');
   });
 
   it('say once that words are unknown', () => {

@@ -11,12 +11,21 @@ export function quoted(words: readonly string[]): string {
   return words.map((word) => `“${word}”`).join(', ');
 }
 
-/** Why nothing is an answer. */
-export function emptyReason({ maximum, gate, negatives }: Pick<QueryAnswer, 'maximum' | 'gate' | 'negatives'>): string {
+/** That nothing is an answer, and why: a negative fits as well, or a search over scales stayed below what its text model states. */
+export function emptyAnswer({ maximum, gate, negatives }: Pick<QueryAnswer, 'maximum' | 'gate' | 'negatives'>): {
+  readonly title: string;
+  readonly reason: string;
+} {
   const nearest = `The nearest thing anywhere has a relevancy of ${formatRelevancy(maximum)}.`;
-  return gate > RELEVANCY_GATE && maximum > RELEVANCY_GATE
-    ? `${nearest} Up to ${formatRelevancy(gate)} the loudest of all scales is often wrong with this text model, so it is no answer.`
-    : `${nearest} Up to ${formatRelevancy(RELEVANCY_GATE)} one of the negatives (${quoted(negatives)}) fits it at least as well, so it is no answer.`;
+  if (gate > RELEVANCY_GATE && maximum > RELEVANCY_GATE) {
+    const often = `Up to ${formatRelevancy(gate)} the loudest of all scales is often wrong with this text model.`;
+    return {
+      title: 'Too weak to be an answer.',
+      reason: `${nearest} ${often} Say more about it, or look at one scale.`,
+    };
+  }
+  const beaten = `Up to ${formatRelevancy(RELEVANCY_GATE)} one of the negatives (${quoted(negatives)}) fits it at least as well`;
+  return { title: 'Nothing beats every negative.', reason: `${nearest} ${beaten}, so it is no answer.` };
 }
 
 /** What else was done to the text: that words are unknown is said already. */
