@@ -118,7 +118,7 @@ function formatDemo(
     ...formatTable(
       queries.map(({ text, found, maximum, objects, map, milliseconds }) => [
         `"${text}"`,
-        found ? `relevancy ${maximum.toFixed(2)}` : 'not here',
+        found ? `relevancy ${maximum.toFixed(2)}` : 'no answer',
         objects[0]?.name ?? '',
         `${milliseconds.toFixed(0)} ms`,
         map,

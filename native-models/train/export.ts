@@ -186,7 +186,7 @@ function tokenizer(words: readonly string[]): unknown {
 
 /**
  * By recipe: raw relevancy that one in ten views of absent things passes in the calibration room of `bench language`, searched over all
- * scales and splatted. Measured with the weights that ship; others need other gates.
+ * scales and splatted. Measured with the weights that ship; others need other gates. Other rooms differ much (main README).
  */
 const GATES = { n2f2: 0.526, lerf: 0.51, langsplat: 0.524 } as const;
 
