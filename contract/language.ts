@@ -103,6 +103,11 @@ export const CANONICAL_PHRASES = ['object', 'stuff', 'thing', 'part', 'texture']
 /** Relevancy above this beats every negative; below it nothing is an answer. */
 export const RELEVANCY_GATE = 0.5;
 
+/** Of an empty answer: whether it is a text model's own gate that keeps it back, and no negative. */
+export function isHeldBack({ maximum, gate }: { readonly maximum: number; readonly gate: number }): boolean {
+  return gate > RELEVANCY_GATE && maximum > RELEVANCY_GATE;
+}
+
 /** Longer texts are refused before anybody reads them; encoders cut much earlier, and say so. */
 export const MAX_QUERY_CHARACTERS = 100_000;
 

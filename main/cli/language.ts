@@ -1,11 +1,11 @@
 import { type Command, Option } from 'commander';
 import {
+  isHeldBack,
   type LanguageRecipe,
   LiftscopeError,
   languageRecipes,
   type QueryAnswer,
   type QueryScale,
-  RELEVANCY_GATE,
 } from '../../contract/index.ts';
 import { parsePairs } from './bench.ts';
 import { addComputeOptions, type ComputeFlags, type Invocation, present, showEvent } from './common.ts';
@@ -148,9 +148,10 @@ function scaleName({ scale, scales }: { scale: number | 'composite'; scales: rea
 }
 
 /** Why nothing is an answer: a negative fits as well, or a search over scales stayed below what its text model states. */
-export function nothingHere({ maximum, gate, negatives }: Pick<QueryAnswer, 'maximum' | 'gate' | 'negatives'>): string {
+export function nothingHere(answer: Pick<QueryAnswer, 'maximum' | 'gate' | 'negatives'>): string {
+  const { maximum, gate, negatives } = answer;
   const highest = `highest relevancy ${maximum.toFixed(3)}`;
-  return gate > RELEVANCY_GATE && maximum > RELEVANCY_GATE
+  return isHeldBack(answer)
     ? `no answer, up to ${gate.toFixed(3)} the loudest of all scales is often wrong with this text model (${highest})`
     : `nothing here beats ${negatives.join(', ')} (${highest})`;
 }

@@ -1,6 +1,7 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import * as tf from '@tensorflow/tfjs';
 import { afterAll, expect, test } from 'vitest';
 import type { RgbImage } from '../../worker/images/index.ts';
@@ -19,6 +20,7 @@ import {
 } from './network.ts';
 import { pixelValues } from './samples.ts';
 
+const SHIPPED = fileURLToPath(new URL('../mini-clip', import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), 'liftscope-mini-clip-'));
 let encoder: DualEncoder | undefined;
 afterAll(async () => {
@@ -73,4 +75,10 @@ test('the written model gives the embeddings of the trained network, for crops a
     expect(error).toBeLessThan(1e-4);
   });
   expect(encoder.dimensions).toBe(64);
+  // What ships says the same of itself, its weights apart.
+  const manifestIn = (folder: string): { gates: object } =>
+    JSON.parse(readFileSync(join(folder, 'manifest.json'), 'utf8'));
+  const { gates } = manifestIn(folder);
+  expect(Object.keys(gates)).toContain('n2f2');
+  expect(manifestIn(SHIPPED).gates).toEqual(gates);
 });

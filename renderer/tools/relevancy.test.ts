@@ -28,6 +28,8 @@ describe('colours of relevancy', () => {
     expect(r === g && g === b).toBe(true);
     const above = bytes(table[129]!);
     expect(above[2]).toBeGreaterThan(above[0]! + 60);
+    // Most answers are not far above it, and must be seen.
+    expect(above[3]).toBeGreaterThanOrEqual(128);
     for (let grey = 130; grey < 256; grey++) {
       expect(bytes(table[grey]!)[3]).toBeGreaterThanOrEqual(bytes(table[grey - 1]!)[3]!);
     }

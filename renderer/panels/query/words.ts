@@ -1,5 +1,5 @@
 /** What the panel says about answers. */
-import { type QueryAnswer, type QueryView, RELEVANCY_GATE } from '../../../contract/index.ts';
+import { isHeldBack, type QueryAnswer, type QueryView, RELEVANCY_GATE } from '../../../contract/index.ts';
 import { formatFixed } from '../../ui/index.ts';
 
 export function formatRelevancy(value: number): string {
@@ -12,12 +12,13 @@ export function quoted(words: readonly string[]): string {
 }
 
 /** That nothing is an answer, and why: a negative fits as well, or a search over scales stayed below what its text model states. */
-export function emptyAnswer({ maximum, gate, negatives }: Pick<QueryAnswer, 'maximum' | 'gate' | 'negatives'>): {
+export function emptyAnswer(answer: Pick<QueryAnswer, 'maximum' | 'gate' | 'negatives'>): {
   readonly title: string;
   readonly reason: string;
 } {
+  const { maximum, gate, negatives } = answer;
   const nearest = `The nearest thing anywhere has a relevancy of ${formatRelevancy(maximum)}.`;
-  if (gate > RELEVANCY_GATE && maximum > RELEVANCY_GATE) {
+  if (isHeldBack(answer)) {
     const often = `Up to ${formatRelevancy(gate)} the loudest of all scales is often wrong with this text model.`;
     return {
       title: 'Too weak to be an answer.',

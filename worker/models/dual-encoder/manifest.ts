@@ -47,8 +47,8 @@ const dualEncoderManifestSchema = manifestHeadSchema.extend({
   /** Most tokens of a text, special ones included; the model's own configuration may say less. */
   contextTokens: z.int().min(2).max(65_536).optional(),
   /**
-   * By recipe of a language field: raw relevancy that a search over its scales reaches for absent things in at most one of ten views, as
-   * `bench language` measures it. Below it such a search says that there is nothing; where it is stated, such a search is the default.
+   * By recipe of a language field: raw relevancy that a search over its scales reaches for absent things in one of ten views of the
+   * calibration rooms of `bench language`. Below it such a search says that there is nothing; where it is stated, such a search is the default.
    */
   gates: z.record(z.string().max(100), z.number().min(RELEVANCY_GATE).max(1)).optional(),
 });
