@@ -37,11 +37,11 @@ const object = (category: string, colour: ObjectChoice['colour']): ObjectChoice 
 });
 
 describe('the shipped mini-clip', () => {
-  test('has 64 dimensions and at most 6 MB', () => {
+  test('has the dimensions of its two networks and its looks, and at most 6 MB', () => {
     const files = readdirSync(folder, { recursive: true, withFileTypes: true }).filter((file) => file.isFile());
     const bytes = files.reduce((sum, file) => sum + statSync(join(file.parentPath, file.name)).size, 0);
     expect(bytes).toBeLessThanOrEqual(6_000_000);
-    expect(encoder.dimensions).toBe(64);
+    expect(encoder.dimensions).toBe(95);
   });
 
   test('finds most of 16 objects that training never saw by their descriptions, look-alikes among them', async () => {

@@ -1,5 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import { type Content, genericTarget, type Meaning, verdict } from './captions.ts';
+import { type Content, genericTarget, lookWords, type Meaning, verdict, vocabulary } from './captions.ts';
+import { LOOK_KINDS } from './look-network.ts';
+import { PART_NAMES } from './looks.ts';
 
 const object = (category: string, colour: string): Content['objects'][number] =>
   ({ category, colour, accent: 'white', pattern: 'plain', material: 'ceramic', shapeSeed: '' }) as never;
@@ -36,4 +38,14 @@ describe('what a crop shows in the wider sense', () => {
     expect(cosines(pair, 'things', 'thing')).toEqual([0.2, 0.2]);
     expect(cosines(handle, 'object', 'thing')).toEqual([expect.closeTo(0.14, 9), expect.closeTo(0.14, 9)]);
   });
+});
+
+test('every look has words of the vocabulary, and none of them is also the name of a thing', () => {
+  const words = vocabulary(PART_NAMES);
+  const named = LOOK_KINDS.flatMap(({ name, values }) => values.flatMap((value) => lookWords(name, value)));
+  expect(named.filter((word) => !words.includes(word))).toEqual([]);
+  expect(new Set(named).size).toBe(named.length);
+  expect(lookWords('pattern', 'stars')).toEqual(['starry']);
+  expect(lookWords('pattern', 'stripes')).toEqual(['striped', 'stripes']);
+  expect(lookWords('material', 'metal')).toEqual(['metal', 'metallic']);
 });

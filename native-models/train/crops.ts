@@ -21,9 +21,10 @@ import {
   type Texture,
 } from '../../worker/scenes/index.ts';
 import type { Content, Stuff } from './captions.ts';
-import { colourOf, drawLook, type Look } from './looks.ts';
+import { colourOf, drawLook, drawPaint, type Look, PAINTED } from './looks.ts';
 
-export type CropKind = 'turntable' | 'room';
+/** `painted`: turntables of objects that can wear any pattern or material, most of them in one that they are not known for. */
+export type CropKind = 'turntable' | 'room' | 'painted';
 export type Seen = Omit<Content, 'context'>;
 export interface CropSet {
   readonly kind: CropKind;
@@ -36,14 +37,17 @@ export interface CropSet {
 
 export const SIDE = 48;
 const MARGINS = [0.18, 0.44] as const;
-const TURNTABLE_LOOKS = 10;
+const LOOKS = { turntable: 10, painted: 12 } as const;
 const ROOM = { objects: 25, views: 6, looks: 4, size: 192 } as const;
 /** Fewest pixels of an object and of a part, in a room and in a crop of an object. */
 const LEAST_OBJECT = 60;
 const LEAST_PART = 14;
 const STUFF = ['void', 'floor', 'wall', 'furniture'];
+/** Objects of each category on a painted turntable. */
+const SHAPES = 4;
+
 /** Share of turntable crops that are made as coarse as those of small objects in large photos. */
-const COARSE = 0.35;
+const COARSE = { turntable: 0.35, painted: 0.15 } as const;
 
 class Collector {
   readonly seen: Seen[] = [];
@@ -159,17 +163,20 @@ const pixelsWhere = (mask: Uint8Array): Uint32Array => {
   return Uint32Array.from(found);
 };
 
-/** One object of each category on a stage of its own, from one side, in several looks; and parts of them. */
-function turntableCrops(seed: string): Omit<CropSet, 'kind'> {
-  const random = createRandom(`crops/turntable/${seed}`);
-  const choices = random
-    .shuffle(CATEGORIES)
-    .map(
-      ({ name }) => drawLook({ category: name, shapeSeed: `${random.seed}/${name}` } as ObjectChoice, random).choice,
-    );
+/** One object of each category (or several of those that patterns can be seen on) on a stage of its own, from one side, in several looks; and parts of them. */
+function turntableCrops(seed: string, kind: 'turntable' | 'painted'): Omit<CropSet, 'kind'> {
+  const random = createRandom(`crops/${kind}/${seed}`);
+  const shapes =
+    kind === 'turntable'
+      ? CATEGORIES.map(({ name }) => ({ category: name, shapeSeed: `${random.seed}/${name}` }))
+      : PAINTED.flatMap((category) =>
+          Array.from({ length: SHAPES }, (_, i) => ({ category, shapeSeed: `${random.seed}/${category}/${i}` })),
+        );
+  const choices = random.shuffle(shapes).map((shape) => drawLook(shape as ObjectChoice, random).choice);
   const size = 40;
-  const scene = createTurntable({ seed: `mini-clip/${seed}`, size, choices });
-  const tracer = createTracer(thinned(scene.render));
+  const scene = createTurntable({ seed: `mini-clip/${kind === 'turntable' ? '' : `${kind}/`}${seed}`, size, choices });
+  // Materials are told apart by their highlights, which a few lights make other than many do.
+  const tracer = createTracer(kind === 'painted' ? scene.render : thinned(scene.render));
   const { parts } = scene.render;
   const own = rowsOfObjects(scene);
   const stage = (name: 'floor' | 'wall'): Texture[] =>
@@ -189,8 +196,9 @@ function turntableCrops(seed: string): Omit<CropSet, 'kind'> {
     const shares = partMasks.map((one) => one.reduce((sum, value) => sum + value, 0) / total);
     const large = shares.flatMap((share, k) => (share * total >= 255 * LEAST_PART ? [k] : []));
     const partPixels = partMasks.map(pixelsWhere);
-    for (let k = 0; k < TURNTABLE_LOOKS; k++) {
-      const { choice, textures } = drawLook(object.choice, random);
+    for (let k = 0; k < LOOKS[kind]; k++) {
+      const { choice, textures } =
+        kind === 'painted' ? drawPaint(object.choice, random) : drawLook(object.choice, random);
       const [floor, wall] = [random.pick(floors), random.pick(walls)];
       const table = parts.map(({ classId, texture }) =>
         STUFF[classId] === 'floor' ? floor : STUFF[classId] === 'wall' ? wall : texture,
@@ -200,11 +208,11 @@ function turntableCrops(seed: string): Omit<CropSet, 'kind'> {
       });
       const rgb = paintSurfaces(surfaces, table);
       const seen: Seen = { kind: 'object', objects: [choice], share: Math.max(...shares) };
-      if (random.chance(COARSE)) {
+      if (random.chance(COARSE[kind])) {
         const side = 14 + random.integer(26);
         out.add(seen, coarse(rgb, 3, side), coarse(mask, 1, side));
       } else out.add(seen, rgb, mask);
-      if (large.length === 0 || random.chance(0.5)) continue;
+      if (kind === 'painted' || large.length === 0 || random.chance(0.5)) continue;
       const part = random.pick(large);
       if (partPixels[part]!.length < LEAST_PART) continue;
       const image: RgbImage = { width: SIDE, height: SIDE, data: rgb };
@@ -346,7 +354,7 @@ export async function crops(cache: string, kind: CropKind, seed: string): Promis
   await mkdir(cache, { recursive: true });
   const path = join(cache, `${kind}-${seed}.crops`);
   if (!existsSync(path)) {
-    const { seen, rgb, mask } = kind === 'turntable' ? turntableCrops(seed) : await roomCrops(seed);
+    const { seen, rgb, mask } = kind === 'room' ? await roomCrops(seed) : turntableCrops(seed, kind);
     const partial = `${path}.partial-${process.pid}`;
     await writeFile(partial, Buffer.concat([Buffer.from(`${JSON.stringify(seen)}\n`), rgb, mask]));
     await rename(partial, path);

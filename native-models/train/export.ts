@@ -3,6 +3,19 @@ import { createHash } from 'node:crypto';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { type Constant, encodeModel, type Graph, type OnnxNode } from '../onnx-writer.ts';
+import { lookWords } from './captions.ts';
+import {
+  DETAIL_GAIN,
+  DETAIL_SIDE,
+  ENCODER_SHARE,
+  EVIDENCE,
+  LOOK_DIMENSIONS,
+  LOOK_HIDDEN,
+  LOOK_KINDS,
+  LOOK_LAYERS,
+  longestEvidence,
+} from './look-network.ts';
+import { STEEPNESS } from './loss.ts';
 import {
   CONTEXT_TOKENS,
   DIMENSIONS,
@@ -15,6 +28,9 @@ import {
 } from './network.ts';
 
 type Weights = ReadonlyMap<string, Float32Array>;
+
+/** Of an embedding: what the two networks say, then each kind of look. */
+export const EMBEDDING_DIMENSIONS = DIMENSIONS + LOOK_DIMENSIONS;
 
 /** Collects nodes and constants of a graph; every call names its output. */
 class GraphBuilder {
@@ -38,6 +54,11 @@ class GraphBuilder {
     return name;
   }
 
+  scalar(value: number): string {
+    const name = `scalar_${value}`;
+    return this.constants.some((constant) => constant.name === name) ? name : this.floats(name, [1], [value]);
+  }
+
   integers(name: string, values: readonly number[]): string {
     if (!this.constants.some((constant) => constant.name === name)) {
       this.constants.push({ name, type: 'int64', shape: [values.length], values });
@@ -54,9 +75,8 @@ class GraphBuilder {
   /** Root-mean-square normalisation over axis 1, gain, bias, ReLU. `rank` is that of x. */
   rmsRelu(x: string, name: string, channels: number, rank: number): string {
     const shape = [channels, ...new Array<number>(rank - 2).fill(1)];
-    if (!this.constants.some((constant) => constant.name === 'epsilon')) this.floats('epsilon', [1], [1e-5]);
     const mean = this.node('ReduceMean', [this.node('Mul', [x, x])], { axes: [1], keepdims: 1 });
-    const unit = this.node('Div', [x, this.node('Sqrt', [this.node('Add', [mean, 'epsilon'])])]);
+    const unit = this.node('Div', [x, this.node('Sqrt', [this.node('Add', [mean, this.scalar(1e-5)])])]);
     const scaled = this.node('Mul', [unit, this.floats(`${name}/gain`, shape, this.weights(`${name}/gain`))]);
     const bias = this.floats(`${name}/bias`, shape, this.weights(`${name}/bias`));
     return this.node('Relu', [this.node('Add', [scaled, bias])]);
@@ -76,11 +96,11 @@ class GraphBuilder {
     return this.floats(name, height === 1 ? [output, input, width] : [output, input, height, width], values);
   }
 
-  /** Rows of length 1, as the output `name`. */
-  unitRows(x: string, name: string): void {
+  /** Rows of length 1. */
+  unitRows(x: string, name?: string): string {
     const squares = this.node('ReduceSum', [this.node('Mul', [x, x]), this.integers('axis_1', [1])], { keepdims: 1 });
-    const length = this.node('Sqrt', [this.node('Add', [squares, this.floats('tiny', [1], [1e-8])])]);
-    this.node('Div', [x, length], undefined, name);
+    const length = this.node('Sqrt', [this.node('Add', [squares, this.scalar(1e-8)])]);
+    return this.node('Div', [x, length], undefined, name);
   }
 }
 
@@ -122,17 +142,107 @@ function visionGraph(weights: Weights): Graph {
   project(pooled(x), `vision/pool/${STAGES.length - 1}`);
   const last = g.node('Transpose', [x], { perm: [0, 2, 3, 1] });
   project(g.node('Reshape', [last, g.integers('flat', [0, -1])]), 'vision/projection');
-  g.unitRows(g.node('Sum', parts), 'image_embeds');
+  const encoder = g.node('Mul', [g.unitRows(g.node('Sum', parts)), g.scalar(Math.sqrt(ENCODER_SHARE))]);
+  g.node('Concat', [encoder, ...lookNodes(g)], { axis: 1 }, 'image_embeds');
   return {
     name: 'mini-clip-vision',
     inputs: [{ name: 'pixel_values', type: 'float', shape: ['batch', 3, IMAGE_SIDE, IMAGE_SIDE] }],
-    outputs: [{ name: 'image_embeds', type: 'float', shape: ['batch', DIMENSIONS] }],
+    outputs: [{ name: 'image_embeds', type: 'float', shape: ['batch', EMBEDDING_DIMENSIONS] }],
     constants: g.constants,
     nodes: g.nodes,
   };
 }
 
-function textGraph(weights: Weights): Graph {
+/** The tower of looks: the evidence of every word, and one more number, with which all of it is as long as its share of the embedding. */
+function lookNodes(g: GraphBuilder): string[] {
+  const half = DETAIL_SIDE >> 1;
+  const mean = g.node('AveragePool', ['pixel_values'], {
+    kernel_shape: [DETAIL_SIDE, DETAIL_SIDE],
+    strides: [1, 1],
+    pads: [half, half, half, half],
+    count_include_pad: 1,
+  });
+  const detail = g.node('Mul', [g.node('Sub', ['pixel_values', mean]), g.scalar(DETAIL_GAIN)]);
+  let x = g.node('Concat', ['pixel_values', detail], { axis: 1 });
+  let channels = 6;
+  let size: number = IMAGE_SIDE;
+  LOOK_LAYERS.forEach(({ side, stride, channels: out, residual }, i) => {
+    const total = (Math.ceil(size / stride) - 1) * stride + side - size;
+    const before = Math.floor(total / 2);
+    const made = g.node(
+      'Conv',
+      [i > 0 ? g.rmsRelu(x, `looks/${i}/norm`, channels, 4) : x, g.filter(`looks/${i}`, side, side, channels, out)],
+      {
+        kernel_shape: [side, side],
+        strides: [stride, stride],
+        pads: [before, before, total - before, total - before],
+      },
+    );
+    x = residual ? g.node('Add', [x, made]) : made;
+    channels = out;
+    size = Math.ceil(size / stride);
+  });
+  const features = g.rmsRelu(x, 'looks/norm', channels, 4);
+  const places = g.node('Reshape', [features, g.integers('places', [0, channels, size * size])]);
+  const attention = g.floats('looks/attention', [1, channels], g.weights('looks/attention'));
+  const share = g.node('Transpose', [g.node('Softmax', [g.node('MatMul', [attention, places])], { axis: 2 })], {
+    perm: [0, 2, 1],
+  });
+  const attended = g.node('Reshape', [g.node('MatMul', [places, share]), g.integers('channels', [0, channels])]);
+  const pooled = g.node('Concat', [attended, g.node('ReduceMax', [places], { axes: [2], keepdims: 0 })], { axis: 1 });
+  const matrix = (name: string, from: number, to: number): string => g.floats(name, [from, to], g.weights(name));
+  const hidden = g.rmsRelu(
+    g.node('MatMul', [
+      g.rmsRelu(pooled, 'looks/pooled/norm', 2 * channels, 2),
+      matrix('looks/hidden', 2 * channels, LOOK_HIDDEN),
+    ]),
+    'looks/hidden/norm',
+    LOOK_HIDDEN,
+    2,
+  );
+  const evidence = LOOK_KINDS.map((kind) => {
+    const { name, values, dimensions, share: own } = kind;
+    const unit = g.unitRows(g.node('MatMul', [hidden, matrix(`looks/${name}`, LOOK_HIDDEN, dimensions)]));
+    const words = unitWords(g.weights(`looks/${name}/words`), dimensions);
+    const columns = Float32Array.from(
+      words,
+      (_, i) => EVIDENCE.steepness * words[(i % values.length) * dimensions + Math.floor(i / values.length)]!,
+    );
+    const logits = g.node('MatMul', [unit, g.floats(`looks/${name}/words`, [dimensions, values.length], columns)]);
+    const kept = g.node('Max', [g.node('LogSoftmax', [logits], { axis: 1 }), g.scalar(EVIDENCE.floor)]);
+    const above = g.node('Add', [kept, g.scalar(Math.log(values.length))]);
+    return g.node('Mul', [above, g.scalar(Math.sqrt(own) / longestEvidence(kind))]);
+  });
+  const all = g.node('Concat', evidence, { axis: 1 });
+  const squares = g.node('ReduceSum', [g.node('Mul', [all, all]), g.integers('axis_1', [1])], { keepdims: 1 });
+  const rest = g.node('Relu', [g.node('Sub', [g.scalar(1 - ENCODER_SHARE), squares])]);
+  return [all, g.node('Sqrt', [rest])];
+}
+
+function unitWords(vectors: Float32Array, dimensions: number): Float32Array {
+  const lengthOf = (row: number): number => Math.hypot(...vectors.subarray(row * dimensions, (row + 1) * dimensions));
+  return vectors.map((value, i) => value / lengthOf(Math.floor(i / dimensions)));
+}
+
+/** [words, look dimensions]: for a word that names a look a number at that look's evidence, such that it counts for what `say` says. */
+function lookTable(words: readonly string[]): Float32Array {
+  const table = new Float32Array(words.length * LOOK_DIMENSIONS);
+  let at = 0;
+  for (const kind of LOOK_KINDS) {
+    for (const value of kind.values) {
+      for (const word of lookWords(kind.name, value)) {
+        const id = words.indexOf(word);
+        if (id < 0) continue;
+        table[id * LOOK_DIMENSIONS + at] =
+          (kind.say * longestEvidence(kind) * Math.sqrt(ENCODER_SHARE / kind.share)) / STEEPNESS;
+      }
+      at++;
+    }
+  }
+  return table;
+}
+
+function textGraph(weights: Weights, vocabulary: readonly string[]): Graph {
   const g = new GraphBuilder(weights);
   const words = g.weights('text/words');
   const table = g.floats('text/words', [words.length / TEXT_CHANNELS, TEXT_CHANNELS], words);
@@ -150,11 +260,16 @@ function textGraph(weights: Weights): Graph {
   const sum = g.node('ReduceSum', [x, axis], { keepdims: 0 });
   const mean = g.node('Div', [sum, g.node('ReduceSum', [mask, axis], { keepdims: 0 })]);
   const projection = g.floats('text/projection', [TEXT_CHANNELS, DIMENSIONS], g.weights('text/projection'));
-  g.unitRows(g.node('MatMul', [mean, projection]), 'text_embeds');
+  const encoder = g.unitRows(g.node('MatMul', [mean, projection]));
+  const looks = g.floats('looks/table', [vocabulary.length, LOOK_DIMENSIONS], lookTable(vocabulary));
+  const named = g.node('ReduceSum', [g.node('Gather', [looks, 'input_ids'], { axis: 0 }), g.integers('axis_1', [1])], {
+    keepdims: 0,
+  });
+  g.unitRows(g.node('Concat', [encoder, named], { axis: 1 }), 'text_embeds');
   return {
     name: 'mini-clip-text',
     inputs: [{ name: 'input_ids', type: 'int64', shape: ['batch', 'tokens'] }],
-    outputs: [{ name: 'text_embeds', type: 'float', shape: ['batch', DIMENSIONS] }],
+    outputs: [{ name: 'text_embeds', type: 'float', shape: ['batch', EMBEDDING_DIMENSIONS] }],
     constants: g.constants,
     nodes: g.nodes,
   };
@@ -195,13 +310,13 @@ export async function writeModel(folder: string, weights: Weights, words: readon
   const files = new Map<string, Uint8Array>();
   const json = (name: string, value: unknown, indent?: number): unknown =>
     files.set(name, new TextEncoder().encode(`${JSON.stringify(value, undefined, indent)}\n`));
-  const graphs = { text: textGraph(weights), vision: visionGraph(weights) };
+  const graphs = { text: textGraph(weights, words), vision: visionGraph(weights) };
   for (const [name, graph] of Object.entries(graphs)) files.set(`onnx/${name}_model.onnx`, encodeModel(graph));
   json(
     'config.json',
     {
       model_type: 'clip',
-      projection_dim: DIMENSIONS,
+      projection_dim: EMBEDDING_DIMENSIONS,
       text_config: { vocab_size: words.length, max_position_embeddings: CONTEXT_TOKENS },
       vision_config: { image_size: IMAGE_SIDE },
     },
@@ -244,7 +359,7 @@ export async function writeModel(folder: string, weights: Weights, words: readon
       name: 'mini-clip',
       source: 'Trained by this project on scenes that it generates: npm run train:mini-clip',
       licence: 'Apache-2.0',
-      dimensions: DIMENSIONS,
+      dimensions: EMBEDDING_DIMENSIONS,
       contextTokens: CONTEXT_TOKENS,
       gates: GATES,
       text: graph('text'),

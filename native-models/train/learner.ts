@@ -1,11 +1,13 @@
 /** One thread's share of training: its own crops, its own batches, gradients at the parameters it is given. */
 import * as tf from '@tensorflow/tfjs';
 import { createRandom } from '../../worker/scenes/index.ts';
-import { type CropSet, crops, SIDE } from './crops.ts';
+import { type CropKind, type CropSet, crops, SIDE } from './crops.ts';
 import { selectFastKernels } from './kernels.ts';
+import { DETAIL_CHANNELS, embedLooks, LOOK_KINDS, lookShapes } from './look-network.ts';
+import { LookPool } from './look-samples.ts';
 import { openTrainingLoops } from './loops.ts';
-import { batchLoss, GATE } from './loss.ts';
-import { embedImages, embedTexts, parameterShapes, tokensOf } from './network.ts';
+import { batchLoss, GATE, wordLoss } from './loss.ts';
+import { embedImages, embedTexts, parameterShapes, tokensOf, unitRows } from './network.ts';
 import { drawBatch, SamplePool } from './samples.ts';
 
 export const SEED = 'mini-clip/4';
@@ -13,45 +15,40 @@ export const SEED = 'mini-clip/4';
 export const BATCH = 48;
 
 export interface LearnerOptions {
+  readonly task: 'encoder' | 'looks';
   readonly cache: string;
-  /** Scenes in all; a thread takes every `threads`-th. */
-  readonly turntables: number;
-  readonly rooms: number;
+  /** Scenes of each kind in all; a thread takes every `threads`-th. */
+  readonly scenes: Readonly<Partial<Record<CropKind, number>>>;
   readonly thread: number;
   readonly threads: number;
-  /** Steps after this one take what crops show in the wider sense (`verdict`). */
+  readonly words: readonly string[];
+  /** Steps of the encoder after this one take what crops show in the wider sense (`verdict`). */
   readonly widerAfter: number;
 }
 
 export interface Learner {
   readonly crops: number;
   /** Loss of a step's batch; its gradient is written to `gradient`, flat like `parameters`. */
-  learn(parameters: Float32Array, gradient: Float32Array, words: readonly string[], step: number): number;
+  learn(parameters: Float32Array, gradient: Float32Array, step: number): number;
 }
 
+type Named = ReadonlyMap<string, tf.Tensor>;
+
 export async function openLearner(options: LearnerOptions): Promise<Learner> {
-  const { cache, turntables, rooms, thread, threads, widerAfter } = options;
+  const { cache, scenes, thread, threads, task } = options;
   const sets: CropSet[] = [];
-  for (const [kind, count] of [
-    ['turntable', turntables],
-    ['room', rooms],
-  ] as const) {
+  for (const [kind, count] of Object.entries(scenes) as [CropKind, number][]) {
     for (let i = thread; i < count; i += threads) {
       sets.push(await crops(cache, kind, `train-${i}`));
     }
   }
-  const pool = new SamplePool(sets);
   await selectFastKernels();
   const { arena } = await openTrainingLoops();
+  const { size, shapes, lossOf } = task === 'looks' ? looksTask(sets, options) : encoderTask(sets, options);
   return {
-    crops: pool.size,
-    learn: (parameters, gradient, words, step) => {
-      const ids = new Map(words.map((word, id) => [word, id]));
-      const shapes = parameterShapes(words.length);
-      // Each step has a stream of its own, so that training can go on from any of them.
-      const random = createRandom(`${SEED}/batches/${thread}/${step}`);
-      const batch = drawBatch(pool, BATCH, GATE, random, step > widerAfter);
-      const truth = { ...batch, rows: BATCH, columns: batch.texts.length };
+    crops: size,
+    learn: (parameters, gradient, step) => {
+      const loss = lossOf(step);
       const run = (): number => {
         let at = 0;
         const tensors = [...shapes.values()].map((shape) => {
@@ -61,19 +58,9 @@ export async function openLearner(options: LearnerOptions): Promise<Learner> {
           at += length;
           return tf.tensor(values, shape);
         });
-        const images = tf.tensor4d(batch.images, [BATCH, SIDE, SIDE, 3]);
-        const { texts, short } = batch;
-        const tokens = [texts.slice(0, short), texts.slice(short)].map((some) => tokensOf(some, ids));
-        const loss = (...args: tf.Tensor[]): tf.Scalar => {
-          const named = new Map([...shapes.keys()].map((name, i) => [name, args[i]!]));
-          const embedded = tf.concat2d(
-            tokens.map((some) => embedTexts(named, some)),
-            0,
-          );
-          const cosines = tf.matMul(embedImages(named, images), embedded, false, true);
-          return batchLoss(cosines as tf.Tensor2D, truth);
-        };
-        const { value, grads } = tf.valueAndGrads(loss)(tensors);
+        const { value, grads } = tf.valueAndGrads((...args: tf.Tensor[]) =>
+          loss(new Map([...shapes.keys()].map((name, i) => [name, args[i]!]))),
+        )(tensors);
         let to = 0;
         for (const part of grads) {
           const values = part.dataSync() as Float32Array;
@@ -83,6 +70,60 @@ export async function openLearner(options: LearnerOptions): Promise<Learner> {
         return value.dataSync()[0]!;
       };
       return arena.scratch(() => tf.tidy(run));
+    },
+  };
+}
+
+interface Task {
+  readonly size: number;
+  readonly shapes: ReadonlyMap<string, number[]>;
+  /** Each step has a stream of random numbers of its own, so that training can go on from any of them. */
+  lossOf(step: number): (parameters: Named) => tf.Scalar;
+}
+
+/** The two networks: all captions against all crops. */
+function encoderTask(sets: readonly CropSet[], { words, thread, widerAfter }: LearnerOptions): Task {
+  const pool = new SamplePool(sets);
+  const ids = new Map(words.map((word, id) => [word, id]));
+  return {
+    size: pool.size,
+    shapes: parameterShapes(words.length),
+    lossOf: (step) => {
+      const random = createRandom(`${SEED}/batches/${thread}/${step}`);
+      const batch = drawBatch(pool, BATCH, GATE, random, step > widerAfter);
+      const { texts, short } = batch;
+      const truth = { ...batch, rows: BATCH, columns: texts.length };
+      const tokens = [texts.slice(0, short), texts.slice(short)].map((some) => tokensOf(some, ids));
+      return (named) => {
+        const images = tf.tensor4d(batch.images, [BATCH, SIDE, SIDE, 3]);
+        const embedded = tf.concat2d(
+          tokens.map((some) => embedTexts(named, some)),
+          0,
+        );
+        const cosines = tf.matMul(embedImages(named, images), embedded, false, true);
+        return batchLoss(cosines as tf.Tensor2D, truth);
+      };
+    },
+  };
+}
+
+/** The tower of looks: each kind of look against its own words only, so that none is told apart by what it goes with. */
+function looksTask(sets: readonly CropSet[], { thread }: LearnerOptions): Task {
+  const pool = new LookPool(sets);
+  return {
+    size: pool.size,
+    shapes: lookShapes(),
+    lossOf: (step) => {
+      const { images, labels } = pool.draw(BATCH, createRandom(`${SEED}/looks/${thread}/${step}`));
+      return (named) => {
+        const input = tf.tensor4d(images, [BATCH, SIDE, SIDE, DETAIL_CHANNELS]);
+        const losses = embedLooks(named, input).map((units, i) => {
+          const { name, weight } = LOOK_KINDS[i]!;
+          const words = unitRows(named.get(`looks/${name}/words`) as tf.Tensor2D);
+          return tf.mul(wordLoss(tf.matMul(units, words, false, true), labels[i]!), weight);
+        });
+        return tf.addN(losses) as tf.Scalar;
+      };
     },
   };
 }

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { buildObject, CATEGORIES, createRandom, type ObjectChoice } from '../../worker/scenes/index.ts';
 import { isHeldOut } from './captions.ts';
-import { drawLook } from './looks.ts';
+import { drawLook, drawPaint, SHOWS_MATERIAL, SHOWS_PATTERN } from './looks.ts';
 
 const draws = (category: string, count: number) => {
   const random = createRandom(`looks/${category}`);
@@ -28,6 +28,24 @@ describe('looks of an object in training', () => {
     for (const { choice, textures } of looks.slice(0, 5)) {
       expect(textures).toEqual(buildObject(choice, createRandom).parts.map(({ texture }) => texture));
     }
+  });
+
+  test('of painted turntables are mostly patterned where that can be seen, never in what is kept', () => {
+    expect(SHOWS_PATTERN).toContain('plate');
+    expect(SHOWS_PATTERN).not.toContain('kettle');
+    expect(SHOWS_MATERIAL).toContain('spoon');
+    let patterned = 0;
+    for (const category of SHOWS_PATTERN.slice(0, 6)) {
+      const random = createRandom(`painted/${category}`);
+      const shape = { category, shapeSeed: 'painted' } as ObjectChoice;
+      for (let i = 0; i < 10; i++) {
+        const { choice } = drawPaint(shape, random);
+        expect(isHeldOut(choice)).toBe(false);
+        patterned += Number(choice.pattern !== 'plain');
+      }
+    }
+    expect(patterned).toBeGreaterThan(30);
+    expect(patterned).toBeLessThan(60);
   });
 
   test('a foreign pattern is only worn where it can be seen', () => {

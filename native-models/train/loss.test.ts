@@ -1,6 +1,7 @@
+import * as tf from '@tensorflow/tfjs';
 import { describe, expect, test } from 'vitest';
 import { createRandom } from '../../worker/scenes/index.ts';
-import { GATE, pairLoss, type Truth } from './loss.ts';
+import { GATE, pairLoss, type Truth, wordLoss } from './loss.ts';
 
 const [rows, columns] = [4, 6];
 const random = createRandom('loss');
@@ -47,6 +48,26 @@ describe('the loss on cosines', () => {
       if (verdict === 1) expect(gradient[k]).toBeLessThan(0);
       if (verdict === -1) expect(gradient[k]).toBeGreaterThan(0);
       if (verdict === 0 && Number.isNaN(targets[k]!)) expect(gradient[k]).toBe(0);
+    });
+  });
+});
+
+describe('the loss among the words of a kind', () => {
+  test('is the cross entropy of the judged rows, with its slopes', () => {
+    const labels = Int32Array.from([2, -1, 0, 5]);
+    const input = tf.tensor2d(cosines, [rows, columns]);
+    const judged = tf.tensor2d(
+      Array.from(labels, (label) => Array.from({ length: columns }, (_, i) => (i === label ? 1 : 0))),
+    );
+    const wanted = tf.valueAndGrad((x) => tf.div(tf.neg(tf.sum(tf.mul(judged, tf.logSoftmax(tf.mul(x, 16))))), 3))(
+      input,
+    );
+    const found = tf.valueAndGrad((x) => wordLoss(x, labels))(input);
+    expect(found.value.dataSync()[0]).toBeCloseTo(wanted.value.dataSync()[0]!, 5);
+    const slopes = found.grad.dataSync();
+    expect(slopes.slice(columns, 2 * columns).every((slope) => slope === 0)).toBe(true);
+    wanted.grad.dataSync().forEach((slope, i) => {
+      expect(slopes[i]).toBeCloseTo(slope, 5);
     });
   });
 });

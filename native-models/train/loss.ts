@@ -2,7 +2,7 @@
 import * as tf from '@tensorflow/tfjs';
 
 /** Steepness of the contrastive terms. */
-const STEEPNESS = 16;
+export const STEEPNESS = 16;
 /** Cosine from which a text counts as true of a crop; the generic words lie at it. */
 export const GATE = 0.2;
 /** True texts shall lie this far above the gate, false ones below it. */
@@ -108,6 +108,36 @@ export function pairLoss(cosines: Float32Array, truth: Truth): { loss: number; g
     gradient[k] = gradient[k]! - (weight * GATE_STEEPNESS * verdict) / (1 + Math.exp(-logit));
   }
   return { loss, gradient };
+}
+
+/**
+ * Cross entropy of the right words among all of their kind.
+ * @param cosines [B, words] @param labels [B] the right words, −1 where none is; those count for nothing
+ */
+export function wordLoss(cosines: tf.Tensor, labels: Int32Array): tf.Scalar {
+  const operation = tf.customGrad((...args) => {
+    const input = args[0] as tf.Tensor;
+    const values = input.dataSync() as Float32Array;
+    const words = input.shape[1]!;
+    const judged = Math.max(1, labels.filter((label) => label >= 0).length);
+    const gradient = new Float32Array(values.length);
+    let loss = 0;
+    labels.forEach((label, row) => {
+      if (label < 0) return;
+      const own = values.subarray(row * words, (row + 1) * words);
+      const powers = Array.from(own, (cosine) => Math.exp(STEEPNESS * cosine));
+      const total = powers.reduce((sum, power) => sum + power, 0);
+      loss -= Math.log(powers[label]! / total) / judged;
+      powers.forEach((power, i) => {
+        gradient[row * words + i] = (STEEPNESS * (power / total - (i === label ? 1 : 0))) / judged;
+      });
+    });
+    return {
+      value: tf.scalar(loss),
+      gradFunc: (dy) => tf.mul(dy as tf.Tensor, tf.tensor(gradient, input.shape)),
+    };
+  });
+  return operation(cosines) as tf.Scalar;
 }
 
 /** {@link pairLoss} as an operation of TensorFlow.js. @param cosines [rows, columns] */

@@ -59,16 +59,26 @@ export type Parameters = ReadonlyMap<string, tf.Tensor>;
 export function initialParameters(words: number, random: Random): Map<string, Float32Array> {
   return new Map(
     [...parameterShapes(words)].map(([name, shape]) => {
-      const length = shape.reduce((a, b) => a * b);
-      if (name.endsWith('/gain')) return [name, new Float32Array(length).fill(1)];
-      if (name.endsWith('/bias')) return [name, new Float32Array(length)];
-      const fan = length / shape.at(-1)!;
       const damped = name.endsWith('/b') || /^text\/\d|pool/.test(name) ? 0.3 : 1;
-      const deviation = name === 'text/words' ? 0.5 : damped * Math.sqrt(2 / fan);
-      const dice = random.fork(name);
-      return [name, Float32Array.from({ length }, () => deviation * dice.normal())];
+      return [name, heInitial(name, shape, random, damped, name === 'text/words' ? 0.5 : undefined)];
     }),
   );
+}
+
+/** Gains of 1, biases of 0, else normal numbers of deviation `damped` √(2 / inputs), or `deviation` where given. */
+export function heInitial(
+  name: string,
+  shape: readonly number[],
+  random: Random,
+  damped: number,
+  deviation?: number,
+): Float32Array {
+  const length = shape.reduce((a, b) => a * b);
+  if (name.endsWith('/gain')) return new Float32Array(length).fill(1);
+  if (name.endsWith('/bias')) return new Float32Array(length);
+  const spread = deviation ?? damped * Math.sqrt(2 / (length / shape.at(-1)!));
+  const dice = random.fork(name);
+  return Float32Array.from({ length }, () => spread * dice.normal());
 }
 
 /** @param images [B, side, side, 3], −1 to 1. @returns [B, E] unit rows */
@@ -216,7 +226,7 @@ export function embedTexts(p: Parameters, { count, length, ids }: Tokens): tf.Te
   return unitRows(tf.matMul(mean(x) as tf.Tensor2D, p.get('text/projection') as tf.Tensor2D));
 }
 
-function unitRows(x: tf.Tensor2D): tf.Tensor2D {
+export function unitRows(x: tf.Tensor2D): tf.Tensor2D {
   return tf.div(x, tf.sqrt(tf.add(tf.sum(tf.square(x), 1, true), 1e-8)));
 }
 

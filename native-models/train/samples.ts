@@ -50,7 +50,7 @@ export class SamplePool {
         const group = stuff ?? objects[0]!.category;
         const kinds = this.#byKind.get(kind) ?? new Map<string, Record<CropKind, Sample[]>>();
         this.#byKind.set(kind, kinds);
-        const lists = kinds.get(group) ?? { turntable: [], room: [] };
+        const lists = kinds.get(group) ?? { turntable: [], room: [], painted: [] };
         kinds.set(group, lists);
         lists[set.kind].push({ seen, set, index });
       });

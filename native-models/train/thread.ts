@@ -5,7 +5,6 @@ import { type LearnerOptions, openLearner } from './learner.ts';
 /** Shared between the threads. All arrays lie in shared memory. */
 export interface Shared {
   readonly options: LearnerOptions;
-  readonly words: readonly string[];
   readonly parameters: Float32Array;
   readonly gradient: Float32Array;
   readonly loss: Float32Array; // [1]
@@ -13,13 +12,13 @@ export interface Shared {
   readonly control: Int32Array;
 }
 
-const { options, words, parameters, gradient, loss, control } = workerData as Shared;
+const { options, parameters, gradient, loss, control } = workerData as Shared;
 const learner = await openLearner(options);
 let done = 0;
 for (;;) {
   Atomics.wait(control, 0, done);
   done = Atomics.load(control, 0);
-  loss[0] = learner.learn(parameters, gradient, words, done);
+  loss[0] = learner.learn(parameters, gradient, done);
   Atomics.add(control, 1, 1);
   Atomics.notify(control, 1);
 }

@@ -23,7 +23,7 @@ import { SEARCHES, searchScales } from './modes.ts';
 
 const argumentsSchema = z.strictObject({
   size: z.enum(['20k', '1M']),
-  /** Dual encoder whose text half takes part; only where its embeddings have 64 dimensions. */
+  /** Dual encoder whose text half takes part; the field is asked with its embedding where both have as many dimensions, else with a random one. */
   model: z.string().min(1).optional(),
   /** Every cell is given those of its room; not looked at. */
   capture: z.string().optional(),
