@@ -36,9 +36,7 @@ export type Trainer = Awaited<ReturnType<typeof openTrainer>>;
 
 export async function openTrainer({ learner: options, initial, name, say }: TrainerOptions) {
   const { threads, cache } = options;
-  const learner = await openLearner({ ...options, thread: 0 });
   const length = [...initial.values()].reduce((sum, values) => sum + values.length, 0);
-  say(`${learner.crops} crops in the first thread, ${length} parameters`);
 
   const { arena, loops } = await openLoops(32 * length);
   const take = (): Float32Array => arena.take(length).fill(0);
@@ -65,6 +63,9 @@ export async function openTrainer({ learner: options, initial, name, say }: Trai
     });
     return { worker, data };
   });
+  // After the helpers have been started: each renders what it learns from.
+  const learner = await openLearner({ ...options, thread: 0 });
+  say(`${learner.crops} crops in the first thread, ${length} parameters`);
 
   /** Adam with decoupled weight decay (Loshchilov and Hutter 2019). @param step since the moments were 0 */
   function update(step: number, rate: number): void {
