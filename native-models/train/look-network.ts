@@ -57,7 +57,7 @@ export const DETAIL_CHANNELS = 6;
 export const DETAIL_SIDE = 9;
 export const DETAIL_GAIN = 2;
 
-/** Convolutions in order; a residual one adds to what it was made from. The window of the last is 21 pixels wide. */
+/** Convolutions in order; a residual one adds to what it was made from. The window of the last is 19 pixels wide, 27 with the mean around its edge. */
 export const LOOK_LAYERS = [
   { side: 5, stride: 2, channels: 32, residual: false },
   { side: 3, stride: 1, channels: 32, residual: true },
