@@ -39,7 +39,7 @@ const tracksSchema = z.object({
 /** Parts that people ask for, before others. */
 const ASKED_PARTS = ['handle', 'lid', 'cap', 'cover', 'blade', 'neck'];
 
-/** A colour and a category, a part of another object, and a category alone: of what the photos show most of. */
+/** A colour and a category, a part of another object, and a third object by its colour: of what the photos show most of. */
 export async function demoQuestions(sceneFolder: string): Promise<string[]> {
   const read = async <T extends z.ZodType>(name: string, schema: T): Promise<z.infer<T>> => {
     const file = join(sceneFolder, 'truth', name);
@@ -56,17 +56,18 @@ export async function demoQuestions(sceneFolder: string): Promise<string[]> {
     ]),
   );
   const shown = objects.toSorted((a, b) => (seen.get(b.id) ?? 0) - (seen.get(a.id) ?? 0));
-  const nameOf = ({ category }: (typeof objects)[number]): string => category.replaceAll('-', ' ');
+  const named = ({ colour, category }: (typeof objects)[number]): string =>
+    `${colour} ${category.replaceAll('-', ' ')}`;
   const [whole, ...others] = shown;
   const withPart = others.find(({ parts }) => parts.some(({ name }) => ASKED_PARTS.includes(name))) ?? others[0];
   const third = others.find((object) => object !== withPart && object.category !== whole?.category);
   const questions: string[] = [];
-  if (whole !== undefined) questions.push(`${whole.colour} ${nameOf(whole)}`);
+  if (whole !== undefined) questions.push(named(whole));
   if (withPart !== undefined) {
     const part = ASKED_PARTS.find((name) => withPart.parts.some((own) => own.name === name)) ?? withPart.parts[0]?.name;
-    questions.push(`${part === undefined ? '' : `${part} of the `}${withPart.colour} ${nameOf(withPart)}`);
+    questions.push(`${part === undefined ? '' : `${part} of the `}${named(withPart)}`);
   }
-  if (third !== undefined) questions.push(nameOf(third));
+  if (third !== undefined) questions.push(named(third));
   return questions;
 }
 
