@@ -59,6 +59,25 @@ describe('the shipped mini-clip', () => {
     expect(found.imageToText).toBeGreaterThanOrEqual(0.85);
   });
 
+  test('tells four patterns of one thing apart, and a look that is said twice is said once', async () => {
+    const patterns = ['stripes', 'dots', 'plaid', 'plain'] as const;
+    const choices = patterns.flatMap((pattern) =>
+      ['a', 'b'].map((shape) => ({ ...object('teapot', 'blue'), pattern, shapeSeed: `looks/${pattern}/${shape}` })),
+    );
+    const images = rowsOf(await encoder.encodeImages(objectCrops(choices, 'looks', { size: 96 })));
+    const words = await texts('striped teapot', 'dotted teapot', 'plaid teapot', 'plain teapot');
+    const right = images.filter((image, i) => {
+      const cosines = words.map((word) => cosine(word, image));
+      return cosines.indexOf(Math.max(...cosines)) === Math.floor(i / 2);
+    });
+    expect(right.length).toBeGreaterThanOrEqual(7);
+    const [once, twice] = await texts('striped', 'striped striped');
+    const looks = (text: Float32Array): number =>
+      Math.hypot(...text.subarray(64)) / Math.hypot(...text.subarray(0, 64));
+    expect(looks(twice!)).toBeCloseTo(looks(once!), 4);
+    expect(looks(once!)).toBeGreaterThan(0.3);
+  });
+
   test('tells colours and parts apart, and generic words lie between right and wrong ones', async () => {
     const photos = [
       ...photographed([object('mug', 'red'), object('mug', 'blue'), object('teapot', 'green')], 'parts', 80),

@@ -59,16 +59,6 @@ const PATTERN_NOUNS: Readonly<Record<string, string>> = {
   stars: 'stars',
   speckle: 'speckles',
 };
-/** Words that name a look wherever they stand; a noun that is also a thing's name does not ("stars"). */
-export function lookWords(kind: 'pattern' | 'material' | 'colour', value: string): string[] {
-  if (kind === 'material') return [...(MATERIAL_WORDS[value] ?? [value])];
-  if (kind === 'colour') return [value, ...(SYNONYMS[value] ? [SYNONYMS[value]] : [])];
-  if (value === 'plain') return ['plain'];
-  const noun = PATTERN_NOUNS[value];
-  const ownName = CATEGORIES.some(({ name }) => plural(name) === noun || name === noun);
-  return [patternWord(value as ObjectChoice['pattern'])!, ...(noun && !ownName ? [noun] : [])];
-}
-
 const SYNONYMS: Readonly<Record<string, string>> = { grey: 'gray', torch: 'flashlight' };
 const ARTICLES = ['', '', 'a', 'the', 'one', 'my', 'this', 'that'];
 const OPENINGS = ['', '', '', '', 'a photo of', 'a picture of', 'an image of', 'find', 'show me', 'where is'];
@@ -92,6 +82,16 @@ function patternSaid(category: string | undefined, pattern: string): string | un
   if (category === undefined) return 'plain';
   const patterns = CATEGORIES.find(({ name }) => name === category)?.patterns ?? [];
   return patterns.some((one) => one !== 'plain') ? 'plain' : undefined;
+}
+
+/** Words that name a look wherever they stand; a noun that is also a thing's name does not ("stars"). */
+export function lookWords(kind: 'pattern' | 'material' | 'colour', value: string): string[] {
+  if (kind === 'material') return [...(MATERIAL_WORDS[value] ?? [value])];
+  if (kind === 'colour') return [value, ...(SYNONYMS[value] ? [SYNONYMS[value]] : [])];
+  if (value === 'plain') return ['plain'];
+  const noun = PATTERN_NOUNS[value];
+  const ownName = CATEGORIES.some(({ name }) => plural(name) === noun || name === noun);
+  return [patternWord(value as ObjectChoice['pattern'])!, ...(noun && !ownName ? [noun] : [])];
 }
 
 const join = (...words: (string | undefined)[]): string => words.filter((word) => word).join(' ');

@@ -262,9 +262,8 @@ function textGraph(weights: Weights, vocabulary: readonly string[]): Graph {
   const projection = g.floats('text/projection', [TEXT_CHANNELS, DIMENSIONS], g.weights('text/projection'));
   const encoder = g.unitRows(g.node('MatMul', [mean, projection]));
   const looks = g.floats('looks/table', [vocabulary.length, LOOK_DIMENSIONS], lookTable(vocabulary));
-  const named = g.node('ReduceSum', [g.node('Gather', [looks, 'input_ids'], { axis: 0 }), g.integers('axis_1', [1])], {
-    keepdims: 0,
-  });
+  // A look that is named twice counts once.
+  const named = g.node('ReduceMax', [g.node('Gather', [looks, 'input_ids'], { axis: 0 })], { axes: [1], keepdims: 0 });
   g.unitRows(g.node('Concat', [encoder, named], { axis: 1 }), 'text_embeds');
   return {
     name: 'mini-clip-text',

@@ -4,7 +4,7 @@ import { augment } from './augment.ts';
 import { type CropSet, SIDE } from './crops.ts';
 import { LOOK_KINDS, withDetail } from './look-network.ts';
 import { SHOWS_MATERIAL } from './looks.ts';
-import type { Sample } from './samples.ts';
+import { type Places, pickSample, place, type Sample } from './samples.ts';
 
 /** Of a batch, so many are drawn by their pattern, each but plain as often as another; the rest by their material. */
 const BY_PATTERN = 0.5;
@@ -25,8 +25,6 @@ export interface LookBatch {
   readonly labels: readonly Int32Array[];
 }
 
-type Places = Record<'room' | 'other', Sample[]>;
-
 /** Objects by what they are painted with. */
 export class LookPool {
   readonly #byPattern = new Map<string, Places>();
@@ -40,14 +38,9 @@ export class LookPool {
         const { pattern, material } = seen.objects[0]!;
         const sample: Sample = { seen, set, index };
         this.#all.push(sample);
-        const add = (lists: Map<string, Places>, key: string): void => {
-          const places = lists.get(key) ?? { room: [], other: [] };
-          lists.set(key, places);
-          places[set.kind === 'room' ? 'room' : 'other'].push(sample);
-        };
         const [painted, made] = lookLabels(seen.objects[0]!) as [number, number];
-        if (painted >= 0 && pattern !== 'plain') add(this.#byPattern, pattern);
-        if (made >= 0) add(this.#byMaterial, material);
+        if (painted >= 0 && pattern !== 'plain') place(this.#byPattern, pattern, sample);
+        if (made >= 0) place(this.#byMaterial, material, sample);
       });
     }
   }
@@ -62,9 +55,7 @@ export class LookPool {
     const labels = LOOK_KINDS.map(() => new Int32Array(count));
     for (let i = 0; i < count; i++) {
       const lists = random.chance(BY_PATTERN) ? this.#byPattern : this.#byMaterial;
-      const { room, other } = lists.get(random.pick([...lists.keys()]))!;
-      const fromRoom = other.length === 0 || (room.length > 0 && random.chance(FROM_ROOMS));
-      const sample = random.pick(fromRoom ? room : other);
+      const sample = pickSample(lists.get(random.pick([...lists.keys()]))!, FROM_ROOMS, random);
       const context = random.chance(0.2) ? 0 : random.range(0.2, 0.4);
       augment(sample, random.pick(this.#all), context, random, images.subarray(i * length, (i + 1) * length));
       lookLabels(sample.seen.objects[0]!).forEach((label, kind) => {

@@ -12,7 +12,7 @@ import {
   trueMeaning,
   verdict,
 } from './captions.ts';
-import { type CropKind, type CropSet, type Seen, SIDE } from './crops.ts';
+import { type CropSet, type Seen, SIDE } from './crops.ts';
 import { PART_NAMES } from './looks.ts';
 import type { Rivals } from './loss.ts';
 
@@ -37,9 +37,27 @@ function drawKind(random: Random, { object, part, group }: Record<keyof typeof S
   return dice < object + part + group ? 'group' : 'stuff';
 }
 
+/** Samples of one kind, by where they were seen: in rooms, or on turntables. */
+export interface Places {
+  readonly room: Sample[];
+  readonly turntable: Sample[];
+}
+
+export function place(lists: Map<string, Places>, key: string, sample: Sample): void {
+  const places = lists.get(key) ?? { room: [], turntable: [] };
+  lists.set(key, places);
+  places[sample.set.kind === 'room' ? 'room' : 'turntable'].push(sample);
+}
+
+/** @param roomShare of what rooms and turntables both show, so many come from rooms */
+export function pickSample({ room, turntable }: Places, roomShare: number, random: Random): Sample {
+  const fromRoom = turntable.length === 0 || (room.length > 0 && random.chance(roomShare));
+  return random.pick(fromRoom ? room : turntable);
+}
+
 /** Samples by what they show, so that rare categories are drawn as often as frequent ones. */
 export class SamplePool {
-  readonly #byKind = new Map<string, Map<string, Record<CropKind, Sample[]>>>();
+  readonly #byKind = new Map<string, Map<string, Places>>();
   readonly size: number;
 
   constructor(sets: readonly CropSet[]) {
@@ -48,11 +66,9 @@ export class SamplePool {
       set.seen.forEach((seen, index) => {
         const { kind, objects, stuff } = seen;
         const group = stuff ?? objects[0]!.category;
-        const kinds = this.#byKind.get(kind) ?? new Map<string, Record<CropKind, Sample[]>>();
+        const kinds = this.#byKind.get(kind) ?? new Map<string, Places>();
         this.#byKind.set(kind, kinds);
-        const lists = kinds.get(group) ?? { turntable: [], room: [], painted: [] };
-        kinds.set(group, lists);
-        lists[set.kind].push({ seen, set, index });
+        place(kinds, group, { seen, set, index });
       });
     }
   }
@@ -64,11 +80,10 @@ export class SamplePool {
       const kind = drawKind(random, wider ? WIDER_SHARES : SHARES);
       const groups = this.#byKind.get(kind);
       if (!groups) continue;
-      const { turntable, room } = groups.get(random.pick([...groups.keys()]))!;
+      const places = groups.get(random.pick([...groups.keys()]))!;
       const repeats = kind === 'object' || kind === 'part' ? 4 : 1;
       for (let i = 0; i < repeats && drawn.length < count; i++) {
-        const fromRoom = turntable.length === 0 || (room.length > 0 && random.chance(ROOM_SHARE));
-        drawn.push(random.pick(fromRoom ? room : turntable));
+        drawn.push(pickSample(places, ROOM_SHARE, random));
       }
     }
     return drawn;

@@ -5,10 +5,10 @@
  *                                [--painted N] [--out FOLDER] [--cache FOLDER]
  *
  * First the two networks. The rate stays at its peak and falls over the last share of the steps. Everything that the next step needs lies in
- * the cache every 500 steps, as `step-N.state`; a run goes on from the last of these before its rate starts to fall, and comes to what it
+ * the cache every 500 steps, as `step-…-N.state` of the scenes and threads; a run goes on from the last of these before its rate starts to fall, and comes to what it
  * would have come to from the start, whatever `--steps` was before. After them come `--wider` steps at a lower rate, in which the names of
  * a group's members and of a part's owner count as true, and words of scale are learned. Then the tower of looks, `--looks` steps alone
- * (`look-N.state`). Everything comes from the printed seed: the same command gives the same model on the same kind of processor with the
+ * (`look-…-N.state`). Everything comes from the printed seed: the same command gives the same model on the same kind of processor with the
  * same number of threads.
  */
 import { existsSync } from 'node:fs';
@@ -87,7 +87,12 @@ async function trainEncoder(): Promise<Weights> {
   const own = [steps, fall, turntables, rooms];
   return kept('encoder', [...own, wider], initial, async () => {
     const scenes = { turntable: turntables, room: rooms };
-    const trainer = await openTrainer({ learner: { task: 'encoder', scenes, ...shared }, initial, name: 'step', say });
+    const trainer = await openTrainer({
+      learner: { task: 'encoder', scenes, ...shared },
+      initial,
+      name: `step-${[turntables, rooms, threads].join('-')}`,
+      say,
+    });
     const narrow = await kept('narrow', own, initial, async () => {
       const fallFrom = Math.floor(steps * (1 - fall));
       const from = await trainer.load(fallFrom);
@@ -106,7 +111,12 @@ async function trainLooks(): Promise<Weights> {
   const initial = initialLooks(createRandom(`${SEED}/looks`));
   return kept('looks', [looks, fall, turntables, rooms, painted], initial, async () => {
     const scenes = { painted, turntable: turntables, room: rooms };
-    const trainer = await openTrainer({ learner: { task: 'looks', scenes, ...shared }, initial, name: 'look', say });
+    const trainer = await openTrainer({
+      learner: { task: 'looks', scenes, ...shared },
+      initial,
+      name: `look-${[turntables, rooms, painted, threads].join('-')}`,
+      say,
+    });
     const fallFrom = Math.floor(looks * (1 - fall));
     const from = await trainer.load(fallFrom);
     await trainer.train({ from, to: looks, rate: falling(fallFrom, looks), keepUntil: fallFrom });
