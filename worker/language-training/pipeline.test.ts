@@ -285,7 +285,9 @@ describe('what does not fit', () => {
       Object.assign(new FakeEncoder(32), { fingerprint: 'fake-2' }),
     );
     const call = { kind: 'query', splatsPath, languagePath, modelDir: folder, text: 'red' };
-    await expect(other.answer(call, never)).rejects.toThrow('another version of the model fake');
+    await expect(other.answer(call, never)).rejects.toThrow(
+      'The language field was trained with another version of the model fake',
+    );
     other.dispose();
   });
 

@@ -39,7 +39,6 @@ export class TextVectors {
 
 /** @throws LiftscopeError `bad-input` where texts of this encoder mean nothing to the field */
 export function requireSameModel(
-  path: string,
   field: { readonly name: string; readonly fingerprint: string },
   encoder: Pick<TextEncoder, 'name' | 'fingerprint'>,
 ): void {
@@ -48,8 +47,8 @@ export function requireSameModel(
   throw new LiftscopeError({
     code: 'bad-input',
     message: same
-      ? `${path} was trained with another version of the model ${field.name}.`
-      : `${path} was trained with the model ${field.name}, not with ${encoder.name}.`,
+      ? `The language field was trained with another version of the model ${field.name}.`
+      : `The language field was trained with the model ${field.name}, not with ${encoder.name}.`,
     hint: same ? 'Put that version back, or train the field again.' : `Ask with ${field.name}.`,
   });
 }

@@ -73,7 +73,7 @@ export class LanguageFields {
     for (const oldest of [...this.#fields.keys()].slice(0, 1 - KEPT_FIELDS)) this.#drop(oldest);
     const texts = await this.#encoder(modelDir);
     const content = await readLanguage(path);
-    requireSameModel(path, content.header.model, texts.encoder);
+    requireSameModel(content.header.model, texts.encoder);
     const canonical = await texts.of(CANONICAL_PHRASES);
     const field = await openQueryField(this.#backend, content, { canonical });
     const { header, visibility } = content;
